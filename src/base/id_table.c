@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hash table from content to 32-bit id.
+ * Called through base/id_table.h.
+ * Must not know what the ids name.
+ */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/id_table.h"
+
+#include <errno.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+
+#define FIRST_SLOTS 64
+
+uint64_t hash_bytes(const void *data, size_t size)
+{
+	return XXH3_64bits(data, size);
+}
+
+void id_table_done(struct id_table *t)
+{
+	free(t->slots);
+	free(t->hashes);
+	*t = (struct id_table){ 0 };
+}
+
+static void place(struct id_slot *slots, size_t mask, uint64_t hash, uint32_t id)
+{
+	size_t i = hash & mask;
+
+	while (slots[i].id)
+		i = (i + 1) & mask;
+	slots[i] = (struct id_slot){ .tag = (uint32_t)(hash >> 32), .id = id };
+}
+
+static int grow(struct id_table *t)
+{
+	size_t nr_slots = t->slots ? (t->mask + 1) * 2 : FIRST_SLOTS;
+	struct id_slot *slots = calloc(nr_slots, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->count; i++)
+		place(slots, nr_slots - 1, t->hashes[i], (uint32_t)(i + 1));
+	free(t->slots);
+	t->slots = slots;
+	t->mask = nr_slots - 1;
+	return 0;
+}
+
+int id_table_add(struct id_table *t, uint64_t hash, uint32_t id)
+{
+	if (id != t->count + 1)
+		return -EINVAL;
+	if (array_reserve(&t->hashes, &t->hashes_cap, t->count + 1, sizeof(*t->hashes)))
+		return -ENOMEM;
+	if (!t->slots || (t->count + 1) * 10 > (t->mask + 1) * 7) {
+		if (grow(t))
+			return -ENOMEM;
+	}
+	t->hashes[t->count++] = hash;
+	place(t->slots, t->mask, hash, id);
+	return 0;
+}
+
+size_t id_table_bytes(const struct id_table *t)
+{
+	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) + t->hashes_cap * sizeof(*t->hashes);
+}

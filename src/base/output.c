@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Output files that appear whole or not at all.
+ * Called by the command line (open, commit) and by format writers (write).
+ * Must not know any format.
+ */
+#include <onecollect/output.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/macros.h"
+
+#define FLUSH_BYTES (256 * 1024)
+
+enum output_kind { OUTPUT_FILE, OUTPUT_STDOUT, OUTPUT_MEMORY };
+
+struct oc_output {
+	enum output_kind kind;
+	bool force;
+	int fd;
+	int error;
+	char *path;
+	char *temp_path; /* exists in the file system while not NULL */
+	uint64_t bytes;
+	struct buffer pending;
+};
+
+static void output_free(struct oc_output *out)
+{
+	if (out->kind == OUTPUT_FILE && out->fd >= 0)
+		close(out->fd);
+	if (out->temp_path) {
+		unlink(out->temp_path);
+		free(out->temp_path);
+	}
+	free(out->path);
+	buffer_done(&out->pending);
+	free(out);
+}
+
+/* Refuses what could never be replaced by a regular file, before any work is done. */
+static int check_target(const char *path, bool force, struct oc_error *err)
+{
+	struct stat st;
+
+	if (!*path)
+		return oc_error_set(err, -EINVAL, "the output file has no name; give one with -o FILE");
+	if (lstat(path, &st)) {
+		if (errno == ENOENT)
+			return 0;
+		return oc_error_set(err, -errno, "cannot look at output '%s': %s", path, strerror(errno));
+	}
+	if (S_ISDIR(st.st_mode))
+		return oc_error_set(err, -EISDIR, "output '%s' is a directory; name a file in it", path);
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return oc_error_set(err, -EINVAL,
+				    "output '%s' is not a regular file; use '-' for standard output", path);
+	if (!force)
+		return oc_error_set(err, -EEXIST,
+				    "output '%s' exists; use --force to replace it, or another name", path);
+	return 0;
+}
+
+static int open_temp(struct oc_output *out, struct oc_error *err)
+{
+	struct buffer name = BUFFER_INIT;
+
+	for (unsigned int attempt = 0; attempt < 100; attempt++) {
+		buffer_clear(&name);
+		buffer_printf(&name, "%s.%d-%llx.part", out->path, (int)getpid(),
+			      (unsigned long long)clock_monotonic_ns() & 0xffffff);
+		if (name.error)
+			return oc_error_set(err, -ENOMEM, "out of memory");
+		out->fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (out->fd >= 0) {
+			out->temp_path = take_ptr(&name.data);
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	buffer_done(&name);
+	return oc_error_set(err, -errno, "cannot write output '%s': %s", out->path, strerror(errno));
+}
+
+int oc_output_open(const char *path, bool force, struct oc_output **ret_output, struct oc_error *err)
+{
+	struct oc_output *out = calloc(1, sizeof(*out));
+	int rc;
+
+	if (!out)
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	out->fd = -1;
+	out->force = force;
+	out->path = strdup(path);
+	if (!out->path) {
+		output_free(out);
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	}
+	if (!strcmp(path, "-")) {
+		out->kind = OUTPUT_STDOUT;
+		out->fd = STDOUT_FILENO;
+		*ret_output = out;
+		return 0;
+	}
+	out->kind = OUTPUT_FILE;
+	rc = check_target(path, force, err);
+	if (!rc)
+		rc = open_temp(out, err);
+	if (rc) {
+		output_free(out);
+		return rc;
+	}
+	*ret_output = out;
+	return 0;
+}
+
+int oc_output_open_memory(struct oc_output **ret_output)
+{
+	struct oc_output *out = calloc(1, sizeof(*out));
+
+	if (!out)
+		return -ENOMEM;
+	out->kind = OUTPUT_MEMORY;
+	out->fd = -1;
+	*ret_output = out;
+	return 0;
+}
+
+static void write_all(struct oc_output *out, const char *data, size_t size)
+{
+	while (size && !out->error) {
+		ssize_t n = write(out->fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			out->error = -errno;
+			return;
+		}
+		data += n;
+		size -= (size_t)n;
+	}
+}
+
+int oc_output_write(struct oc_output *out, const void *data, size_t size)
+{
+	if (out->error)
+		return out->error;
+	out->bytes += size;
+	if (out->kind == OUTPUT_MEMORY || out->pending.len + size <= FLUSH_BYTES) {
+		buffer_append(&out->pending, data, size);
+		return out->error = out->pending.error;
+	}
+	write_all(out, out->pending.data, out->pending.len);
+	buffer_clear(&out->pending);
+	if (size > FLUSH_BYTES)
+		write_all(out, data, size);
+	else
+		buffer_append(&out->pending, data, size);
+	if (!out->error)
+		out->error = out->pending.error;
+	return out->error;
+}
+
+uint64_t oc_output_bytes(const struct oc_output *out)
+{
+	return out->bytes;
+}
+
+const void *oc_output_memory(const struct oc_output *out, size_t *ret_size)
+{
+	if (out->kind != OUTPUT_MEMORY)
+		return NULL;
+	*ret_size = out->pending.len;
+	return out->pending.data ? out->pending.data : "";
+}
+
+/* The rename itself lives in the directory, so that is what has to reach the disk. */
+static void sync_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(dir);
+}
+
+static int publish(struct oc_output *out)
+{
+	if (fsync(out->fd) && errno != EINVAL && errno != EROFS)
+		return -errno;
+	if (out->force) {
+		if (rename(out->temp_path, out->path))
+			return -errno;
+	} else {
+		/* link() fails when the name appeared meanwhile, which rename() would overwrite. */
+		if (link(out->temp_path, out->path)) {
+			if (errno != EPERM && errno != EOPNOTSUPP)
+				return -errno;
+			if (!access(out->path, F_OK))
+				return -EEXIST;
+			if (rename(out->temp_path, out->path))
+				return -errno;
+			goto renamed;
+		}
+		unlink(out->temp_path);
+	}
+renamed:
+	free(take_ptr(&out->temp_path));
+	sync_directory(out->path);
+	return 0;
+}
+
+int oc_output_commit(struct oc_output *out, struct oc_error *err)
+{
+	int rc;
+
+	if (out->kind != OUTPUT_MEMORY)
+		write_all(out, out->pending.data, out->pending.len);
+	if (!out->error && out->kind == OUTPUT_FILE)
+		out->error = publish(out);
+	rc = out->error;
+	if (rc == -ENOSPC)
+		oc_error_set(err, rc,
+			     "no space left for output '%s' (%llu bytes so far); nothing was written there",
+			     out->path, (unsigned long long)out->bytes);
+	else if (rc)
+		oc_error_set(err, rc, "cannot write output '%s': %s", out->path ? out->path : "memory",
+			     strerror(-rc));
+	output_free(out);
+	return rc;
+}
+
+void oc_output_abort(struct oc_output *out)
+{
+	if (out)
+		output_free(out);
+}

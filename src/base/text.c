@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Cleaning text from outside, and strict number parsing.
+ * Called through base/text.h.
+ * Must not know where the text comes from.
+ */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#define TEN_YEARS_NS (10ULL * 366 * 86400 * 1000000000ULL)
+
+/* Length of the valid UTF-8 sequence at s[len], 0 when there is none. *ret_cp is its code point. */
+static size_t utf8_length(const unsigned char *s, size_t len, uint32_t *ret_cp)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t cp;
+	size_t n;
+
+	if (s[0] < 0x80) {
+		*ret_cp = s[0];
+		return 1;
+	}
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2, cp = s[0] & 0x1f;
+	else if ((s[0] & 0xf0) == 0xe0)
+		n = 3, cp = s[0] & 0x0f;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4, cp = s[0] & 0x07;
+	else
+		return 0;
+	if (n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		cp = cp << 6 | (s[i] & 0x3f);
+	}
+	if (cp < smallest[n] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+		return 0;
+	*ret_cp = cp;
+	return n;
+}
+
+static bool is_control(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+}
+
+bool text_is_clean(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; i < len;) {
+		uint32_t cp;
+		size_t n = utf8_length(s + i, len - i, &cp);
+
+		if (!n || is_control(cp))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+void text_clean(struct buffer *out, const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; i < len;) {
+		uint32_t cp;
+		size_t n = utf8_length(s + i, len - i, &cp);
+
+		if (!n) {
+			buffer_puts(out, "\xef\xbf\xbd");
+			i++;
+			continue;
+		}
+		if (cp == '\n')
+			buffer_puts(out, "\\n");
+		else if (cp == '\t')
+			buffer_puts(out, "\\t");
+		else if (is_control(cp))
+			buffer_printf(out, "\\x%02x", cp);
+		else
+			buffer_append(out, text + i, n);
+		i += n;
+	}
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return 99;
+}
+
+int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+
+	if (base == 16 && text[0] == '0' && (text[1] | 0x20) == 'x')
+		text += 2;
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		int digit = digit_value(*text);
+
+		if (digit >= base)
+			return -EINVAL;
+		if (__builtin_mul_overflow(value, (uint64_t)base, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)digit, &value))
+			return -ERANGE;
+	}
+	if (value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+/* Reads digits[.digits] from *text as a decimal number; *text then stands behind it. */
+static int parse_decimal(const char **text, double *ret_value)
+{
+	const char *s = *text;
+	double value = 0, scale = 1;
+	bool digits = false;
+
+	for (; isdigit((unsigned char)*s); s++, digits = true)
+		value = value * 10 + (*s - '0');
+	if (*s == '.') {
+		for (s++; isdigit((unsigned char)*s); s++, digits = true) {
+			scale /= 10;
+			value += (*s - '0') * scale;
+		}
+	}
+	if (!digits)
+		return -EINVAL;
+	*text = s;
+	*ret_value = value;
+	return 0;
+}
+
+int text_parse_duration(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = {
+		{ "", 1e9 }, { "s", 1e9 },  { "ms", 1e6 },   { "us", 1e3 },
+		{ "ns", 1 }, { "m", 60e9 }, { "h", 3600e9 },
+	};
+	double value;
+
+	if (parse_decimal(&text, &value))
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(text, units[i].unit))
+			continue;
+		value *= units[i].ns;
+		if (value < 1 || value > (double)TEN_YEARS_NS)
+			return -ERANGE;
+		*ret_ns = (uint64_t)(value + 0.5);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int text_parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char suffixes[] = "kmgt";
+	unsigned int shift = 0;
+	char digits[24];
+	uint64_t value;
+	size_t len = strspn(text, "0123456789");
+	const char *rest = text + len;
+	int rc;
+
+	if (!len || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	rc = text_parse_u64(digits, 10, UINT64_MAX, &value);
+	if (rc)
+		return rc;
+	if (*rest) {
+		const char *found = strchr(suffixes, *rest | 0x20);
+
+		if (found && *found) {
+			shift = 10 * (unsigned int)(found - suffixes + 1);
+			rest++;
+		}
+		if (strcmp(rest, "") && strcmp(rest, "B") && (!shift || strcmp(rest, "iB")))
+			return -EINVAL;
+	}
+	if (shift && value > UINT64_MAX >> shift)
+		return -ERANGE;
+	*ret_bytes = value << shift;
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text from outside: made into clean UTF-8, or parsed strictly into numbers.
+ * Used at the edges (interning, options, procfs); knows no format.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/*
+ * True when text[len] is valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) without control
+ * characters (C0, DEL, C1). Such text needs no cleaning.
+ */
+bool text_is_clean(const char *text, size_t len);
+
+/*
+ * Appends text[len] to `out` as clean UTF-8: a control character becomes \xNN (as four ASCII characters; \n and \t
+ * become those two characters), each byte that is not valid UTF-8 becomes U+FFFD. A failure sticks in out->error.
+ */
+void text_clean(struct buffer *out, const char *text, size_t len);
+
+/*
+ * Parses all of `text` as an unsigned number. base: 10 or 16 (with or without 0x); no sign, no blanks.
+ * Returns 0 with *ret_value set, -EINVAL when it is not a number, -ERANGE when it exceeds max.
+ */
+int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value);
+
+/*
+ * Parses a duration such as "30", "30s", "500ms", "2m", "1h", "1.5s"; a bare number is seconds.
+ * Returns 0 with *ret_ns set (1 ns up to 10 years), -EINVAL for anything else, -ERANGE outside that range.
+ */
+int text_parse_duration(const char *text, uint64_t *ret_ns);
+
+/*
+ * Parses a size such as "65536", "64K", "16M", "2G" (powers of 1024; a trailing "B" or "iB" is allowed).
+ * Returns 0 with *ret_bytes set, -EINVAL or -ERANGE.
+ */
+int text_parse_size(const char *text, uint64_t *ret_bytes);
+
+#endif

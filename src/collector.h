@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one interface between an operating system and the export machine.
+ * A collector (Linux BPF, Linux perf events, ETW, replay) produces; the sink (src/machine_sink.c) takes.
+ * Neither side may know more of the other than this file says.
+ *
+ * Contract
+ * - Times are CLOCK_MONOTONIC nanoseconds; ids are OS ids as seen in the initial PID namespace of the collector.
+ * - All sink calls come from poll() and stop(), on one thread, in time order; stack_define comes before any use.
+ *   Aggregated samples come when their counters are drained and name the process image they belong to.
+ * - Pointers passed to the sink are borrowed for the call.
+ * - lost() is part of the contract: what a collector could not deliver, it says.
+ * - A sink call that fails (out of memory) makes the sink's `error` nonzero; collectors stop soon after.
+ */
+#ifndef COLLECTOR_H
+#define COLLECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <onecollect/error.h>
+#include <onecollect/ledger.h>
+
+/* Names an image of a process towards the sink; given out by it, 0 = none. */
+typedef uint32_t sink_process;
+/* Names a thread of such an image. */
+typedef uint32_t sink_thread;
+
+/* Facts of a file mapping; memory that is not executable is not reported. */
+struct collector_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset;
+	const char *path; /* as the process sees it; "" or "//anon" = anonymous, "[vdso]", "[heap]", ... */
+	const uint8_t *build_id; /* [build_id_size]; NULL = unknown */
+	uint8_t build_id_size;
+	uint64_t device; /* dev_t; 0 = unknown */
+	uint64_t inode;
+};
+
+/* Facts of a process found or born. Strings may be NULL = unknown. */
+struct collector_process {
+	uint32_t pid;
+	uint32_t parent_pid; /* forked from this process at time_ns; 0 = found running, nothing inherited */
+	uint32_t ns_pid;     /* 0 = unknown */
+	const char *comm;
+	const char *exe;
+	const char *cgroup;
+};
+
+struct collector_sample {
+	uint64_t time_ns; /* 0 = aggregated */
+	uint64_t count;
+	uint64_t value;
+	uint32_t kind; /* index into struct collector.kinds */
+	uint32_t cpu;  /* UINT32_MAX = unknown */
+	sink_process process;
+	sink_thread thread;
+	uint64_t user_stack; /* ids given to stack_define; 0 = none */
+	uint64_t kernel_stack;
+	enum oc_stack_reason
+		incomplete; /* known already by the collector; OC_STACK_COUNT = let the sink judge */
+};
+
+struct sink;
+
+struct sink_ops {
+	/* A process was born (parent_pid != 0) or found. Returns its name, 0 after an error. */
+	sink_process (*process_start)(struct sink *sink, uint64_t time_ns,
+				      const struct collector_process *process);
+	/* pid replaced its program; comm is its new name. */
+	sink_process (*process_exec)(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm);
+	/* The whole process has ended. */
+	void (*process_exit)(struct sink *sink, uint64_t time_ns, uint32_t pid);
+	/* The image that pid is now; one without facts is made when it was not known. */
+	sink_process (*process_now)(struct sink *sink, uint64_t time_ns, uint32_t pid);
+	/* More facts about a process became known; fields that are 0 or NULL say nothing. */
+	void (*process_facts)(struct sink *sink, sink_process process, const struct collector_process *facts);
+	/* A thread of an image; ns_tid 0 and name NULL = unknown. */
+	sink_thread (*thread)(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid,
+			      const char *name);
+	/* pid mapped something executable; replaces what it overlaps. */
+	void (*mapping_add)(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			    const struct collector_mapping *mapping);
+	void (*mapping_remove)(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start,
+			       uint64_t end);
+	/* The frames of a stack id; addresses[nr], leaf first, as the OS gave them. Saying it again changes nothing. */
+	void (*stack_define)(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
+			     bool kernel);
+	void (*sample)(struct sink *sink, const struct collector_sample *sample);
+	/* count samples of a kind were lost. */
+	void (*lost)(struct sink *sink, uint32_t kind, enum oc_loss reason, uint64_t count);
+	/* Something noteworthy that lost no sample. */
+	void (*note)(struct sink *sink, enum oc_note note, uint64_t count);
+};
+
+/* Embedded in the implementation. */
+struct sink {
+	const struct sink_ops *ops;
+	int error; /* 0, or the first negative errno value */
+};
+
+/* A kind of sample that a collector delivers. */
+struct collector_kind {
+	const char *name;
+	bool cycles; /* values are CPU cycles instead of a count */
+	uint64_t period_ns;
+};
+
+/* Counts of one kind that only the collector knows. */
+struct collector_kind_stats {
+	uint64_t due;
+	uint64_t idle;
+	uint64_t filtered;
+	uint64_t taken;
+};
+
+struct collector_stats {
+	struct collector_kind_stats kinds[OC_KINDS_MAX];
+	uint64_t samples; /* delivered so far, for progress display */
+	uint64_t stacks;  /* distinct stacks defined so far */
+	uint64_t lost;    /* so far */
+	uint64_t map_bytes;
+	uint64_t kernel_to_user_bytes;
+	bool has_bpf_time;
+	uint64_t bpf_ns;
+	uint64_t bpf_runs;
+	uint64_t first_event_ns; /* CLOCK_MONOTONIC when the first event was enabled */
+	uint32_t nr_cpus;
+};
+
+/* What to record; a flat copy of what the caller of a recording asked for. Arrays are borrowed until free(). */
+struct collector_opts {
+	uint32_t frequency_hz;
+	bool timeline;        /* a record per sample instead of counters */
+	const uint32_t *pids; /* [nr_pids]; with their future threads and children; none = everything */
+	uint32_t nr_pids;
+	const char *const
+		*process_globs; /* [nr_process_globs], fnmatch(3) on comm or base name of the executable */
+	uint32_t nr_process_globs;
+	const char *cgroup;   /* path of a cgroup directory; NULL = all */
+	const uint32_t *cpus; /* [nr_cpus], sorted; none = all online */
+	uint32_t nr_cpus;
+	uint64_t ring_bytes;  /* 0 = default; rounded up to a power of two of pages */
+	uint32_t map_entries; /* 0 = default, from rate and CPUs */
+	bool bpf_stats;       /* measure the run time of our BPF programs */
+	bool kernel_stacks;
+};
+
+struct collector {
+	const struct collector_ops *ops;
+	const struct collector_kind *kinds;
+	uint32_t nr_kinds;
+};
+
+struct collector_ops {
+	const char *name; /* "bpf", "perf-event" */
+	/* Can this collector work here, with this privilege? 0, or -EPERM, -ENOSYS, -EOPNOTSUPP, ... with *err. */
+	int (*probe)(const struct collector_opts *opts, struct oc_error *err);
+	/* Makes a collector; nothing is attached yet. The sink must outlive it. */
+	int (*open)(const struct collector_opts *opts, struct sink *sink, struct collector **ret_collector,
+		    struct oc_error *err);
+	/* Opens discovery, scans what runs already, attaches and enables. */
+	int (*start)(struct collector *c, struct oc_error *err);
+	/*
+	 * Waits up to timeout_ms (or until wake()) for data and delivers what there is.
+	 * Returns 0 or a negative errno value with *err.
+	 */
+	int (*poll)(struct collector *c, int timeout_ms, struct oc_error *err);
+	/* Makes a poll() in progress, or the next, return at once. Async-signal-safe, any thread. */
+	void (*wake)(struct collector *c);
+	/* Disables events, then delivers everything that is still on its way. */
+	int (*stop)(struct collector *c, struct oc_error *err);
+	/* Counts so far; complete after stop(). */
+	void (*stats)(struct collector *c, struct collector_stats *ret_stats);
+	/* Detaches and frees; allowed in any state. Accepts NULL. */
+	void (*free)(struct collector *c);
+};
+
+/* Linux: BPF programs on perf events; needs CAP_BPF and CAP_PERFMON. */
+extern const struct collector_ops linux_bpf_collector;
+/* Linux: perf_event ring buffers, for one's own processes without privilege. */
+extern const struct collector_ops linux_perf_collector;
+
+#endif

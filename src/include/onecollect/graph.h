@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Call trees and function totals made from the samples of a machine; what flame graphs and reports are drawn from.
+ * All weights are oc_sample.count of one kind.
+ */
+#ifndef ONECOLLECT_GRAPH_H
+#define ONECOLLECT_GRAPH_H
+
+#include <onecollect/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum oc_frame_kind {
+	OC_FRAME_ROOT,
+	OC_FRAME_GROUP,
+	OC_FRAME_USER,
+	OC_FRAME_KERNEL,
+	OC_FRAME_INLINE,
+	OC_FRAME_JIT
+};
+
+/* A node of a call tree. Children of one parent have different (name, frame_kind) and are sorted by name (bytes). */
+struct oc_graph_node {
+	oc_string_id name;
+	enum oc_frame_kind frame_kind;
+	uint32_t parent;       /* node index; the root's is 0 */
+	uint32_t first_child;  /* node index, 0 = none */
+	uint32_t next_sibling; /* node index, 0 = none */
+	uint32_t depth;        /* root 0 */
+	uint64_t self;
+	uint64_t total; /* self + children's totals */
+};
+
+/* What one function weighs. self: samples with it as leaf; total: samples with it anywhere, each counted once. */
+struct oc_graph_function {
+	oc_string_id name;
+	oc_string_id module; /* path of the module of its first location met; 0 = unknown */
+	enum oc_frame_kind frame_kind;
+	uint64_t self;
+	uint64_t total;
+};
+
+struct oc_graph_opts {
+	size_t size;           /* sizeof(struct oc_graph_opts) of the caller */
+	oc_kind_id kind;       /* 0 = the first kind */
+	bool group_by_process; /* first level below the root: "comm" (of the process) */
+	bool group_by_pid;     /* the group is "comm-pid" instead */
+	bool group_by_thread;  /* one more level: "threadname-tid" */
+	bool reverse;          /* leaf first: callers below each function; groups are left out */
+};
+
+struct oc_graph;
+
+/*
+ * Builds the tree and the function table of a finished machine.
+ * opts: NULL = {kind 1, group_by_process}. ret_graph: freed with oc_graph_free().
+ * Returns 0, -EINVAL (unknown kind), -ENOMEM, or a negative errno value of reading spilled samples.
+ */
+OC_API int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
+			struct oc_graph **ret_graph);
+OC_API void oc_graph_free(struct oc_graph *g);
+/* nodes[*ret_nr]; node 0 is the root (its total is the sum of all counts of the kind). */
+OC_API const struct oc_graph_node *oc_graph_nodes(const struct oc_graph *g, uint32_t *ret_nr);
+/* functions[*ret_nr], sorted by self, then total (both falling), then name. Functions are one by (name, frame_kind). */
+OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uint32_t *ret_nr);
+/* The kind that the graph is of. */
+OC_API const struct oc_kind *oc_graph_kind(const struct oc_graph *g);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

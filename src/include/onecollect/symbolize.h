@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names for addresses: keeps the files of mappings open while the recording runs and names all locations at its end.
+ */
+#ifndef ONECOLLECT_SYMBOLIZE_H
+#define ONECOLLECT_SYMBOLIZE_H
+
+#include <onecollect/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct oc_symbolizer;
+
+struct oc_symbolizer_opts {
+	size_t size;             /* sizeof(struct oc_symbolizer_opts) of the caller */
+	uint64_t max_file_bytes; /* larger files are refused (counted); 0 = 4 GiB */
+	uint32_t max_files;      /* files kept open at most; 0 = half of RLIMIT_NOFILE */
+	const char *debug_dir;   /* where separate debug files are; NULL = /usr/lib/debug */
+};
+
+/* opts may be NULL. Returns NULL = no memory. */
+OC_API struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts);
+/* Closes every file and frees. Accepts NULL. */
+OC_API void oc_symbolizer_free(struct oc_symbolizer *s);
+
+/*
+ * A file was mapped: opens it at once, while its process lives, and keeps it for oc_symbolizer_run(). One descriptor
+ * per module. Opened inside the process's root (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS), or when the process
+ * has gone from our own root; only a regular file whose build-id or device and inode match the module is taken.
+ *
+ * m: for the module's facts; a build-id found in the file is set there when the module has none.
+ * Returns 0 also when the file cannot be had (it is counted in the ledger's notes), or -ENOMEM.
+ */
+OC_API int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+			      uint32_t pid);
+
+/*
+ * A process that runs JIT code exits: reads its perf map (/tmp/perf-PID.map in its root) now if it has one, before
+ * it may be removed. Only useful for processes with OC_MODULE_ANON modules. Returns 0 or -ENOMEM.
+ */
+OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process);
+
+/*
+ * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
+ * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. To be called before
+ * oc_machine_finish().
+ * Returns 0 or -ENOMEM; what cannot be read is counted in the ledger's notes and stays module+0xoffset.
+ */
+OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base/text.h: cleaning text from outside, and strict numbers.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+
+#include "base/text.h"
+
+static void expect_clean(const char *in, size_t len, const char *want)
+{
+	struct buffer out = BUFFER_INIT;
+
+	text_clean(&out, in, len);
+	cr_assert_str_eq(out.data ? out.data : "", want);
+	cr_assert(text_is_clean(out.data ? out.data : "", out.len));
+	buffer_done(&out);
+}
+
+Test(text, clean_keeps_valid_utf8)
+{
+	expect_clean("main", 4, "main");
+	expect_clean("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5", 15,
+		     "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5");
+}
+
+Test(text, clean_escapes_controls)
+{
+	expect_clean("a\nb\tc\x1b[0m\x7f", 10, "a\\nb\\tc\\x1b[0m\\x7f");
+	expect_clean("\xc2\x85", 2, "\\x85");
+	expect_clean("x\0y", 3, "x\\x00y");
+}
+
+Test(text, clean_replaces_bad_bytes)
+{
+	expect_clean("\xff", 1, "\xef\xbf\xbd");
+	expect_clean("\xc0\xaf", 2, "\xef\xbf\xbd\xef\xbf\xbd");
+	expect_clean("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	expect_clean("\xf4\x90\x80\x80", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	expect_clean("ok\xe2\x82", 4, "ok\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+Test(text, numbers)
+{
+	uint64_t v = 7;
+
+	cr_assert_eq(text_parse_u64("0", 10, UINT64_MAX, &v), 0);
+	cr_assert_eq(v, 0);
+	cr_assert_eq(text_parse_u64("18446744073709551615", 10, UINT64_MAX, &v), 0);
+	cr_assert_eq(v, UINT64_MAX);
+	cr_assert_eq(text_parse_u64("18446744073709551616", 10, UINT64_MAX, &v), -ERANGE);
+	cr_assert_eq(text_parse_u64("0xfF", 16, UINT64_MAX, &v), 0);
+	cr_assert_eq(v, 255);
+	cr_assert_eq(text_parse_u64("", 10, 9, &v), -EINVAL);
+	cr_assert_eq(text_parse_u64("-1", 10, 9, &v), -EINVAL);
+	cr_assert_eq(text_parse_u64("1 ", 10, 9, &v), -EINVAL);
+	cr_assert_eq(text_parse_u64("10", 10, 9, &v), -ERANGE);
+	cr_assert_eq(text_parse_u64("1a", 10, 9, &v), -EINVAL);
+	cr_assert_eq(v, 255, "a failure leaves the result alone");
+}
+
+Test(text, durations)
+{
+	uint64_t ns;
+
+	cr_assert_eq(text_parse_duration("30s", &ns), 0);
+	cr_assert_eq(ns, 30000000000ULL);
+	cr_assert_eq(text_parse_duration("5", &ns), 0);
+	cr_assert_eq(ns, 5000000000ULL);
+	cr_assert_eq(text_parse_duration("500ms", &ns), 0);
+	cr_assert_eq(ns, 500000000ULL);
+	cr_assert_eq(text_parse_duration("2m", &ns), 0);
+	cr_assert_eq(ns, 120000000000ULL);
+	cr_assert_eq(text_parse_duration("1.5s", &ns), 0);
+	cr_assert_eq(ns, 1500000000ULL);
+	cr_assert_eq(text_parse_duration("0", &ns), -ERANGE);
+	cr_assert_eq(text_parse_duration("-1s", &ns), -EINVAL);
+	cr_assert_eq(text_parse_duration("s", &ns), -EINVAL);
+	cr_assert_eq(text_parse_duration("1d", &ns), -EINVAL);
+	cr_assert_eq(text_parse_duration("99999999h", &ns), -ERANGE);
+}
+
+Test(text, sizes)
+{
+	uint64_t bytes;
+
+	cr_assert_eq(text_parse_size("64K", &bytes), 0);
+	cr_assert_eq(bytes, 65536);
+	cr_assert_eq(text_parse_size("16MiB", &bytes), 0);
+	cr_assert_eq(bytes, 16 << 20);
+	cr_assert_eq(text_parse_size("2gb", &bytes), -EINVAL);
+	cr_assert_eq(text_parse_size("2g", &bytes), 0);
+	cr_assert_eq(bytes, 2ULL << 30);
+	cr_assert_eq(text_parse_size("123", &bytes), 0);
+	cr_assert_eq(bytes, 123);
+	cr_assert_eq(text_parse_size("K", &bytes), -EINVAL);
+	cr_assert_eq(text_parse_size("1X", &bytes), -EINVAL);
+	cr_assert_eq(text_parse_size("99999999999T", &bytes), -ERANGE);
+}
