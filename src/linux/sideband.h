@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Discovery of processes, threads and mappings: perf side-band records (MMAP2 with build-id, COMM, FORK, EXIT, LOST)
+ * of a dummy event on each CPU, plus one scan of /proc for what ran before.
+ * Used by both Linux collectors; talks to the sink; knows neither BPF nor the machine.
+ * Source: perf_event_open(2), include/uapi/linux/perf_event.h.
+ */
+#ifndef LINUX_SIDEBAND_H
+#define LINUX_SIDEBAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <onecollect/error.h>
+
+#include "collector.h"
+#include "linux/event_queue.h"
+
+struct sideband;
+
+struct sideband_opts {
+	const uint32_t *cpus;       /* [nr_cpus] to open the dummy event on, system-wide */
+	uint32_t nr_cpus;
+	const uint32_t *pids;       /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
+	uint32_t nr_pids;
+	uint32_t ring_pages;        /* per buffer, a power of two; 0 = 64 */
+	int epoll_fd;               /* each buffer's descriptor is added, EPOLLIN, with `epoll_data` */
+	uint64_t epoll_data;
+};
+
+/*
+ * Opens the dummy events, enabled. All record times are CLOCK_MONOTONIC.
+ * Returns 0, or a negative errno value with *err (-EACCES and -EPERM name the missing capability or the
+ * perf_event_paranoid value that would do).
+ */
+int sideband_open(const struct sideband_opts *opts, struct sink *sink, struct sideband **ret_sideband,
+		  struct oc_error *err);
+/* Closes the events and frees. Accepts NULL. */
+void sideband_free(struct sideband *sb);
+
+/*
+ * Reports every process that runs now (or, with opts.pids, only those) with its executable mappings to the sink, as
+ * of time_ns. To be called after sideband_open(), so that nothing falls in between; a record from the buffers that
+ * tells the same again later changes nothing.
+ * Processes that vanish during the scan are skipped. Returns 0 or a negative errno value with *err.
+ */
+int sideband_scan(struct sideband *sb, uint64_t time_ns, struct oc_error *err);
+
+/* Moves all records from the buffers into the queue (source EVENT_SIDEBAND). Returns 0 or -ENOMEM. */
+int sideband_read(struct sideband *sb, struct event_queue *queue);
+
+/*
+ * Decodes one queued record and tells the sink. A PERF_RECORD_LOST is noted and makes the next
+ * sideband_rescan_due() true.
+ * Returns 0; a record that is too short for its type is ignored and noted as SIDEBAND_LOST.
+ */
+int sideband_handle(struct sideband *sb, uint64_t time_ns, const void *record, size_t size);
+
+/* True when records were lost since the last scan; the collector then calls sideband_scan() again. */
+bool sideband_rescan_due(const struct sideband *sb);
+
+/*
+ * A CPU came back: opens its dummy event again. A CPU that went away needs no call.
+ * Returns 0 or a negative errno value.
+ */
+int sideband_reopen_cpu(struct sideband *sb, uint32_t cpu);
+
+/* Bytes read from the buffers so far. */
+uint64_t sideband_bytes(const struct sideband *sb);
+
+/*
+ * Wanted-process filter: fn is called with each process that appears, execs or is renamed (pid, its comm, the base
+ * name of its executable or "") and when it exits (comm NULL). Used to resolve name globs to pids.
+ */
+typedef void (*sideband_watch_fn)(void *arg, uint32_t pid, const char *comm, const char *exe_base);
+void sideband_watch(struct sideband *sb, sideband_watch_fn fn, void *arg);
+
+#endif
