@@ -151,7 +151,7 @@ $(O)/fixtures/%: tests/fixtures/%.c
 	$(call say,FIXTURE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer \
-		$$(sed -n 's,^/\* cflags: \(.*\) \*/$$,\1,p' $<) $< -o $@ -lpthread
+		$$(sed -n 's,^/\* cflags: \(.*\) \*/$$,\1,p' $<) $< -MMD -MP -MF $@.d -o $@ -lpthread
 
 $(O)/bench/%: tests/bench/%.c $(LIB_A)
 	$(call say,BENCH)
