@@ -188,7 +188,7 @@ check-interop: tests ## outputs read by other people's tools
 	@tests/run interop
 
 check-arm64: $(SKEL) $(GEN_C) ## compile everything for arm64, without linking
-	@scripts/check-arm64 $(O) $(CLANG)
+	@O=$(O) scripts/check-arm64
 
 lint: all ## the checks of scripts/: includes, size, format, words, headers, symbols, vmlinux.h, shell, arm64
 	@tests/run lint
