@@ -106,7 +106,8 @@ static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_
 	keep(ms, oc_machine_process_set(ms->machine, id, &facts));
 }
 
-static sink_process on_process_start(struct sink *sink, uint64_t time_ns, const struct collector_process *process)
+static sink_process on_process_start(struct sink *sink, uint64_t time_ns,
+				     const struct collector_process *process)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id parent = 0, id;
@@ -171,7 +172,8 @@ static void on_process_facts(struct sink *sink, sink_process process, const stru
 	set_facts(self(sink), process, facts);
 }
 
-static sink_thread on_thread(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid, const char *name)
+static sink_thread on_thread(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid,
+			     const char *name)
 {
 	struct machine_sink *ms = self(sink);
 	oc_thread_id id = keep(ms, oc_machine_add_thread(ms->machine, process, tid));
@@ -193,7 +195,8 @@ static bool has_prefix(const char *text, const char *prefix)
 /* Memory without a file of its own that could be opened again by name. */
 static bool is_anonymous(const char *path)
 {
-	static const char *const prefixes[] = { "//anon", "/memfd:", "/dev/zero", "/SYSV", "/[aio]", "anon_inode:" };
+	static const char *const prefixes[] = { "//anon", "/memfd:", "/dev/zero",
+						"/SYSV",  "/[aio]",  "anon_inode:" };
 
 	if (path[0] != '/')
 		return true;
@@ -204,8 +207,8 @@ static bool is_anonymous(const char *path)
 	return false;
 }
 
-static void describe_module(struct machine_sink *ms, oc_process_id process, const struct collector_mapping *mapping,
-			    struct oc_module *ret_module)
+static void describe_module(struct machine_sink *ms, oc_process_id process,
+			    const struct collector_mapping *mapping, struct oc_module *ret_module)
 {
 	static const char deleted[] = " (deleted)";
 	const char *path = mapping->path;
@@ -236,7 +239,8 @@ static void describe_module(struct machine_sink *ms, oc_process_id process, cons
 	}
 }
 
-static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid, const struct collector_mapping *mapping)
+static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			   const struct collector_mapping *mapping)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id process = on_process_now(sink, time_ns, pid);
@@ -303,7 +307,8 @@ static const struct stack_part *find_part(const struct machine_sink *ms, uint64_
 	return i ? &ms->parts[i - 1] : NULL;
 }
 
-static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr, bool kernel)
+static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
+			    bool kernel)
 {
 	struct machine_sink *ms = self(sink);
 	size_t nr_parts = ms->part_index.count;
@@ -324,7 +329,8 @@ static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addr
 
 static bool is_pair(const void *owner, uint32_t id, const void *wanted)
 {
-	return !memcmp(((const struct machine_sink *)owner)->pairs[id - 1].parts, wanted, 2 * sizeof(uint64_t));
+	return !memcmp(((const struct machine_sink *)owner)->pairs[id - 1].parts, wanted,
+		       2 * sizeof(uint64_t));
 }
 
 /* The machine's callstack for a kernel and a user part. Returns its id, 0 for none, -ENOENT for an unknown part. */
@@ -355,7 +361,8 @@ static int64_t join_parts(struct machine_sink *ms, uint64_t kernel, uint64_t use
 		return callstack;
 	if (array_reserve(&ms->pairs, &ms->pairs_cap, nr_pairs + 1, sizeof(*ms->pairs)))
 		return -ENOMEM;
-	ms->pairs[nr_pairs] = (struct stack_pair){ .parts = { kernel, user }, .callstack = (uint32_t)callstack };
+	ms->pairs[nr_pairs] =
+		(struct stack_pair){ .parts = { kernel, user }, .callstack = (uint32_t)callstack };
 	if (id_table_add(&ms->pair_index, hash, (uint32_t)nr_pairs + 1))
 		return -ENOMEM;
 	return callstack;
@@ -427,8 +434,9 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
-	sample.stack = keep(ms, callstack < 0 ? callstack :
-						oc_machine_resolve(ms->machine, in->process, (uint32_t)callstack));
+	sample.stack =
+		keep(ms, callstack < 0 ? callstack
+				       : oc_machine_resolve(ms->machine, in->process, (uint32_t)callstack));
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -451,13 +459,27 @@ static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
 static bool is_root_function(const char *name)
 {
 	static const char *const names[] = {
-		"_start",	   "__libc_start_main",	   "__libc_start_call_main",
-		"start_thread",	   "clone",		   "clone3",
-		"__clone",	   "__clone3",		   "thread_start",
-		"_start_c",	   "__libc_start_main_impl", "generic_start_main",
-		"_dl_start_user",  "_dl_start",		   "runtime.goexit",
-		"runtime.goexit.abi0", "runtime.mstart",   "runtime.rt0_go",
-		"runtime.rt0_go.abi0", "__vfork",	   "vfork",
+		"_start",
+		"__libc_start_main",
+		"__libc_start_call_main",
+		"start_thread",
+		"clone",
+		"clone3",
+		"__clone",
+		"__clone3",
+		"thread_start",
+		"_start_c",
+		"__libc_start_main_impl",
+		"generic_start_main",
+		"_dl_start_user",
+		"_dl_start",
+		"runtime.goexit",
+		"runtime.goexit.abi0",
+		"runtime.mstart",
+		"runtime.rt0_go",
+		"runtime.rt0_go.abi0",
+		"__vfork",
+		"vfork",
 	};
 	size_t len = strcspn(name, "@"); /* symbol versions: __libc_start_main@@GLIBC_2.34 */
 
@@ -487,8 +509,7 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 		return OC_STACK_NO_MAPPING;
 	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
 	if (nr_lines) {
-		const struct oc_function *f =
-			oc_machine_function(ms->machine, lines[nr_lines - 1].function);
+		const struct oc_function *f = oc_machine_function(ms->machine, lines[nr_lines - 1].function);
 
 		if (is_root_function(oc_machine_string(ms->machine, f->system_name, NULL)))
 			return OC_STACK_COUNT;
