@@ -62,6 +62,13 @@ struct oc_ledger_output {
 	uint64_t samples;
 };
 
+/* How the command that was recorded ended. */
+enum oc_command_end { OC_COMMAND_NONE, OC_COMMAND_RUNNING, OC_COMMAND_EXITED, OC_COMMAND_SIGNALED };
+struct oc_ledger_command {
+	enum oc_command_end end; /* NONE: no command; RUNNING: when the recording ended */
+	int code;                /* exit status, or the signal's number */
+};
+
 /* Things that went wrong without losing a sample, each a counter with a name. Part of the closed list. */
 #define OC_NOTES(X)                                                                                  \
 	X(SIDEBAND_LOST, "sideband_lost",                                                            \
@@ -72,6 +79,8 @@ struct oc_ledger_output {
 	X(PERF_MAPS_REFUSED, "perf_maps_refused", "perf map files with a wrong owner, type or size") \
 	X(FILES_REFUSED, "files_refused",                                                            \
 	  "files of targets that are damaged, too large or of another build")                        \
+	X(CHILDREN_MISSED, "children_missed",                                                        \
+	  "child processes that were not followed; the table of pids was full")                      \
 	X(CPU_REOPENED, "cpu_reopened", "CPUs that came back and were opened again")                 \
 	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                            \
 	  "kernel addresses are hidden; see kernel.kptr_restrict")                                   \
@@ -87,6 +96,7 @@ struct oc_ledger {
 	struct oc_ledger_kind kinds[OC_KINDS_MAX];
 	uint64_t notes[OC_NOTE_COUNT];
 	struct oc_ledger_self self;
+	struct oc_ledger_command command;
 	struct oc_ledger_output *outputs; /* [nr_outputs], owned */
 	uint32_t nr_outputs;
 	int exit_code;
@@ -104,7 +114,10 @@ OC_API const char *oc_note_text(enum oc_note note);
 OC_API uint64_t oc_ledger_lost(const struct oc_ledger_kind *kind);
 OC_API uint64_t oc_ledger_incomplete(const struct oc_ledger_kind *kind);
 
-/* Largest share of samples lost over all kinds, 0..1; beyond 0.01 the command exits with OC_EXIT_LOSSY. */
+/*
+ * Largest share of samples lost over all kinds, 0..1; beyond 0.01 the command exits with OC_EXIT_LOSSY.
+ * What a sample filter dropped (OC_LOSS_HOOK) was meant to be dropped and does not count here.
+ */
 OC_API double oc_ledger_loss_share(const struct oc_ledger *ledger);
 
 /* True when for every kind taken = kept + lost and stacks = complete + incomplete. */
@@ -118,7 +131,8 @@ OC_API int oc_ledger_add_output(struct oc_ledger *ledger, const char *path, cons
 				uint64_t bytes, uint64_t samples);
 
 /*
- * The ledger as one JSON object on one line, or as the summary for people (lines of text).
+ * The ledger as one JSON object on one line (without a newline), or as the summary for people (lines of text,
+ * each with its newline). Reasons and notes that are zero are left out.
  * ret_text: set to a NUL-terminated string that the caller frees with free(3).
  * Returns 0 or -ENOMEM.
  */
