@@ -44,6 +44,7 @@ BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
 LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*.c export/*.c export/formats/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
+EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
@@ -51,6 +52,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/f
 
 SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
 GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
+EMBED_H  := $(patsubst export/formats/%,$(O)/gen/embed/%.h,$(EMBED))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
 UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC))
@@ -79,8 +81,14 @@ $(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: export/formats/%.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=export/formats --c_out=$(O)/gen $<
 
+# Scripts, styles and pages that output formats carry, as C strings.
+$(O)/gen/embed/%.h: export/formats/% scripts/embed-file
+	$(call say,EMBED)
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-file $< > $@
+
 # ---- user side --------------------------------------------------------------------------------------------------
-$(O)/obj/%.o: %.c | $(SKEL) $(GEN_C)
+$(O)/obj/%.o: %.c | $(SKEL) $(GEN_C) $(EMBED_H)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
