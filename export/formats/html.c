@@ -195,10 +195,11 @@ static int flush_if_full(struct page *p)
 	return p->b.len < FLUSH_BYTES ? p->b.error : flush(p);
 }
 
+/* A string of the machine or of the graph, with its key in objects. */
 static void put_string(struct page *p, const char *key, oc_string_id id)
 {
 	size_t len;
-	const char *text = oc_machine_string(p->m, id, &len);
+	const char *text = oc_graph_name(p->graph, id, &len);
 
 	if (key)
 		json_key(&p->j, key);
@@ -356,7 +357,9 @@ static int64_t number_module(struct module_list *list, oc_string_id path)
 	if (array_reserve(&list->paths, &list->cap, id, sizeof(path)))
 		return -ENOMEM;
 	list->paths[id - 1] = path;
-	return id_table_add(&list->ids, hash, id) ? -ENOMEM : id - 1;
+	if (id_table_add(&list->ids, hash, id))
+		return -ENOMEM;
+	return id - 1;
 }
 
 /* "functions": [name, module, kind and shade, ...], those with most self samples first; "modules": [path, ...]. */

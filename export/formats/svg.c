@@ -12,6 +12,7 @@
 #include <onecollect/version.h>
 
 #include "base/buffer.h"
+#include "base/human.h"
 #include "embed/svg/script.js.h"
 #include "embed/svg/style.css.h"
 #include "export/formats/flame.h"
@@ -100,19 +101,6 @@ static void put_fitting(struct buffer *b, const char *name, size_t len, double p
 	buffer_puts(b, "..");
 }
 
-/* Appends a number with a comma between thousands. */
-static void put_number(struct buffer *b, uint64_t value)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRIu64, value);
-
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
-			buffer_putc(b, ',');
-		buffer_putc(b, digits[i]);
-	}
-}
-
 /* Hands over what has been collected so far, so that the file never lies in memory as a whole. */
 static int flush(struct svg *s)
 {
@@ -184,18 +172,20 @@ static void put_subtitle(struct svg *s)
 	const struct oc_recording_info *info = oc_machine_info(s->m);
 	const struct oc_ledger *ledger = oc_machine_ledger_const(s->m);
 
-	put_number(&s->b, total_of(s));
+	human_count(&s->b, total_of(s));
 	buffer_puts(&s->b, " samples of ");
 	put_xml(&s->b, kind ? kind->name : "nothing", kind ? strlen(kind->name) : 7);
 	if (kind && kind->period_ns)
 		buffer_printf(&s->b, " at %.0f Hz", 1e9 / (double)kind->period_ns);
 	if (info->nr_cpus)
 		buffer_printf(&s->b, " on %" PRIu32 " CPU%s", info->nr_cpus, info->nr_cpus == 1 ? "" : "s");
-	if (info->end_mono_ns > info->start_mono_ns)
-		buffer_printf(&s->b, " in %.1f s", (double)(info->end_mono_ns - info->start_mono_ns) / 1e9);
+	if (info->end_mono_ns > info->start_mono_ns) {
+		buffer_puts(&s->b, " in ");
+		human_duration(&s->b, info->end_mono_ns - info->start_mono_ns);
+	}
 	/* The graph is of the first kind, whose row is the first one. */
 	buffer_puts(&s->b, ", ");
-	put_number(&s->b, oc_ledger_lost(&ledger->kinds[0]));
+	human_count(&s->b, oc_ledger_lost(&ledger->kinds[0]));
 	buffer_puts(&s->b, " lost");
 }
 
@@ -248,7 +238,7 @@ static void put_controls(struct svg *s, uint32_t height)
 		      height - FOOTER_HEIGHT, FOOTER_HEIGHT - 8, MARGIN + 2, IMAGE_WIDTH - MARGIN - 2,
 		      s->nr_culled);
 	if (s->nr_culled) {
-		put_number(b, s->nr_culled);
+		human_count(b, s->nr_culled);
 		buffer_printf(b, " frame%s narrower than %.1f px not drawn", s->nr_culled == 1 ? "" : "s",
 			      CULL_PX);
 	}
@@ -264,7 +254,7 @@ static void put_frame(struct svg *s, uint32_t i)
 	double percent = total_of(s) ? (double)node->total / total * 100 : 100;
 	uint32_t y = HEADER_HEIGHT + (s->max_depth - node->depth) * ROW_HEIGHT;
 	size_t len, shown;
-	const char *name = oc_machine_string(s->m, node->name, &len);
+	const char *name = oc_graph_name(s->graph, node->name, &len);
 
 	if (i == 0)
 		name = "all", len = 3;
@@ -272,7 +262,7 @@ static void put_frame(struct svg *s, uint32_t i)
 	buffer_puts(b, "<g><title>");
 	put_xml(b, name, shown);
 	buffer_puts(b, shown < len ? "... (" : " (");
-	put_number(b, node->total);
+	human_count(b, node->total);
 	buffer_printf(b, " sample%s, %.2f%%)</title>", node->total == 1 ? "" : "s", percent);
 	buffer_printf(b, "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32 "\" width=\"%.4f%%\" height=\"%d\" ",
 		      flame_letter(node->frame_kind),
