@@ -21,6 +21,7 @@
 #include "embed/html/viewer.css.h"
 #include "embed/html/viewer.js.h"
 #include "export/formats/flame.h"
+#include "export/formats/formats_private.h"
 
 #define FLUSH_BYTES (64 * 1024)
 

@@ -16,6 +16,7 @@
 #include "embed/svg/script.js.h"
 #include "embed/svg/style.css.h"
 #include "export/formats/flame.h"
+#include "export/formats/formats_private.h"
 
 /* Geometry in pixels of the image as it is without a script; the script makes the width fluid. */
 #define IMAGE_WIDTH   1200

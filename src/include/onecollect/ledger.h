@@ -72,6 +72,8 @@ struct oc_ledger_output {
 	X(PERF_MAPS_REFUSED, "perf_maps_refused", "perf map files with a wrong owner, type or size") \
 	X(FILES_REFUSED, "files_refused",                                                            \
 	  "files of targets that are damaged, too large or of another build")                        \
+	X(CHILDREN_MISSED, "children_missed",                                                        \
+	  "child processes that were not followed; the table of pids was full")                      \
 	X(CPU_REOPENED, "cpu_reopened", "CPUs that came back and were opened again")                 \
 	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                            \
 	  "kernel addresses are hidden; see kernel.kptr_restrict")                                   \
