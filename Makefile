@@ -72,7 +72,7 @@ GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
 EMBED_H  := $(patsubst export/formats/%,$(O)/gen/embed/%.h,$(EMBED))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
-UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC))
+UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main.c,$(CLI_SRC)))
 
 LIB_A    := $(O)/libonecollect.a
 LIB_SO   := $(O)/libonecollect.so.$(VERSION)
@@ -81,13 +81,16 @@ PRODUCTS := $(LIB_A) $(LIB_SO) $(O)/onecollect.pc $(if $(CLI_SRC),$(O)/record-tr
 
 all: $(PRODUCTS) ## the library and the command (default)
 
-# A file that changes when its text does, so that other flags or a removed source rebuild what depends on them.
-stamp = @mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(1))' > $@.new && \
-	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(O)/flags: FORCE
-	$(call stamp,$(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
-$(O)/objects: FORCE
-	$(call stamp,$(LIB_OBJ) $(CLI_OBJ) $(UNIT_OBJ))
+# Files that change when their text does, so that other flags or a removed source rebuild what depends on them.
+# Written while the Makefile is read, so `make -q` and `make -n` tell the truth.
+FLAGS    := $(strip $(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
+stamp     = $(if $(subst x$(file <$(1))x,,x$(2)x),$(shell mkdir -p $(O))$(file >$(1),$(2)))
+ifneq ($(filter-out demo check clean help uninstall,$(or $(MAKECMDGOALS),all)),)
+$(call stamp,$(O)/flags,$(FLAGS))
+$(call stamp,$(O)/paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(VERSION) $(LDLIBS))
+$(call stamp,$(O)/objects,$(strip $(LIB_OBJ) $(CLI_OBJ) $(UNIT_OBJ)))
+endif
+$(O)/flags $(O)/paths $(O)/objects: ;
 
 # ---- kernel side ------------------------------------------------------------------------------------------------
 # A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
@@ -118,7 +121,7 @@ $(O)/gen/embed/%.h: export/formats/% scripts/embed-file
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-file $< > $@
 
-$(O)/onecollect.pc: onecollect.pc.in $(O)/flags
+$(O)/onecollect.pc: onecollect.pc.in $(O)/paths
 	$(call say,GEN)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@INCLUDEDIR@,$(INCLUDEDIR),' \
 		-e 's,@VERSION@,$(VERSION),; s,@LDLIBS@,$(LDLIBS),' $< > $@
@@ -236,8 +239,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-FORCE:
 .PHONY: all unit fixtures tests demo check check-live check-interop check-arm64 lint tidy bench install uninstall \
-	clean help FORCE
+	clean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
