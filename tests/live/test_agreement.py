@@ -29,10 +29,9 @@ def perf_functions(path):
     totals = collections.Counter()
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
-        leaf = lines[1] if len(lines) > 1 else lines[0]
-        match = re.match(r"\s*[0-9a-f]+ (.*) \((.*)\)$", leaf)
-        name = match.group(1) if match else "[unknown]"
-        totals[name if is_named(name) else f"[{os.path.basename(match.group(2))}]"] += 1
+        match = re.match(r"\s*[0-9a-f]+ (.*) \((.*)\)$", lines[1]) if len(lines) > 1 else None
+        name, module = match.groups() if match else ("[unknown]", "unknown")
+        totals[name if is_named(name) else f"[{os.path.basename(module)}]"] += 1
     return totals
 
 
