@@ -1,38 +1,53 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Builds libonecollect and record-trace. Everything made goes into $(O).
-#
-#   make               the library and the command          make V=1          show full commands
-#   make check         install what is needed, test all     make DEBUG=1      no optimisation, warnings are errors
-#   make demo          record a real workload for 5 s       make SAN=address,undefined   with sanitizers
+# Builds libonecollect and record-trace. Everything made goes into $(O). `make help` lists what can be asked for.
 
-O        ?= build
-PREFIX   ?= /usr/local
-CLANG    ?= clang
-BPFTOOL  ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
-VERSION  := $(shell sed -n 's/^.define OC_VERSION "\(.*\)"/\1/p' src/include/onecollect/version.h)
-ARCH     := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+O          ?= build
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+CLANG      ?= $(or $(shell command -v clang-14 2>/dev/null),clang)
+BPFTOOL    ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+VERSION    := $(shell sed -n 's/^.define OC_VERSION "\(.*\)"/\1/p' src/include/onecollect/version.h)
+MACHINE    := $(shell uname -m)
+ARCH       := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(MACHINE)))
 
-CFLAGS   ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-HARDEN   := -fPIC -fstack-protector-strong -fvisibility=hidden
-CPPFLAGS += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
-ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDEN) $(CFLAGS)
-LDLIBS   := -lbpf -lelf -lz -lzstd -lprotobuf-c -liberty -lcap -lm -lpthread
+CFLAGS     ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDEN     := -fPIC -fstack-protector-strong -fvisibility=hidden
+CPPFLAGS   += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
+LDFLAGS    += -Wl,-z,relro,-z,now -Wl,--as-needed
 ifdef DEBUG
-CFLAGS   := -O0 -g3 -Werror
+CFLAGS     := -O0 -g3
+WERROR     := 1
 endif
 ifdef SAN
-O        := build-san
-CFLAGS   := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
-LDFLAGS  += -fsanitize=$(SAN)
+O          := build-san
+CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
 endif
+ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDEN) $(CFLAGS)
+LINK        = $(CC) $(CFLAGS) $(LDFLAGS)
 
+# Libraries with a pkg-config file; libiberty comes without.
+PKGS       := libbpf libelf zlib libzstd libprotobuf-c libcap liblzma
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+LDLIBS     := $(PKG_LIBS) -liberty -lm -lpthread
+# Stands in front of compiler calls: what is missing is said once, with the way to get it.
+NEED_LIBS   = $(if $(PKG_LIBS),,$(shell $(PKG_CONFIG) --exists --print-errors $(PKGS) >&2)$(error libraries are \
+	      missing; on Debian 12 run: sudo scripts/install-deps build))
+
+# Sub-makes use every processor, unless the caller has already said -j.
+PARALLEL    = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 ifdef V
-Q :=
-say = @:
+Q          :=
+say         = @:
 else
-Q := @
-say = @printf '  %-8s %s\n' $(1) $(patsubst $(O)/%,%,$@)
+Q          := @
+say         = @printf '  %-8s %s\n' $(1) $(patsubst $(O)/%,%,$@)
+MAKEFLAGS  += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
@@ -45,6 +60,8 @@ LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
+MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -55,18 +72,32 @@ LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
 UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC))
 
+LIB_A    := $(O)/libonecollect.a
+LIB_SO   := $(O)/libonecollect.so.$(VERSION)
 SONAME   := libonecollect.so.$(firstword $(subst ., ,$(VERSION)))
-PRODUCTS := $(O)/libonecollect.a $(O)/libonecollect.so.$(VERSION) $(if $(CLI_SRC),$(O)/record-trace)
+PRODUCTS := $(LIB_A) $(LIB_SO) $(O)/onecollect.pc $(if $(CLI_SRC),$(O)/record-trace)
 
-all: $(PRODUCTS)
+all: $(PRODUCTS) ## the library and the command (default)
+
+# A file that changes when its text does, so that other flags or a removed source rebuild what depends on them.
+stamp = @mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(1))' > $@.new && \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(O)/flags: FORCE
+	$(call stamp,$(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
+$(O)/objects: FORCE
+	$(call stamp,$(LIB_OBJ) $(CLI_OBJ) $(UNIT_OBJ))
 
 # ---- kernel side ------------------------------------------------------------------------------------------------
-# A BPF object is compiled against our own small vmlinux.h and turned into a skeleton header.
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+# A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
+# but keeps BTF, and turned into a skeleton header.
+BPF_FLAGS = -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall $(if $(WERROR),-Werror) \
+	    -Wno-missing-declarations -Ivmlinux -Ibpf -Isrc/include -isystem /usr/include/$(MACHINE)-linux-gnu
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/flags
 	$(call say,BPF)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wno-missing-declarations -Ivmlinux -Ibpf \
-		-Isrc/include -I/usr/include/$(shell uname -m)-linux-gnu -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $(@:.bpf.o=.full.o)
+	$(Q)$(BPFTOOL) gen object $@ $(@:.bpf.o=.full.o)
 
 $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	$(call say,SKEL)
@@ -79,55 +110,126 @@ $(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: export/formats/%.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=export/formats --c_out=$(O)/gen $<
 
+$(O)/onecollect.pc: onecollect.pc.in $(O)/flags
+	$(call say,GEN)
+	$(Q)sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@INCLUDEDIR@,$(INCLUDEDIR),' \
+		-e 's,@VERSION@,$(VERSION),; s,@LDLIBS@,$(LDLIBS),' $< > $@
+
 # ---- user side --------------------------------------------------------------------------------------------------
-$(O)/obj/%.o: %.c | $(SKEL) $(GEN_C)
+# Generated headers must exist before the first compilation; from then on the .d files know who includes them.
+$(O)/obj/%.o: %.c $(O)/flags | $(SKEL) $(GEN_C)
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(NEED_LIBS)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(O)/obj/gen/%.o: $(O)/gen/%.c
+$(O)/obj/gen/%.o: $(O)/gen/%.c $(O)/flags
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -w -MMD -MP -c $< -o $@
+	$(Q)$(NEED_LIBS)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -w -MMD -MP -c $< -o $@
 
-$(O)/libonecollect.a: $(LIB_OBJ)
+$(LIB_A): $(LIB_OBJ) $(O)/objects
 	$(call say,AR)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(LIB_OBJ)
 
-$(O)/libonecollect.so.$(VERSION): $(LIB_OBJ)
+$(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
-$(O)/record-trace: $(CLI_OBJ) $(O)/libonecollect.a
+$(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(CC) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) -pie $(CLI_OBJ) $(LIB_A) $(LDLIBS) -o $@
 
 # ---- tests ------------------------------------------------------------------------------------------------------
-$(O)/tests/unit: $(UNIT_OBJ) $(O)/libonecollect.a
+$(O)/tests/unit: $(UNIT_OBJ) $(LIB_A) $(O)/objects
 	$(call say,LINK)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lcriterion -o $@
+	$(Q)$(LINK) $(UNIT_OBJ) $(LIB_A) $(LDLIBS) -lcriterion -o $@
 
 # Programs to be profiled: a fixture may set its own flags in a first-line comment "cflags: ...".
 $(O)/fixtures/%: tests/fixtures/%.c
 	$(call say,FIXTURE)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer $$(sed -n 's,^/\* cflags: \(.*\) \*/$$,\1,p' $<) $< -o $@ -lpthread
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer \
+		$$(sed -n 's,^/\* cflags: \(.*\) \*/$$,\1,p' $<) $< -MMD -MP -MF $@.d -o $@ -lpthread
 
-$(O)/bench/%: tests/bench/%.c $(O)/libonecollect.a
+$(O)/bench/%: tests/bench/%.c $(LIB_A)
 	$(call say,BENCH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $(LDFLAGS) $< $(O)/libonecollect.a $(LDLIBS) -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
 
-unit: $(O)/tests/unit
+unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
 
-clean:
-	rm -rf build build-san
+# What tests/run runs, except for the sanitized unit tests, which have their own output folder.
+tests: all $(O)/tests/unit fixtures
 
-.PHONY: all unit fixtures clean
+# ---- the two commands of a newcomer -----------------------------------------------------------------------------
+demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
+	@scripts/install-deps build
+	@$(MAKE) $(PARALLEL) all
+	@scripts/demo $(O)
+
+check: ## install what is needed, build, run every test (root)
+	@test "$$(id -u)" = 0 || { echo "make check: the live tests record this machine and need root; run: sudo make \
+	check (without root: make unit lint)" >&2; exit 1; }
+	@scripts/install-deps build check
+	@$(MAKE) $(PARALLEL) WERROR=1 tests
+	@$(MAKE) $(PARALLEL) SAN=address,undefined build-san/tests/unit
+	@tests/run
+
+# ---- parts of it, and more --------------------------------------------------------------------------------------
+check-live: tests ## live tests only (root)
+	@tests/run live
+
+check-interop: tests ## outputs read by other people's tools
+	@tests/run interop
+
+check-arm64: $(SKEL) $(GEN_C) ## compile everything for arm64, without linking
+	@O=$(O) scripts/check-arm64
+
+lint: all ## the checks of scripts/: includes, size, format, words, headers, symbols, vmlinux.h, shell, arm64
+	@tests/run lint
+
+tidy: $(SKEL) $(GEN_C) ## clang-tidy-14 over the C sources (minutes)
+	@scripts/install-deps lint
+	$(Q)printf '%s\n' $(LIB_SRC) $(CLI_SRC) | xargs -P $(shell nproc) -n 4 sh -c \
+		'clang-tidy-14 --quiet "$$@" -- -std=gnu11 $(CPPFLAGS) $(WARNINGS)' tidy
+
+bench: all $(BENCHES) fixtures ## benchmarks beside perf and bpftrace (root, minutes)
+	@scripts/install-deps bench
+	python3 tests/bench/run.py
+
+# ---- installation -----------------------------------------------------------------------------------------------
+install: all ## into PREFIX (default /usr/local), below DESTDIR
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/onecollect
+	$(if $(CLI_SRC),$(INSTALL) -D -m 755 $(O)/record-trace $(DESTDIR)$(BINDIR)/record-trace)
+	$(INSTALL) -m 644 $(LIB_A) $(LIB_SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libonecollect.so
+	$(INSTALL) -m 644 $(O)/onecollect.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/onecollect
+	$(if $(MAN),$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 && $(INSTALL) -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/record-trace $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIB_A) $(LIB_SO)) $(SONAME) libonecollect.so)
+	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/onecollect.pc
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/onecollect/,$(notdir $(HEADERS)))
+	rmdir $(DESTDIR)$(INCLUDEDIR)/onecollect 2>/dev/null || true
+
+clean: ## remove everything made
+	rm -rf build build-san build-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
+		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
+
+FORCE:
+.PHONY: all unit fixtures tests demo check check-live check-interop check-arm64 lint tidy bench install uninstall \
+	clean help FORCE
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -47,6 +47,7 @@ struct collector_process {
 	const char *comm;
 	const char *exe;
 	const char *cgroup;
+	const char *container; /* id of the container, from the cgroup's name */
 };
 
 struct collector_sample {
@@ -59,8 +60,9 @@ struct collector_sample {
 	sink_thread thread;
 	uint64_t user_stack; /* ids given to stack_define; 0 = none */
 	uint64_t kernel_stack;
-	enum oc_stack_reason
-		incomplete; /* known already by the collector; OC_STACK_COUNT = let the sink judge */
+	bool has_user_part; /* false for kernel threads: no user stack is missing */
+	/* Known already by the collector; OC_STACK_COUNT = let the sink judge. */
+	enum oc_stack_reason incomplete;
 };
 
 struct sink;
@@ -104,7 +106,7 @@ struct sink {
 /* A kind of sample that a collector delivers. */
 struct collector_kind {
 	const char *name;
-	bool cycles; /* values are CPU cycles instead of a count */
+	bool cycles; /* triggered by a counter of CPU cycles instead of the clock */
 	uint64_t period_ns;
 };
 

@@ -12,6 +12,9 @@
 #include <time.h>
 
 /* Library headers that call these themselves (xxhash with XXH_INLINE_ALL) are included before project headers. */
+/* Fortified glibc headers make macros of these two for clang. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol localtime gmtime
 
 #endif

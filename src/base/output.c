@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,9 @@ struct oc_output {
 	uint64_t bytes;
 	struct buffer pending;
 };
+
+/* Set by oc_output_cancel_all(), possibly in a signal handler; never cleared. */
+static atomic_bool cancelled;
 
 static void output_free(struct oc_output *out)
 {
@@ -135,8 +139,13 @@ int oc_output_open_memory(struct oc_output **ret_output)
 static void write_all(struct oc_output *out, const char *data, size_t size)
 {
 	while (size && !out->error) {
-		ssize_t n = write(out->fd, data, size);
+		ssize_t n;
 
+		if (atomic_load(&cancelled)) {
+			out->error = -ECANCELED;
+			return;
+		}
+		n = write(out->fd, data, size);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
@@ -150,6 +159,8 @@ static void write_all(struct oc_output *out, const char *data, size_t size)
 
 int oc_output_write(struct oc_output *out, const void *data, size_t size)
 {
+	if (!out->error && atomic_load(&cancelled))
+		out->error = -ECANCELED;
 	if (out->error)
 		return out->error;
 	out->bytes += size;
@@ -227,6 +238,8 @@ int oc_output_commit(struct oc_output *out, struct oc_error *err)
 
 	if (out->kind != OUTPUT_MEMORY)
 		write_all(out, out->pending.data, out->pending.len);
+	if (!out->error && atomic_load(&cancelled))
+		out->error = -ECANCELED;
 	if (!out->error && out->kind == OUTPUT_FILE)
 		out->error = publish(out);
 	rc = out->error;
@@ -245,4 +258,9 @@ void oc_output_abort(struct oc_output *out)
 {
 	if (out)
 		output_free(out);
+}
+
+void oc_output_cancel_all(void)
+{
+	atomic_store(&cancelled, true);
 }

@@ -15,10 +15,10 @@
 /* One event with its mapped buffer; fd -1 = closed. */
 struct perf_ring {
 	int fd;
-	int cpu;            /* -1 = any */
-	void *base;         /* header page, then data; NULL = no buffer */
-	size_t data_size;   /* bytes, a power of two */
-	char *wrapped;      /* scratch for a record that crosses the end */
+	int cpu;          /* -1 = any */
+	void *base;       /* header page, then data; NULL = no buffer */
+	size_t data_size; /* bytes, a power of two */
+	char *wrapped;    /* scratch for a record that crosses the end */
 };
 
 /* The system call. Returns a descriptor or a negative errno value. */
@@ -31,7 +31,10 @@ int perf_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd);
  */
 int perf_explain(int code, const char *what, struct oc_error *err);
 
-/* Opens an event and maps `pages` (a power of two) data pages. Returns 0 or a negative errno value; *ring is closed then. */
+/*
+ * Opens an event and maps `pages` (a power of two) data pages.
+ * Returns 0, or a negative errno value with *ring closed; -ENOBUFS: the memory that a user may lock is used up.
+ */
 int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu, uint32_t pages);
 /* Unmaps and closes. */
 void perf_ring_close(struct perf_ring *ring);
@@ -40,6 +43,7 @@ void perf_ring_close(struct perf_ring *ring);
  * be right (0, beyond the head) end the reading with -EBADMSG, all data skipped. Stops when fn returns nonzero and
  * returns that; the record counts as read.
  */
-int perf_ring_read(struct perf_ring *ring, int (*fn)(void *arg, const struct perf_event_header *record), void *arg);
+int perf_ring_read(struct perf_ring *ring, int (*fn)(void *arg, const struct perf_event_header *record),
+		   void *arg);
 
 #endif

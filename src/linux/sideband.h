@@ -20,12 +20,12 @@
 struct sideband;
 
 struct sideband_opts {
-	const uint32_t *cpus;       /* [nr_cpus] to open the dummy event on, system-wide */
+	const uint32_t *cpus; /* [nr_cpus] to open the dummy event on, system-wide */
 	uint32_t nr_cpus;
-	const uint32_t *pids;       /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
+	const uint32_t *pids; /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
 	uint32_t nr_pids;
-	uint32_t ring_pages;        /* per buffer, a power of two; 0 = 64 */
-	int epoll_fd;               /* each buffer's descriptor is added, EPOLLIN, with `epoll_data` */
+	uint32_t ring_pages; /* per buffer, a power of two; 0 = 64 */
+	int epoll_fd;        /* each buffer's descriptor is added, EPOLLIN, with `epoll_data` */
 	uint64_t epoll_data;
 };
 

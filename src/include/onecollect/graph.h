@@ -23,7 +23,7 @@ enum oc_frame_kind {
 
 /* A node of a call tree. Children of one parent have different (name, frame_kind) and are sorted by name (bytes). */
 struct oc_graph_node {
-	oc_string_id name;
+	oc_string_id name; /* see oc_graph_name() */
 	enum oc_frame_kind frame_kind;
 	uint32_t parent;       /* node index; the root's is 0 */
 	uint32_t first_child;  /* node index, 0 = none */
@@ -55,7 +55,7 @@ struct oc_graph;
 
 /*
  * Builds the tree and the function table of a finished machine.
- * opts: NULL = {kind 1, group_by_process}. ret_graph: freed with oc_graph_free().
+ * opts: NULL = {kind 1, group_by_process}. ret_graph: freed with oc_graph_free(), before the machine is.
  * Returns 0, -EINVAL (unknown kind), -ENOMEM, or a negative errno value of reading spilled samples.
  */
 OC_API int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
@@ -65,6 +65,11 @@ OC_API void oc_graph_free(struct oc_graph *g);
 OC_API const struct oc_graph_node *oc_graph_nodes(const struct oc_graph *g, uint32_t *ret_nr);
 /* functions[*ret_nr], sorted by self, then total (both falling), then name. Functions are one by (name, frame_kind). */
 OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uint32_t *ret_nr);
+/*
+ * Text of a node's or function's name, NUL-terminated; "" for the root. *ret_len (may be NULL) is its length.
+ * Names of groups ("comm-pid") are made for the graph and unknown to oc_machine_string().
+ */
+OC_API const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, size_t *ret_len);
 /* The kind that the graph is of. */
 OC_API const struct oc_kind *oc_graph_kind(const struct oc_graph *g);
 

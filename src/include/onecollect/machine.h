@@ -226,6 +226,8 @@ struct oc_thread {
 OC_API int64_t oc_machine_add_thread(struct oc_machine *m, oc_process_id process, uint32_t tid);
 /* Names a thread; the leader's name (tid == pid) becomes the process's comm as well. */
 OC_API int oc_machine_thread_set_name(struct oc_machine *m, oc_thread_id id, oc_string_id name);
+/* Sets the id that a thread has in its own PID namespace. Returns 0 or -EINVAL. */
+OC_API int oc_machine_thread_set_ns_tid(struct oc_machine *m, oc_thread_id id, uint32_t ns_tid);
 OC_API const struct oc_thread *oc_machine_thread(const struct oc_machine *m, oc_thread_id id);
 OC_API uint32_t oc_machine_nr_threads(const struct oc_machine *m);
 

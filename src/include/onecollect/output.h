@@ -58,6 +58,13 @@ OC_API int oc_output_commit(struct oc_output *out, struct oc_error *err);
 /* Removes what was written and frees `out`. Accepts NULL. */
 OC_API void oc_output_abort(struct oc_output *out);
 
+/*
+ * Makes every write and commit of this process fail with -ECANCELED from now on, so that writers end soon and leave
+ * nothing behind; for a program that was told twice to stop. Async-signal-safe, any thread; a write(2) that blocks
+ * ends when the signal's handler was installed without SA_RESTART.
+ */
+OC_API void oc_output_cancel_all(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * THE kernel/user format: everything that crosses between our BPF programs and src/linux/.
+ * Included by both sides; no logic, no pointers, explicit padding; enums are append-only.
+ * Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef ONECOLLECT_WIRE_H
+#define ONECOLLECT_WIRE_H
+
+#include <linux/types.h>
+
+#include <onecollect/loss.h>
+
+/* Frames of one stack part (user or kernel): what kernel.perf_event_max_stack allows by default. */
+#define WIRE_FRAMES_MAX 127
+#define WIRE_COMM_SIZE  16
+
+enum wire_kind {
+	WIRE_KIND_CPU,
+	WIRE_KIND_COUNT,
+};
+
+/* Why a sample is lost; the numbers are those of enum oc_loss. */
+#define WIRE_LOSS_ENUM(NAME, name, text) WIRE_LOSS_##NAME,
+enum wire_loss { OC_LOSS_REASONS(WIRE_LOSS_ENUM) WIRE_LOSS_COUNT };
+#undef WIRE_LOSS_ENUM
+
+/* What is wrong with the user stack of a sample; the numbers are those of enum oc_stack_reason. */
+#define WIRE_STACK_ENUM(NAME, name, text) WIRE_STACK_##NAME,
+enum wire_stack_reason { OC_STACK_REASONS(WIRE_STACK_ENUM) WIRE_STACK_REASON_COUNT };
+#undef WIRE_STACK_ENUM
+/* Beyond the reasons: nothing is known to be wrong; and: the task has no user part at all (kernel thread). */
+#define WIRE_STACK_FINE 0xfe
+#define WIRE_STACK_NONE 0xff
+
+/* ---- ring buffer records: the first byte tells which --------------------------------------------------------- */
+
+enum wire_record {
+	WIRE_TASK = 1,   /* first sight of a thread in its present program image */
+	WIRE_STACK = 2,  /* first sight of a stack */
+	WIRE_SAMPLE = 3, /* one sample, timeline mode only */
+};
+
+struct wire_task {
+	__u8 type;
+	__u8 pad[3];
+	__u32 tgid;
+	__u64 task; /* names the thread and image: hash of tid, thread start and exec count */
+	__u64 time_ns;
+	__u64 cgroup_id; /* of the unified hierarchy */
+	__u32 tid;
+	__u32 ns_tgid; /* in the innermost PID namespace of the task */
+	__u32 ns_tid;
+	__u32 pad2;
+	char comm[WIRE_COMM_SIZE];
+};
+
+struct wire_stack {
+	__u8 type;
+	__u8 is_kernel;
+	__u16 nr_frames;
+	__u32 pad;
+	__u64 stack;                   /* hash of the frames */
+	__u64 frames[WIRE_FRAMES_MAX]; /* leaf first; only nr_frames of them are sent */
+};
+#define WIRE_STACK_HEADER_SIZE 16
+
+struct wire_sample {
+	__u8 type;
+	__u8 kind;       /* enum wire_kind */
+	__u8 user_state; /* enum wire_stack_reason or WIRE_STACK_FINE, _NONE */
+	__u8 pad;
+	__u32 cpu;
+	__u64 time_ns;
+	__u64 task;
+	__u64 user_stack; /* 0 = none */
+	__u64 kernel_stack;
+};
+
+/* ---- aggregate mode: counters[key] = count -------------------------------------------------------------------- */
+
+struct wire_key {
+	__u64 task;
+	__u64 user_stack;
+	__u64 kernel_stack;
+	__u8 kind;
+	__u8 user_state;
+	__u8 pad[6];
+};
+
+struct wire_count {
+	__u64 count;
+	__u64 value;
+};
+
+/* ---- what became of the events of one kind, one per CPU -------------------------------------------------------- */
+
+struct wire_outcome {
+	__u64 idle; /* no task was running */
+	__u64 filtered;
+	__u64 taken;      /* = counted or sent + sum of lost */
+	__u64 sent_bytes; /* through the ring buffer */
+	__u64 lost[WIRE_LOSS_COUNT];
+};
+
+/* Why a process is wanted: bits of the values of the map `wanted_tgids`. */
+enum wire_wanted {
+	WIRE_WANTED_PID = 1,  /* asked for by pid, or a child of such a process */
+	WIRE_WANTED_NAME = 2, /* its name matches a glob at present */
+};
+
+_Static_assert(sizeof(struct wire_task) == 64, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_stack) == WIRE_STACK_HEADER_SIZE + 8 * WIRE_FRAMES_MAX,
+	       "layout shared with BPF");
+_Static_assert(sizeof(struct wire_sample) == 40, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_key) == 32, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_count) == 16, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_outcome) == 32 + 8 * WIRE_LOSS_COUNT, "layout shared with BPF");
+
+#endif

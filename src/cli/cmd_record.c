@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `record-trace record`: plan the outputs, run a recording, write, report, and turn it all into an exit code.
+ * Called by main().
+ * Must not know how samples are taken, named or written.
+ */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <onecollect/recording.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "cli/interrupt.h"
+#include "cli/outputs.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+
+/* Beyond this share of lost samples the exit code says so; part of the command's contract. */
+#define LOSS_SHARE_MAX 0.01
+
+static int exit_code_of(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+		return OC_EXIT_USAGE;
+	case -EPERM:
+	case -EACCES:
+		return OC_EXIT_PRIVILEGE;
+	case -EOPNOTSUPP:
+	case -ENOSYS:
+		return OC_EXIT_UNSUPPORTED;
+	default:
+		return OC_EXIT_FAILED;
+	}
+}
+
+static int fail(const struct console *c, int rc, const struct oc_error *err)
+{
+	console_error(c, "%s", *err->message ? err->message : strerror(-rc));
+	return exit_code_of(rc);
+}
+
+/* One word of a command line as a shell would need it. */
+static void append_word(struct buffer *out, const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+
+	if (*word && !word[strspn(word, plain)]) {
+		buffer_puts(out, word);
+		return;
+	}
+	buffer_putc(out, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buffer_puts(out, "'\\''");
+		else
+			buffer_putc(out, *word);
+	}
+	buffer_putc(out, '\'');
+}
+
+static void append_command_line(struct buffer *out, char *const *argv)
+{
+	for (size_t i = 0; argv[i]; i++) {
+		if (i)
+			buffer_putc(out, ' ');
+		append_word(out, argv[i]);
+	}
+}
+
+static void fill_recording_opts(struct oc_recording_opts *r, const struct options *o,
+				const struct outputs *outs, const char *command_line)
+{
+	*r = (struct oc_recording_opts){
+		.size = sizeof(*r),
+		.frequency_hz = (uint32_t)o->frequency_hz,
+		.duration_ns = o->duration_ns,
+		.timeline = o->mode == MODE_TIMELINE || (o->mode == MODE_AUTO && outs->needs_times),
+		.pids = o->pids.items,
+		.nr_pids = (uint32_t)o->pids.nr,
+		.process_globs = o->process_filters.items,
+		.nr_process_globs = (uint32_t)o->process_filters.nr,
+		.cgroup = o->cgroup,
+		.cpus = o->cpus.items,
+		.nr_cpus = (uint32_t)o->cpus.nr,
+		.command = o->command_argv,
+		.ring_bytes = o->ring_bytes,
+		.map_entries = (uint32_t)o->map_entries,
+		.memory_budget_bytes = o->memory_budget_bytes,
+		.no_symbols = o->no_symbols,
+		.bpf_stats = o->bpf_stats,
+		.collector = (enum oc_collector_choice)o->collector,
+		.command_line = command_line,
+	};
+}
+
+/* What is recorded, and when it is less than the best, why. */
+static void announce(const struct oc_recording *rec, const struct options *o, const struct console *c)
+{
+	const char *why = "";
+	const char *collector = oc_recording_collector(rec, &why);
+
+	console_detail(c, "recording with the collector %s at %llu Hz", collector,
+		       (unsigned long long)o->frequency_hz);
+	if (why && *why)
+		console_warn(c, "using %s: %s", collector, why);
+}
+
+static void tell_command_status(const struct oc_recording *rec, const struct options *o,
+				const struct console *c)
+{
+	int status = oc_recording_command_status(rec);
+
+	if (!o->command_argv)
+		return;
+	if (status == -1)
+		console_note(c, "%s was still running when the recording ended", o->command_argv[0]);
+	else if (WIFSIGNALED(status))
+		console_note(c, "%s was killed by signal %d (%s)", o->command_argv[0], WTERMSIG(status),
+			     strsignal(WTERMSIG(status)));
+	else
+		console_note(c, "%s exited with status %d", o->command_argv[0], WEXITSTATUS(status));
+}
+
+/* A recording without samples is a valid answer, but hardly the one expected. */
+static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
+{
+	uint64_t taken = 0, kept = 0, filtered = 0;
+	const char *whom = "the CPUs were idle";
+
+	for (uint32_t i = 0; i < ledger->nr_kinds; i++) {
+		taken += ledger->kinds[i].taken;
+		kept += ledger->kinds[i].kept;
+		filtered += ledger->kinds[i].filtered;
+	}
+	if (kept)
+		return;
+	if (taken) {
+		console_warn(c, "no samples were kept: all %llu were lost, see the summary",
+			     (unsigned long long)taken);
+		return;
+	}
+	if (o->process_filters.nr)
+		whom = "no process that --process-filter matches used the CPU";
+	else if (o->pids.nr)
+		whom = "the processes given with -p used no CPU time";
+	else if (o->command_argv)
+		whom = "the program used too little CPU time to be sampled; a higher -F may catch it";
+	else if (o->cgroup)
+		whom = "no process in the cgroup used the CPU";
+	console_warn(c, "no samples: %s in %.1f s (%llu samples hit others)", whom,
+		     (double)ledger->duration_ns / 1e9, (unsigned long long)filtered);
+}
+
+/* The reason that lost most, whose text says what to change. */
+static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
+{
+	uint64_t most = 0;
+	int reason = -1;
+
+	for (uint32_t i = 0; i < ledger->nr_kinds; i++) {
+		for (int r = 0; r < OC_LOSS_COUNT; r++) {
+			if (ledger->kinds[i].lost[r] > most) {
+				most = ledger->kinds[i].lost[r];
+				reason = r;
+			}
+		}
+	}
+	if (reason >= 0)
+		console_warn(c, "%.1f %% of the samples were lost; most because %s",
+			     100 * oc_ledger_loss_share(ledger), oc_loss_text((enum oc_loss)reason));
+}
+
+static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
+{
+	char *text __cleanup(cleanup_free)
+	= NULL;
+
+	if (c->verbosity == VERBOSITY_QUIET)
+		return;
+	if (oc_ledger_summary(ledger, &text))
+		console_error(c, "out of memory");
+	else
+		fputs(text, stderr);
+}
+
+static int print_json(const struct oc_ledger *ledger, const struct console *c)
+{
+	char *text __cleanup(cleanup_free)
+	= NULL;
+	struct buffer line = BUFFER_INIT;
+	int rc = oc_ledger_json(ledger, &text);
+
+	if (rc) {
+		console_error(c, "out of memory");
+		return rc;
+	}
+	buffer_printf(&line, "%s\n", text);
+	rc = console_print(c, &line);
+	buffer_done(&line);
+	return rc;
+}
+
+static int print_report(const struct oc_machine *m, const struct console *c)
+{
+	struct buffer text = BUFFER_INIT;
+	int rc = report_text(&text, m, &c->out);
+
+	if (rc)
+		console_error(c, "cannot sum up the recording: %s", strerror(-rc));
+	else if (text.len)
+		rc = console_print(c, &text);
+	buffer_done(&text);
+	return rc;
+}
+
+/* Everything that happens once the data is there. */
+static int deliver(struct oc_recording *rec, struct outputs *outs, const struct options *o,
+		   const struct console *c)
+{
+	struct oc_machine *m = oc_recording_machine(rec);
+	struct oc_ledger *ledger = oc_machine_ledger(m);
+	int rc = outputs_write(outs, m, c);
+
+	if (rc == -ECANCELED)
+		console_error(c, "stopped by a second signal while writing; what was not finished is gone");
+	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
+			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
+									    : OC_EXIT_OK;
+	tell_summary(ledger, c);
+	tell_command_status(rec, o, c);
+	tell_if_empty(ledger, o, c);
+	if (ledger->exit_code == OC_EXIT_LOSSY)
+		tell_losses(ledger, c);
+	if (o->json && print_json(ledger, c))
+		return OC_EXIT_FAILED;
+	if (outs->by_default && !o->json && c->verbosity != VERBOSITY_QUIET && print_report(m, c))
+		return OC_EXIT_FAILED;
+	outputs_tell(outs, c);
+	return ledger->exit_code;
+}
+
+static int run(struct oc_recording *rec, struct outputs *outs, const struct options *o,
+	       const struct console *c)
+{
+	struct progress progress = { .console = c, .duration_ns = o->duration_ns };
+	struct oc_error err = { 0 };
+	int rc;
+
+	announce(rec, o, c);
+	oc_recording_on_progress(rec, progress_draw, &progress);
+	interrupt_watch(rec);
+	rc = oc_recording_run(rec, &err);
+	progress_end(&progress);
+	if (rc == -EINTR) {
+		console_error(c, "stopped by a second signal; nothing was written");
+		return OC_EXIT_FAILED;
+	}
+	if (rc)
+		return fail(c, rc, &err);
+	if (interrupt_count())
+		console_detail(c, "stopped by signal %d", interrupt_last_signal());
+	return deliver(rec, outs, o, c);
+}
+
+static int record(struct outputs *outs, const struct options *o, const struct console *c, char *const *argv)
+{
+	struct buffer command_line = BUFFER_INIT;
+	struct oc_recording *rec = NULL;
+	struct oc_recording_opts opts;
+	struct oc_error err = { 0 };
+	int rc = interrupt_install();
+	int exit_code;
+
+	if (rc)
+		return fail(c, rc, &err);
+	rc = outputs_try(outs, &err);
+	if (rc) {
+		console_error(c, "%s", err.message);
+		return OC_EXIT_FAILED;
+	}
+	append_command_line(&command_line, argv);
+	if (command_line.error)
+		return fail(c, command_line.error, &err);
+	fill_recording_opts(&opts, o, outs, command_line.data);
+	rc = oc_recording_new(&opts, &rec, &err);
+	buffer_done(&command_line);
+	exit_code = rc ? fail(c, rc, &err) : run(rec, outs, o, c);
+	interrupt_watch(NULL);
+	oc_recording_free(rec);
+	return exit_code;
+}
+
+int cmd_record(const struct options *o, const struct console *c, char *const *argv)
+{
+	struct outputs outs;
+	struct oc_error err = { 0 };
+	int rc = outputs_plan(&outs, o, (int64_t)(clock_wall_ns() / 1000000000ULL), &err);
+	int exit_code = rc ? fail(c, rc, &err) : record(&outs, o, c, argv);
+
+	outputs_done(&outs);
+	return exit_code;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages, colours and widths.
+ * Called by main() and by every command.
+ * Must not know what the messages are about.
+ */
+#include "cli/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+
+#define ELLIPSIS     "..."
+#define ELLIPSIS_LEN 3u
+
+void console_guard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		/* The lowest free number is this one; read-only makes writes to standard output fail. */
+		if (open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return;
+	}
+}
+
+static const char *env_text(char *const *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env; env++) {
+		if (!strncmp(*env, name, len) && (*env)[len] == '=')
+			return *env + len + 1;
+	}
+	return "";
+}
+
+static void stream_init(struct stream *s, int fd, enum color_when color, char *const *env)
+{
+	bool dumb = !strcmp(env_text(env, "TERM"), "dumb");
+	struct winsize size;
+
+	memset(s, 0, sizeof(*s));
+	s->terminal = isatty(fd) && !dumb;
+	s->color =
+		color == COLOR_ALWAYS || (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
+	if (s->terminal && !ioctl(fd, TIOCGWINSZ, &size))
+		s->width = size.ws_col;
+}
+
+void console_init(struct console *c, enum color_when color, enum verbosity verbosity, char *const *env)
+{
+	stream_init(&c->out, STDOUT_FILENO, color, env);
+	stream_init(&c->err, STDERR_FILENO, color, env);
+	c->verbosity = verbosity;
+}
+
+const char *style_begin(const struct stream *s, enum style style)
+{
+	static const char *const codes[] = {
+		[STYLE_NONE] = "",         [STYLE_BOLD] = "\033[1m",  [STYLE_DIM] = "\033[2m",
+		[STYLE_GOOD] = "\033[32m", [STYLE_WARN] = "\033[33m", [STYLE_BAD] = "\033[31m",
+	};
+
+	return s->color ? codes[style] : "";
+}
+
+const char *style_end(const struct stream *s, enum style style)
+{
+	return s->color && style != STYLE_NONE ? "\033[0m" : "";
+}
+
+/* One write for the whole line, so that lines of several programs do not mix. */
+static void message(const struct console *c, enum style style, const char *label, const char *fmt,
+		    va_list args)
+{
+	struct buffer line = BUFFER_INIT;
+	char text[2048];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	buffer_printf(&line, "record-trace: %s%s%s%s\n", style_begin(&c->err, style), label,
+		      style_end(&c->err, style), text);
+	if (!line.error)
+		fwrite(line.data, 1, line.len, stderr);
+	fflush(stderr);
+	buffer_done(&line);
+}
+
+void console_error(const struct console *c, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	message(c, STYLE_BAD, "error: ", fmt, args);
+	va_end(args);
+}
+
+void console_warn(const struct console *c, const char *fmt, ...)
+{
+	va_list args;
+
+	if (c->verbosity == VERBOSITY_QUIET)
+		return;
+	va_start(args, fmt);
+	message(c, STYLE_WARN, "warning: ", fmt, args);
+	va_end(args);
+}
+
+void console_note(const struct console *c, const char *fmt, ...)
+{
+	va_list args;
+
+	if (c->verbosity == VERBOSITY_QUIET)
+		return;
+	va_start(args, fmt);
+	message(c, STYLE_NONE, "", fmt, args);
+	va_end(args);
+}
+
+void console_detail(const struct console *c, const char *fmt, ...)
+{
+	va_list args;
+
+	if (c->verbosity != VERBOSITY_VERBOSE)
+		return;
+	va_start(args, fmt);
+	message(c, STYLE_NONE, "", fmt, args);
+	va_end(args);
+}
+
+int console_flush(const struct console *c)
+{
+	int rc;
+
+	if (!ferror(stdout) && !fflush(stdout))
+		return 0;
+	rc = errno ? -errno : -EIO;
+	console_error(c, "cannot write to standard output: %s", strerror(-rc));
+	return rc;
+}
+
+int console_print(const struct console *c, const struct buffer *text)
+{
+	if (text->error) {
+		console_error(c, "out of memory");
+		return text->error;
+	}
+	errno = 0;
+	fwrite(text->data, 1, text->len, stdout);
+	return console_flush(c);
+}
+
+/* The byte behind the first `columns` code points, or the end. */
+static const char *skip_columns(const char *text, unsigned int columns)
+{
+	while (*text && columns--) {
+		text++;
+		while ((*text & 0xc0) == 0x80)
+			text++;
+	}
+	return text;
+}
+
+unsigned int text_columns(const char *text)
+{
+	unsigned int columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
+void text_fit(struct buffer *out, const char *text, unsigned int width, bool pad)
+{
+	unsigned int columns = text_columns(text);
+
+	if (!width || columns <= width) {
+		buffer_puts(out, text);
+	} else if (width <= ELLIPSIS_LEN) {
+		buffer_append(out, text, (size_t)(skip_columns(text, width) - text));
+		columns = width;
+	} else {
+		buffer_append(out, text, (size_t)(skip_columns(text, width - ELLIPSIS_LEN) - text));
+		buffer_puts(out, ELLIPSIS);
+		columns = width;
+	}
+	for (; pad && columns < width; columns++)
+		buffer_putc(out, ' ');
+}

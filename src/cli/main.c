@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record-trace: parse the command line, do what it says.
+ * Called by the operating system.
+ * Must not do anything itself.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include <onecollect/version.h>
+
+#include "base/macros.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+
+static int show_version(const struct console *c)
+{
+	struct buffer text = BUFFER_INIT;
+	int rc;
+
+	buffer_printf(&text, "record-trace %s (libonecollect %s)\n", OC_VERSION, oc_version());
+	rc = console_print(c, &text);
+	buffer_done(&text);
+	return rc ? OC_EXIT_FAILED : OC_EXIT_OK;
+}
+
+static int dispatch(const struct options *o, const struct console *c, char *const *argv)
+{
+	if (o->version)
+		return show_version(c);
+	if (o->help || o->help_all)
+		return cmd_help(o, c);
+	switch (o->command) {
+	case COMMAND_RECORD:
+		return cmd_record(o, c, argv);
+	case COMMAND_CHECK:
+		return cmd_check(o, c);
+	case COMMAND_LIST:
+		return cmd_list(o, c);
+	case COMMAND_HELP:
+		return cmd_help(o, c);
+	case COMMAND_COMPLETION:
+		return cmd_completion(o, c);
+	}
+	return OC_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct console console;
+	struct oc_error err = { 0 };
+	int exit_code = OC_EXIT_USAGE;
+	int rc;
+
+	(void)argc;
+	console_guard_descriptors();
+	rc = options_parse(&options, argv, environ, &err);
+	console_init(&console, (enum color_when)options.color, (enum verbosity)options.verbosity, environ);
+	if (!rc)
+		exit_code = dispatch(&options, &console, argv);
+	else
+		console_error(&console, "%s", err.message);
+	options_done(&options);
+	return rc == -ENOMEM ? OC_EXIT_FAILED : exit_code;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables of options and commands: names, kinds of value, limits and help, one row each.
+ * Read by the parser, help, completion and the test that compares them with the manual page.
+ * Must not parse or print anything.
+ */
+#include "cli/options.h"
+
+#include "base/macros.h"
+
+#define FIELD(name) .field = offsetof(struct options, name)
+#define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
+#define EVERYWHERE  .commands = COMMAND_ANY
+#define LATER(text) .name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
+
+/* Linux: PID_MAX_LIMIT of include/linux/threads.h is 4194304 on 64-bit machines; pids stay below it. */
+#define PID_MAX 4194303
+/* The largest CPU number that the kernel's lists may hold on any architecture, with room. */
+#define CPU_MAX 65535
+/* The kernel holds the size of a ring buffer in 32 bits and wants a power of two. */
+#define RING_MIN        (4ULL << 10)
+#define RING_MAX        (1ULL << 30)
+#define BUDGET_MIN      (1ULL << 20)
+#define BUDGET_MAX      (1ULL << 40)
+#define MAP_ENTRIES_MAX (1ULL << 24)
+
+static const struct option_row options[] = {
+	{ .name = "cpu",
+	  .alias = "on-cpu",
+	  .type = OPTION_FLAG,
+	  FIELD(cpu),
+	  RECORD,
+	  .topic = TOPIC_WHAT,
+	  .flags = OPTION_COMMON,
+	  .help = "where CPU time goes, by sampling (the default)" },
+
+	{ .letter = 'p',
+	  .name = "pid",
+	  .arg = "PID",
+	  .type = OPTION_NUMBERS,
+	  FIELD(pids),
+	  RECORD,
+	  .min = 1,
+	  .max = PID_MAX,
+	  .topic = TOPIC_WHOM,
+	  .flags = OPTION_COMMON,
+	  .help = "a process with all its threads and future children; also 1,2" },
+	{ .name = "process-filter",
+	  .arg = "GLOB",
+	  .type = OPTION_TEXTS,
+	  FIELD(process_filters),
+	  RECORD,
+	  .topic = TOPIC_WHOM,
+	  .flags = OPTION_COMMON,
+	  .help = "processes by name, as 'nginx*'" },
+	{ .name = "cgroup",
+	  .arg = "PATH",
+	  .type = OPTION_TEXT,
+	  FIELD(cgroup),
+	  RECORD,
+	  .topic = TOPIC_WHOM,
+	  .flags = OPTION_COMMON,
+	  .help = "a control group and those below it" },
+	{ .name = "cpus",
+	  .arg = "LIST",
+	  .type = OPTION_RANGES,
+	  FIELD(cpus),
+	  RECORD,
+	  .max = CPU_MAX,
+	  .topic = TOPIC_WHOM,
+	  .flags = OPTION_COMMON,
+	  .help = "these CPUs only, as 0-3,6" },
+
+	{ .letter = 'd',
+	  .name = "duration",
+	  .arg = "TIME",
+	  .type = OPTION_DURATION,
+	  FIELD(duration_ns),
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_COMMON | OPTION_ENV,
+	  .help = "how long: 30s, 500ms, 2m (default: until Ctrl-C)" },
+	{ .letter = 'F',
+	  .name = "frequency",
+	  .arg = "HZ",
+	  .type = OPTION_NUMBER,
+	  FIELD(frequency_hz),
+	  RECORD,
+	  .min = 1,
+	  .max = FREQUENCY_HZ_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_COMMON | OPTION_ENV,
+	  .help = "samples per second and CPU (default: 999)" },
+	{ .name = "aggregate",
+	  .type = OPTION_SET,
+	  FIELD(mode),
+	  .value = MODE_AGGREGATE,
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "count equal samples in the kernel, keep no times" },
+	{ .name = "timeline",
+	  .type = OPTION_SET,
+	  FIELD(mode),
+	  .value = MODE_TIMELINE,
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "keep the time of each sample" },
+	{ .name = "unwind",
+	  .arg = "WAY",
+	  .type = OPTION_CHOICE,
+	  FIELD(unwind),
+	  RECORD,
+	  .choices = { "auto", "fp" },
+	  .later = "eh-frame|copy",
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "how user stacks are walked" },
+	{ .name = "no-symbols",
+	  .type = OPTION_FLAG,
+	  FIELD(no_symbols),
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "leave addresses unnamed" },
+	{ .name = "collector",
+	  .arg = "NAME",
+	  .type = OPTION_CHOICE,
+	  FIELD(collector),
+	  RECORD,
+	  .choices = { "auto", "bpf", "perf" },
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "what samples: BPF programs or perf events" },
+	{ .name = "buffer",
+	  .arg = "SIZE",
+	  .type = OPTION_SIZE,
+	  FIELD(ring_bytes),
+	  RECORD,
+	  .min = RING_MIN,
+	  .max = RING_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "kernel-to-user buffer, as 4M" },
+	{ .name = "map-entries",
+	  .arg = "N",
+	  .type = OPTION_NUMBER,
+	  FIELD(map_entries),
+	  RECORD,
+	  .min = 1,
+	  .max = MAP_ENTRIES_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "size of the kernel's tables of stacks and counters" },
+	{ .name = "memory-budget",
+	  .arg = "SIZE",
+	  .type = OPTION_SIZE,
+	  FIELD(memory_budget_bytes),
+	  RECORD,
+	  .min = BUDGET_MIN,
+	  .max = BUDGET_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "own memory; samples beyond it go to a temporary file" },
+	{ .name = "bpf-stats",
+	  .type = OPTION_FLAG,
+	  FIELD(bpf_stats),
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "measure the run time of the BPF programs" },
+
+	{ .letter = 'o',
+	  .name = "output",
+	  .alias = "out",
+	  .arg = "FILE",
+	  .type = OPTION_TEXTS,
+	  FIELD(outputs),
+	  RECORD,
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "write FILE, format by extension; repeat for more; - = stdout" },
+	{ .name = "format",
+	  .arg = "NAME",
+	  .type = OPTION_TEXT,
+	  FIELD(format),
+	  RECORD,
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "format by name, see: list formats" },
+	{ .name = "force",
+	  .type = OPTION_FLAG,
+	  FIELD(force),
+	  RECORD,
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "replace existing files" },
+	{ .name = "json",
+	  .type = OPTION_FLAG,
+	  FIELD(json),
+	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) | COMMAND_BIT(COMMAND_LIST),
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "the answer or summary as JSON on stdout" },
+
+	{ .letter = 'q',
+	  .name = "quiet",
+	  .type = OPTION_SET,
+	  FIELD(verbosity),
+	  .value = VERBOSITY_QUIET,
+	  EVERYWHERE,
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_COMMON | OPTION_ENV,
+	  .help = "only errors and what was asked for" },
+	{ .letter = 'v',
+	  .name = "verbose",
+	  .type = OPTION_SET,
+	  FIELD(verbosity),
+	  .value = VERBOSITY_VERBOSE,
+	  EVERYWHERE,
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_COMMON | OPTION_ENV,
+	  .help = "say more about what is done" },
+	{ .name = "color",
+	  .arg = "WHEN",
+	  .type = OPTION_CHOICE,
+	  FIELD(color),
+	  EVERYWHERE,
+	  .choices = { "auto", "always", "never" },
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_ENV,
+	  .help = "colours: auto (on a terminal), always, never" },
+	{ .letter = 'h',
+	  .name = "help",
+	  .type = OPTION_FLAG,
+	  FIELD(help),
+	  EVERYWHERE,
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_COMMON,
+	  .help = "this help" },
+	{ .name = "help-all",
+	  .type = OPTION_FLAG,
+	  FIELD(help_all),
+	  EVERYWHERE,
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_COMMON,
+	  .help = "every option" },
+	{ .name = "version",
+	  .type = OPTION_FLAG,
+	  FIELD(version),
+	  EVERYWHERE,
+	  .topic = TOPIC_OTHER,
+	  .flags = OPTION_COMMON,
+	  .help = "version of the command and of its library" },
+
+	{ LATER("off-cpu"), .alias = "context-switches", .help = "recording time off the CPU" },
+	{ LATER("syscalls"), .help = "recording system calls" },
+	{ LATER("page-faults"), .help = "recording page faults" },
+	{ LATER("block-io"), .help = "recording block I/O" },
+	{ LATER("event"), .arg = "SPEC", .help = "recording chosen events" },
+	{ LATER("scenario"), .arg = "NAME", .help = "recording by scenario" },
+	{ LATER("script"), .arg = "TEXT", .help = "scripting" },
+	{ LATER("script-file"), .arg = "FILE", .help = "scripting" },
+	{ LATER("container"), .arg = "ID", .help = "choosing a container" },
+	{ LATER("live"), .help = "a live view" },
+	{ LATER("lines"), .help = "naming source lines" },
+	{ LATER("inlines"), .help = "naming inlined functions" },
+	{ LATER("config"), .arg = "FILE", .help = "reading a configuration file" },
+};
+
+_Static_assert(ARRAY_SIZE(options) <= 64, "struct options.given has a bit for each row");
+
+static const struct command_row commands[] = {
+	{ .name = "record", .command = COMMAND_RECORD, .help = "record (the default)" },
+	{ .name = "check",
+	  .command = COMMAND_CHECK,
+	  .help = "what works on this machine, and how to fix what does not" },
+	{ .name = "list", .command = COMMAND_LIST, .arg = "formats", .help = "the output formats" },
+	{ .name = "help", .command = COMMAND_HELP, .arg = "COMMAND", .help = "help on a command" },
+	{ .name = "completion",
+	  .command = COMMAND_COMPLETION,
+	  .arg = "bash|zsh|fish",
+	  .help = "a completion script for your shell" },
+	{ .name = "convert", .later = true },
+	{ .name = "report", .later = true },
+	{ .name = "diff", .later = true },
+	{ .name = "agent", .later = true },
+};
+
+const struct option_row *option_table(size_t *ret_nr)
+{
+	*ret_nr = ARRAY_SIZE(options);
+	return options;
+}
+
+const struct command_row *command_table(size_t *ret_nr)
+{
+	*ret_nr = ARRAY_SIZE(commands);
+	return commands;
+}
+
+const struct option_row *option_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option_row *row = &options[i];
+
+		if (!strcmp(name, row->name) || (row->alias && !strcmp(name, row->alias)))
+			return row;
+	}
+	return NULL;
+}
+
+const struct command_row *command_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+void option_env_name(const struct option_row *row, char *name, size_t size)
+{
+	snprintf(name, size, "ONECOLLECT_%s", row->name);
+	for (; *name; name++) {
+		if (*name >= 'a' && *name <= 'z')
+			*name = (char)(*name - 'a' + 'A');
+		else if (*name == '-')
+			*name = '_';
+	}
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checking and storing the values of options, one small function per type of value.
+ * Called through option_store().
+ * Must not know which option it works on, only its row.
+ */
+#include "cli/option_value.h"
+
+#include <errno.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+#include "base/text.h"
+#include "cli/suggest.h"
+
+struct store {
+	struct options *options;
+	const struct option_row *row;
+	const char *shown;
+	const char *value;
+	struct oc_error *err;
+};
+
+static void *field_of(const struct store *s)
+{
+	return (char *)s->options + s->row->field;
+}
+
+static int store_number(const struct store *s)
+{
+	const struct option_row *row = s->row;
+	uint64_t number = 0;
+	int rc = text_parse_u64(s->value, 10, row->max, &number);
+
+	if (rc == -EINVAL)
+		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a whole number", s->shown, s->value);
+	if (rc || number < row->min)
+		return oc_error_set(s->err, -EINVAL, "%s: %s is out of range, %llu to %llu is possible",
+				    s->shown, s->value, (unsigned long long)row->min,
+				    (unsigned long long)row->max);
+	*(uint64_t *)field_of(s) = number;
+	return 0;
+}
+
+static int store_size(const struct store *s)
+{
+	const struct option_row *row = s->row;
+	uint64_t bytes = 0;
+	int rc = text_parse_size(s->value, &bytes);
+
+	if (rc == -EINVAL)
+		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a size; write it as 512K, 64M or 1G",
+				    s->shown, s->value);
+	if (rc || bytes < row->min || bytes > row->max)
+		return oc_error_set(s->err, -EINVAL, "%s: %s is out of range, %lluK to %lluM is possible",
+				    s->shown, s->value, (unsigned long long)row->min >> 10,
+				    (unsigned long long)row->max >> 20);
+	*(uint64_t *)field_of(s) = bytes;
+	return 0;
+}
+
+static int store_duration(const struct store *s)
+{
+	uint64_t ns = 0;
+	int rc = text_parse_duration(s->value, &ns);
+
+	if (rc == -EINVAL)
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: '%s' is not a duration; write it as 30s, 500ms or 2m", s->shown,
+				    s->value);
+	if (rc)
+		return oc_error_set(
+			s->err, -EINVAL,
+			"%s: %s is out of range, it must be more than nothing and at most 10 years", s->shown,
+			s->value);
+	*(uint64_t *)field_of(s) = ns;
+	return 0;
+}
+
+/* True when word is one of the words of "a|b|c". */
+static bool is_listed(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (list) {
+		if (!strncmp(list, word, len) && (list[len] == '|' || !list[len]))
+			return true;
+		list = strchr(list, '|');
+		if (list)
+			list++;
+	}
+	return false;
+}
+
+static int store_choice(const struct store *s)
+{
+	struct suggestion near = { .wanted = s->value };
+	char known[128] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < OPTION_CHOICES_MAX && s->row->choices[i]; i++) {
+		if (!strcmp(s->value, s->row->choices[i])) {
+			*(int *)field_of(s) = (int)i;
+			return 0;
+		}
+		suggest_consider(&near, s->row->choices[i]);
+		len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "",
+					s->row->choices[i]);
+		len = MIN(len, sizeof(known) - 1);
+	}
+	if (is_listed(s->row->later, s->value))
+		return oc_error_set(s->err, -EOPNOTSUPP,
+				    "%s: '%s' is not possible in this version; possible: %s", s->shown,
+				    s->value, known);
+	if (near.best)
+		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; did you mean '%s'?", s->shown,
+				    s->value, near.best);
+	return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; possible: %s", s->shown, s->value,
+			    known);
+}
+
+static int store_text_item(const struct store *s)
+{
+	struct text_list *list = field_of(s);
+
+	if (array_reserve(&list->items, &list->cap, list->nr + 1, sizeof(*list->items)))
+		return oc_error_set(s->err, -ENOMEM, "out of memory");
+	list->items[list->nr++] = s->value;
+	return 0;
+}
+
+/* Parses "N" or, in a row of ranges, "N-M" from item[len]. */
+static int parse_range(const struct store *s, const char *item, size_t len, uint64_t *ret_first,
+		       uint64_t *ret_last)
+{
+	const struct option_row *row = s->row;
+	char text[32];
+	char *dash = NULL;
+	int rc;
+
+	if (!len || len >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, item, len);
+	text[len] = '\0';
+	if (row->type == OPTION_RANGES)
+		dash = strchr(text, '-');
+	if (dash)
+		*dash = '\0';
+	rc = text_parse_u64(text, 10, row->max, ret_first);
+	if (rc)
+		return rc;
+	*ret_last = *ret_first;
+	if (dash)
+		rc = text_parse_u64(dash + 1, 10, row->max, ret_last);
+	if (rc)
+		return rc;
+	if (*ret_first > *ret_last)
+		return -EINVAL;
+	return *ret_first < row->min ? -ERANGE : 0;
+}
+
+static int store_number_items(const struct store *s)
+{
+	const struct option_row *row = s->row;
+	struct number_list *list = field_of(s);
+	const char *item = s->value;
+
+	for (;;) {
+		size_t len = strcspn(item, ",");
+		uint64_t first = 0, last = 0;
+		int rc = parse_range(s, item, len, &first, &last);
+
+		if (rc == -ERANGE)
+			return oc_error_set(s->err, -EINVAL,
+					    "%s: %.*s is out of range, %llu to %llu is possible", s->shown,
+					    (int)MIN(len, 64), item, (unsigned long long)row->min,
+					    (unsigned long long)row->max);
+		if (rc)
+			return oc_error_set(s->err, -EINVAL,
+					    "%s: '%s' is not a list of numbers; write it as %s", s->shown,
+					    s->value, row->type == OPTION_RANGES ? "0-3,6" : "12,34");
+		if (array_reserve(&list->items, &list->cap, list->nr + (size_t)(last - first) + 1,
+				  sizeof(*list->items)))
+			return oc_error_set(s->err, -ENOMEM, "out of memory");
+		for (uint64_t n = first; n <= last; n++)
+			list->items[list->nr++] = (uint32_t)n;
+		if (!item[len])
+			return 0;
+		item += len + 1;
+	}
+}
+
+int option_store(struct options *o, const struct option_row *row, const char *shown, const char *value,
+		 struct oc_error *err)
+{
+	const struct store s = { o, row, shown, value, err };
+
+	if (row->type != OPTION_LATER && row->arg && !*value)
+		return oc_error_set(err, -EINVAL, "%s needs a value (%s)", shown, row->arg);
+	switch (row->type) {
+	case OPTION_FLAG:
+		*(bool *)field_of(&s) = true;
+		return 0;
+	case OPTION_SET:
+		*(int *)field_of(&s) = row->value;
+		return 0;
+	case OPTION_CHOICE:
+		return store_choice(&s);
+	case OPTION_NUMBER:
+		return store_number(&s);
+	case OPTION_SIZE:
+		return store_size(&s);
+	case OPTION_DURATION:
+		return store_duration(&s);
+	case OPTION_TEXT:
+		*(const char **)field_of(&s) = value;
+		return 0;
+	case OPTION_TEXTS:
+		return store_text_item(&s);
+	case OPTION_NUMBERS:
+	case OPTION_RANGES:
+		return store_number_items(&s);
+	case OPTION_LATER:
+		break;
+	}
+	return oc_error_set(err, -EOPNOTSUPP, "%s: %s is not possible in this version of record-trace", shown,
+			    row->help);
+}

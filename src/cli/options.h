@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: one table of options and one of commands, and the parser that they drive.
+ * Read by help, completion and tests; the result travels as a parameter to the commands, there is no global state.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <onecollect/error.h>
+
+#define FREQUENCY_HZ_DEFAULT 999
+#define FREQUENCY_HZ_MAX     100000
+
+enum command { COMMAND_RECORD, COMMAND_CHECK, COMMAND_LIST, COMMAND_HELP, COMMAND_COMPLETION };
+
+enum record_mode { MODE_AUTO, MODE_AGGREGATE, MODE_TIMELINE };
+enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum verbosity { VERBOSITY_NORMAL, VERBOSITY_QUIET, VERBOSITY_VERBOSE };
+
+struct text_list {
+	const char **items;
+	size_t nr;
+	size_t cap;
+};
+
+struct number_list {
+	uint32_t *items;
+	size_t nr;
+	size_t cap;
+};
+
+/* What was asked for. Texts are borrowed from argv and the environment; numbers are 0 for "default". */
+struct options {
+	enum command command;
+	const char *topic; /* second word, of list, help and completion; NULL = none */
+	bool help;
+	bool help_all;
+	bool version;
+	bool cpu;
+	struct number_list pids;
+	struct text_list process_filters;
+	const char *cgroup;
+	struct number_list cpus;
+	char **command_argv; /* behind "--", NULL-terminated; NULL = none */
+	uint64_t duration_ns;
+	uint64_t frequency_hz;
+	int mode;      /* enum record_mode */
+	int unwind;    /* index of its choice; both there are walk frame pointers */
+	int collector; /* enum oc_collector_choice */
+	uint64_t ring_bytes;
+	uint64_t map_entries;
+	uint64_t memory_budget_bytes;
+	bool no_symbols;
+	bool bpf_stats;
+	struct text_list outputs;
+	const char *format;
+	bool force;
+	bool json;
+	int verbosity;  /* enum verbosity */
+	int color;      /* enum color_when */
+	uint64_t given; /* bit i: row i of the table was on the command line */
+};
+
+enum option_type {
+	OPTION_FLAG,     /* bool */
+	OPTION_SET,      /* int, becomes `value`; rows of one field contradict each other */
+	OPTION_CHOICE,   /* int, becomes the index of the word in `choices` */
+	OPTION_NUMBER,   /* uint64_t, min..max */
+	OPTION_SIZE,     /* uint64_t in bytes, min..max */
+	OPTION_DURATION, /* uint64_t in nanoseconds */
+	OPTION_TEXT,     /* const char * */
+	OPTION_TEXTS,    /* struct text_list, one more each time */
+	OPTION_NUMBERS,  /* struct number_list, "1,2", more each time; min..max */
+	OPTION_RANGES,   /* struct number_list, "0-3,5", more each time; min..max */
+	OPTION_LATER,    /* known, but not possible in this version */
+};
+
+enum option_topic { TOPIC_WHAT, TOPIC_WHOM, TOPIC_HOW, TOPIC_OUTPUT, TOPIC_OTHER, TOPIC_COUNT };
+
+#define OPTION_COMMON 1u /* shown by --help, not only by --help-all */
+#define OPTION_ENV    2u /* may come from ONECOLLECT_<NAME> as well */
+
+#define OPTION_CHOICES_MAX 8
+
+struct option_row {
+	char letter; /* 0 = none */
+	const char *name;
+	const char *alias; /* a second long name; NULL = none */
+	const char *arg;   /* what its value is called; NULL = takes none */
+	enum option_type type;
+	enum option_topic topic;
+	unsigned int flags;
+	unsigned int commands; /* COMMAND_BIT()s that it belongs to */
+	size_t field;          /* offset in struct options */
+	int value;
+	uint64_t min;
+	uint64_t max;
+	const char *choices[OPTION_CHOICES_MAX]; /* NULL-terminated */
+	const char *later; /* words that are known but not possible: "a|b"; NULL = none */
+	const char *help;
+};
+
+#define COMMAND_BIT(command) (1u << (command))
+#define COMMAND_ANY          (~0u)
+
+struct command_row {
+	const char *name;
+	enum command command;
+	bool later;
+	const char *arg; /* what its argument is called; NULL = takes none */
+	const char *help;
+};
+
+const struct option_row *option_table(size_t *ret_nr);
+const struct command_row *command_table(size_t *ret_nr);
+/* The row of a long name or alias, without dashes; NULL = none. */
+const struct option_row *option_by_name(const char *name);
+/* The row of a command's name, NULL = none. */
+const struct command_row *command_by_name(const char *name);
+/* Writes "ONECOLLECT_NAME" of a row to name[size]. */
+void option_env_name(const struct option_row *row, char *name, size_t size);
+
+/*
+ * Parses a command line and the environment behind it.
+ *
+ * argv: NULL-terminated, [0] is not looked at; env: NULL-terminated "NAME=value" strings. Both must outlive *ret.
+ * ret: filled in; to be ended with options_done(), also after a failure.
+ * Returns 0, -EINVAL with a sentence in *err when the command line is wrong, -EOPNOTSUPP with one when it asks for
+ * what this version cannot do, or -ENOMEM.
+ */
+int options_parse(struct options *ret, char **argv, char *const *env, struct oc_error *err);
+void options_done(struct options *o);
+
+#endif

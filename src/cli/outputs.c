@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Choosing, trying and writing the files of a recording.
+ * Called by cmd_record.c.
+ * Must not know how a format is written.
+ */
+#include "cli/outputs.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <onecollect/ledger.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+#include "cli/interrupt.h"
+#include "cli/suggest.h"
+
+/* Formats written when none is asked for, by extension. */
+static const char *const default_extensions[] = { ".pb.gz", ".html" };
+
+#define SAME_NAME_MAX 1000
+
+static const struct oc_format *find_format(const char *name, struct oc_error *err)
+{
+	const struct oc_format *format = oc_format_by_name(name);
+	struct suggestion near = { .wanted = name };
+	size_t nr;
+	const struct oc_format *const *formats = oc_formats(&nr);
+
+	if (format)
+		return format;
+	for (size_t i = 0; i < nr; i++)
+		suggest_consider(&near, formats[i]->name);
+	if (near.best)
+		oc_error_set(err, -EINVAL, "--format: there is no format '%.64s'; did you mean '%s'?", name,
+			     near.best);
+	else
+		oc_error_set(err, -EINVAL,
+			     "--format: there is no format '%.64s'; record-trace list formats shows them",
+			     name);
+	return NULL;
+}
+
+/* Takes over path and stem, also when it fails. */
+static int add_output(struct outputs *outs, const struct oc_format *format, char *path, char *stem,
+		      const char *extension, struct oc_error *err)
+{
+	if (!path || array_reserve(&outs->items, &outs->cap, outs->nr + 1, sizeof(*outs->items))) {
+		free(path);
+		free(stem);
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	}
+	outs->items[outs->nr++] =
+		(struct output){ .path = path, .format = format, .stem = stem, .extension = extension };
+	outs->needs_times |= format->needs_times;
+	outs->to_stdout |= !strcmp(path, "-");
+	return 0;
+}
+
+static char *print_path(const char *stem, unsigned int number, const char *extension)
+{
+	struct buffer path = BUFFER_INIT;
+
+	buffer_puts(&path, stem);
+	if (number > 1)
+		buffer_printf(&path, "-%u", number);
+	buffer_puts(&path, extension);
+	if (path.error) {
+		buffer_done(&path);
+		return NULL;
+	}
+	return path.data;
+}
+
+static int add_named_by_us(struct outputs *outs, const struct oc_format *format, const char *stem,
+			   const char *extension, struct oc_error *err)
+{
+	char *copy = strdup(stem);
+
+	if (!copy)
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	return add_output(outs, format, print_path(stem, 1, extension), copy, extension, err);
+}
+
+/* Default names in a directory ("" = the current one). */
+static int add_defaults(struct outputs *outs, const char *directory, const struct oc_format *format,
+			int64_t now_s, struct oc_error *err)
+{
+	struct buffer stem = BUFFER_INIT;
+	time_t now = (time_t)now_s;
+	struct tm tm;
+	char stamp[32];
+	int rc = 0;
+
+	memset(&tm, 0, sizeof(tm));
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	buffer_puts(&stem, directory);
+	if (*directory && directory[strlen(directory) - 1] != '/')
+		buffer_putc(&stem, '/');
+	buffer_printf(&stem, "record-trace-%s", stamp);
+	if (stem.error) {
+		buffer_done(&stem);
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	}
+	if (format)
+		rc = add_named_by_us(outs, format, stem.data, format->extensions[0], err);
+	for (size_t i = 0; !format && !rc && i < ARRAY_SIZE(default_extensions); i++)
+		rc = add_named_by_us(outs, oc_format_by_path(default_extensions[i]), stem.data,
+				     default_extensions[i], err);
+	buffer_done(&stem);
+	return rc;
+}
+
+static bool is_directory(const char *path)
+{
+	size_t len = strlen(path);
+	struct stat st;
+
+	return (len && path[len - 1] == '/') || (!stat(path, &st) && S_ISDIR(st.st_mode));
+}
+
+static void append_extensions(struct buffer *out)
+{
+	size_t nr;
+	const struct oc_format *const *formats = oc_formats(&nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		for (const char *const *e = formats[i]->extensions; *e; e++)
+			buffer_printf(out, "%s%s", out->len ? " " : "", *e);
+	}
+}
+
+static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format, size_t nr_asked,
+		     int64_t now_s, struct oc_error *err)
+{
+	const struct oc_format *by_path = oc_format_by_path(path);
+	struct buffer known = BUFFER_INIT;
+
+	if (strcmp(path, "-") && is_directory(path))
+		return add_defaults(outs, path, format, now_s, err);
+	/* One name may disagree with --format; among several, --format would have to break one of them. */
+	if (format && by_path && by_path != format && nr_asked > 1)
+		return oc_error_set(
+			err, -EINVAL,
+			"--format %s contradicts -o %.128s (%s); leave --format out with several outputs",
+			format->name, path, by_path->name);
+	if (format || by_path)
+		return add_output(outs, format ? format : by_path, strdup(path), NULL, NULL, err);
+	if (!strcmp(path, "-"))
+		return oc_error_set(
+			err, -EINVAL,
+			"-o -: standard output has no extension; say the format with --format NAME");
+	append_extensions(&known);
+	oc_error_set(err, -EINVAL,
+		     "-o %.128s: no format has this extension (%s); add one or say --format NAME", path,
+		     known.data && !known.error ? known.data : "none");
+	buffer_done(&known);
+	return -EINVAL;
+}
+
+/* The path with its directory resolved, so that different spellings of one file compare equal. NULL = no memory. */
+static char *canonical_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	char *real = directory ? realpath(directory, NULL) : NULL;
+	struct buffer out = BUFFER_INIT;
+
+	buffer_printf(&out, "%s/%s", real ? real : directory, name);
+	free(real);
+	free(directory);
+	return out.error ? NULL : out.data;
+}
+
+static int check_all_different(const struct outputs *outs, struct oc_error *err)
+{
+	for (size_t i = 1; i < outs->nr; i++) {
+		char *one __cleanup(cleanup_free)
+		= canonical_path(outs->items[i].path);
+
+		for (size_t j = 0; j < i; j++) {
+			char *other __cleanup(cleanup_free)
+			= canonical_path(outs->items[j].path);
+
+			if (!one || !other)
+				return oc_error_set(err, -ENOMEM, "out of memory");
+			if (!strcmp(outs->items[i].path, "-") && !strcmp(outs->items[j].path, "-"))
+				return oc_error_set(err, -EINVAL,
+						    "-o - is given twice; standard output holds one format");
+			if (!strcmp(one, other))
+				return oc_error_set(err, -EINVAL,
+						    "-o %.128s names the same file as -o %.128s",
+						    outs->items[i].path, outs->items[j].path);
+		}
+	}
+	return 0;
+}
+
+static int check_modes(const struct outputs *outs, const struct options *o, struct oc_error *err)
+{
+	if (outs->to_stdout && o->json)
+		return oc_error_set(err, -EINVAL,
+				    "-o - and --json both want standard output; give one of them");
+	for (size_t i = 0; o->mode == MODE_AGGREGATE && i < outs->nr; i++) {
+		if (outs->items[i].format->needs_times)
+			return oc_error_set(err, -EINVAL,
+					    "--aggregate keeps no times, but the format %s needs them",
+					    outs->items[i].format->name);
+	}
+	return 0;
+}
+
+int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s, struct oc_error *err)
+{
+	const struct oc_format *format = NULL;
+	int rc = 0;
+
+	memset(outs, 0, sizeof(*outs));
+	outs->force = o->force;
+	outs->by_default = !o->outputs.nr;
+	if (o->format) {
+		format = find_format(o->format, err);
+		if (!format)
+			return -EINVAL;
+	}
+	if (outs->by_default)
+		rc = add_defaults(outs, "", format, now_s, err);
+	for (size_t i = 0; !rc && i < o->outputs.nr; i++)
+		rc = add_asked(outs, o->outputs.items[i], format, o->outputs.nr, now_s, err);
+	if (!rc)
+		rc = check_all_different(outs, err);
+	return rc ? rc : check_modes(outs, o, err);
+}
+
+int outputs_try(struct outputs *outs, struct oc_error *err)
+{
+	for (size_t i = 0; i < outs->nr; i++) {
+		const struct output *out = &outs->items[i];
+		struct oc_output *opened = NULL;
+		/* A name that we made up is free to change, so it may exist. */
+		int rc = oc_output_open(out->path, outs->force || out->stem, &opened, err);
+
+		if (rc)
+			return rc;
+		oc_output_abort(opened);
+	}
+	return 0;
+}
+
+static int write_one(struct output *out, const struct oc_machine *m, bool force, struct oc_error *err)
+{
+	int rc;
+
+	if (!out->stem)
+		return oc_format_write_file(out->format, m, out->path, force, &out->bytes, err);
+	/* Another recording may have begun in the same second; its file is not ours to replace, even by force. */
+	rc = oc_format_write_file(out->format, m, out->path, false, &out->bytes, err);
+	for (unsigned int number = 2; rc == -EEXIST && number < SAME_NAME_MAX; number++) {
+		char *path = print_path(out->stem, number, out->extension);
+
+		if (!path)
+			return oc_error_set(err, -ENOMEM, "out of memory");
+		free(out->path);
+		out->path = path;
+		rc = oc_format_write_file(out->format, m, out->path, false, &out->bytes, err);
+	}
+	return rc;
+}
+
+static uint64_t samples_kept(const struct oc_ledger *ledger)
+{
+	uint64_t kept = 0;
+
+	for (uint32_t i = 0; i < ledger->nr_kinds; i++)
+		kept += ledger->kinds[i].kept;
+	return kept;
+}
+
+int outputs_write(struct outputs *outs, struct oc_machine *m, const struct console *c)
+{
+	struct oc_ledger *ledger = oc_machine_ledger(m);
+	int first = 0;
+
+	for (size_t i = 0; i < outs->nr; i++) {
+		struct output *out = &outs->items[i];
+		struct oc_error err = { 0 };
+		int rc;
+
+		if (interrupt_count() > 1)
+			return first ? first : -ECANCELED;
+		rc = write_one(out, m, outs->force, &err);
+		if (!rc) {
+			out->written = true;
+			rc = oc_ledger_add_output(ledger, out->path, out->format->name, out->bytes,
+						  samples_kept(ledger));
+			if (rc)
+				oc_error_set(&err, rc, "out of memory");
+		}
+		if (rc && rc != -ECANCELED)
+			console_error(c, "%s", *err.message ? err.message : strerror(-rc));
+		if (rc && !first)
+			first = rc;
+	}
+	return first;
+}
+
+/* How people look at a format; a format that is missing here opens in whatever its users know. */
+static const char *viewer_of(const char *format)
+{
+	static const struct {
+		const char *format;
+		const char *viewer;
+	} viewers[] = {
+		{ "html", "xdg-open" },
+		{ "svg", "xdg-open" },
+		{ "pprof", "go tool pprof -http=:" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(viewers); i++) {
+		if (!strcmp(format, viewers[i].format))
+			return viewers[i].viewer;
+	}
+	return NULL;
+}
+
+void outputs_tell(const struct outputs *outs, const struct console *c)
+{
+	for (size_t i = 0; i < outs->nr; i++) {
+		const struct output *out = &outs->items[i];
+
+		if (out->written && strcmp(out->path, "-"))
+			console_note(c, "wrote %s (%s, %.1f KiB)", out->path, out->format->name,
+				     (double)out->bytes / 1024);
+	}
+	for (size_t i = 0; i < outs->nr; i++) {
+		const struct output *out = &outs->items[i];
+		const char *viewer = viewer_of(out->format->name);
+
+		if (out->written && viewer && strcmp(out->path, "-"))
+			console_note(c, "look at it with: %s %s", viewer, out->path);
+	}
+}
+
+void outputs_done(struct outputs *outs)
+{
+	for (size_t i = 0; i < outs->nr; i++) {
+		free(outs->items[i].path);
+		free(outs->items[i].stem);
+	}
+	free(outs->items);
+	memset(outs, 0, sizeof(*outs));
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The files of a recording: chosen from the options, tried before the recording, written after it.
+ * Called by cmd_record.c; knows the formats only through onecollect/format.h.
+ */
+#ifndef CLI_OUTPUTS_H
+#define CLI_OUTPUTS_H
+
+#include <onecollect/format.h>
+
+#include "cli/console.h"
+#include "cli/options.h"
+
+struct output {
+	char *path; /* "-" = standard output */
+	const struct oc_format *format;
+	char *stem; /* of a name that we made up, which gets a number when it is taken; NULL = the user's */
+	const char *extension; /* behind the stem; static */
+	uint64_t bytes;        /* once written */
+	bool written;
+};
+
+struct outputs {
+	struct output *items;
+	size_t nr;
+	size_t cap;
+	bool force;
+	bool to_stdout;   /* one of them is standard output */
+	bool needs_times; /* one of the formats does */
+	bool by_default;  /* no -o was given */
+};
+
+/*
+ * Chooses names and formats. now_s: wall clock, for made-up names.
+ * Returns 0, -EINVAL with a sentence in *err when the options make no sense, or -ENOMEM.
+ */
+int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s, struct oc_error *err);
+
+/* Opens and drops each output, so that what cannot be written is known early. Returns 0 or -errno with *err. */
+int outputs_try(struct outputs *outs, struct oc_error *err);
+
+/*
+ * Writes each output, also when another fails; says what failed. Adds those written to the ledger.
+ * Returns 0, or the first failure.
+ */
+int outputs_write(struct outputs *outs, struct oc_machine *m, const struct console *c);
+
+/* Says where the files are and how to look at them. */
+void outputs_tell(const struct outputs *outs, const struct console *c);
+
+void outputs_done(struct outputs *outs);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Laying out the hottest functions as two tables.
+ * Called by cmd_record.c when no output was named.
+ * Must not count samples itself: the graph does.
+ */
+#include "cli/report.h"
+
+#include <errno.h>
+
+#include <onecollect/graph.h>
+
+#include "base/macros.h"
+
+#define REPORT_ROWS 12
+/* "100.0%" and a count of ten digits, twice, with blanks. */
+#define NUMBERS_WIDTH      38u
+#define FUNCTION_WIDTH_MIN 20u
+#define MODULE_WIDTH_MAX   24u
+
+struct layout {
+	const struct oc_machine *machine;
+	const struct stream *stream;
+	uint64_t total;
+	unsigned int function_width; /* 0 = no limit */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static void header(struct buffer *out, const struct layout *l, const char *title)
+{
+	buffer_printf(out, "%s%s%s\n", style_begin(l->stream, STYLE_BOLD), title,
+		      style_end(l->stream, STYLE_BOLD));
+	buffer_printf(out, "%s%7s %10s  %7s %10s  ", style_begin(l->stream, STYLE_DIM), "self", "samples",
+		      "total", "samples");
+	text_fit(out, "function", l->function_width, l->function_width > 0);
+	buffer_printf(out, "  module%s\n", style_end(l->stream, STYLE_DIM));
+}
+
+static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
+{
+	const char *module = base_name(oc_machine_string(l->machine, f->module, NULL));
+
+	buffer_printf(out, "%6.1f%% %10llu  %6.1f%% %10llu  ", percent(f->self, l->total),
+		      (unsigned long long)f->self, percent(f->total, l->total), (unsigned long long)f->total);
+	text_fit(out, oc_machine_string(l->machine, f->name, NULL), l->function_width,
+		 l->function_width > 0 && *module);
+	if (*module) {
+		buffer_puts(out, "  ");
+		text_fit(out, module, l->stream->width ? MODULE_WIDTH_MAX : 0, false);
+	}
+	buffer_putc(out, '\n');
+}
+
+/* The width of the function column: what the widest name needs, or what the terminal leaves. */
+static unsigned int function_width(const struct oc_machine *m, const struct stream *s,
+				   const struct oc_graph_function *const *rows, size_t nr)
+{
+	unsigned int widest = FUNCTION_WIDTH_MIN;
+	unsigned int room = NUMBERS_WIDTH + 2 + MODULE_WIDTH_MAX;
+
+	for (size_t i = 0; i < nr; i++)
+		widest = MAX(widest, text_columns(oc_machine_string(m, rows[i]->name, NULL)));
+	if (!s->width)
+		return 0;
+	room = s->width > room + FUNCTION_WIDTH_MIN ? s->width - room : FUNCTION_WIDTH_MIN;
+	return MIN(widest, room);
+}
+
+static int compare_totals(const void *a, const void *b)
+{
+	const struct oc_graph_function *x = *(const struct oc_graph_function *const *)a;
+	const struct oc_graph_function *y = *(const struct oc_graph_function *const *)b;
+
+	if (x->total != y->total)
+		return x->total < y->total ? 1 : -1;
+	/* Functions are sorted already; their order in the array settles ties. */
+	return x < y ? -1 : x > y;
+}
+
+static void table(struct buffer *out, struct layout *l, const char *title,
+		  const struct oc_graph_function *const *rows, size_t nr)
+{
+	l->function_width = function_width(l->machine, l->stream, rows, nr);
+	header(out, l, title);
+	for (size_t i = 0; i < nr; i++)
+		row(out, l, rows[i]);
+}
+
+static int tables(struct buffer *out, struct layout *l, const struct oc_graph *g)
+{
+	uint32_t nr = 0;
+	const struct oc_graph_function *functions = oc_graph_functions(g, &nr);
+	const struct oc_graph_function **rows = calloc(nr ? nr : 1, sizeof(*rows));
+	size_t nr_self = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < nr; i++) {
+		rows[i] = &functions[i];
+		nr_self += functions[i].self > 0;
+	}
+	table(out, l, "Hottest functions by self", rows, MIN(nr_self, REPORT_ROWS));
+	qsort(rows, nr, sizeof(*rows), compare_totals);
+	buffer_putc(out, '\n');
+	table(out, l, "Hottest functions by total (with what they call)", rows, MIN(nr, REPORT_ROWS));
+	free(rows);
+	return out->error;
+}
+
+int report_text(struct buffer *out, const struct oc_machine *m, const struct stream *s)
+{
+	struct layout l = { .machine = m, .stream = s };
+	struct oc_graph *g = NULL;
+	uint32_t nr_nodes = 0;
+	int rc = oc_graph_new(m, NULL, &g);
+
+	/* A recording that kept no sample may have no kind either. */
+	if (rc)
+		return rc == -EINVAL ? 0 : rc;
+	l.total = oc_graph_nodes(g, &nr_nodes)[0].total;
+	if (l.total)
+		rc = tables(out, &l, g);
+	oc_graph_free(g);
+	return rc;
+}

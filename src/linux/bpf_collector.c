@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Linux collector that aggregates in the kernel: life, and the one loop over everything that can happen.
+ * Called through struct collector_ops (src/collector.h) by src/recording.c.
+ * Must not know the export machine.
+ */
+#include "linux/bpf_private.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+
+#define TICK_NS         100000000ULL /* how often buffers and counters are looked at, at least */
+#define CPU_CHECK_NS    500000000ULL /* how often CPUs are looked at; they are back within 2 s */
+#define CGROUP_SCAN_NS  1000000000ULL
+#define IN_FLIGHT_NS    20000000ULL /* a record reaches its buffer this long after its time, at most */
+#define DEFAULT_FREQ_HZ 999u
+
+enum poll_source { POLL_RING, POLL_SIDEBAND, POLL_TIMER, POLL_WAKE };
+
+static struct bpf_collector *self(struct collector *base)
+{
+	return container_of(base, struct bpf_collector, base);
+}
+
+static int bpf_probe(const struct collector_opts *opts, struct oc_error *err)
+{
+	(void)opts;
+	return bpf_load_probe(err);
+}
+
+static void bpf_free(struct collector *base)
+{
+	struct bpf_collector *c;
+
+	if (!base)
+		return;
+	c = self(base);
+	cpu_events_close(c);
+	sideband_free(c->sideband);
+	ring_buffer__free(c->ring);
+	cpu_bpf__destroy(c->skel);
+	targets_done(c);
+	event_queue_done(&c->queue);
+	task_table_done(&c->tasks);
+	for (size_t i = 0; i < 4; i++) {
+		int fd = (int[]){ c->epoll_fd, c->timer_fd, c->wake_fd, c->stats_fd }[i];
+
+		if (fd >= 0)
+			close(fd);
+	}
+	free(c->events.events);
+	free(c->keys);
+	free(c->counts);
+	free(c);
+}
+
+/* One slot for each CPU that may be sampled: those asked for, or every CPU that can come online. */
+static int list_cpus(struct bpf_collector *c)
+{
+	int nr_possible = libbpf_num_possible_cpus();
+	uint32_t nr = c->opts.nr_cpus ? c->opts.nr_cpus : nr_possible > 0 ? (uint32_t)nr_possible : 1;
+
+	c->events.events = calloc(nr, sizeof(*c->events.events));
+	if (!c->events.events)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < nr; i++)
+		c->events.events[i] =
+			(struct cpu_event){ .cpu = c->opts.nr_cpus ? c->opts.cpus[i] : i, .fd = -1 };
+	c->events.nr = nr;
+	return 0;
+}
+
+static int bpf_open(const struct collector_opts *opts, struct sink *sink, struct collector **ret_collector,
+		    struct oc_error *err)
+{
+	struct bpf_collector *c = calloc(1, sizeof(*c));
+	size_t rows;
+	int rc;
+
+	if (!c)
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	c->epoll_fd = c->timer_fd = c->wake_fd = c->stats_fd = c->cgroup_fd = -1;
+	c->opts = *opts;
+	if (!c->opts.frequency_hz)
+		c->opts.frequency_hz = DEFAULT_FREQ_HZ;
+	c->sink = sink;
+	c->events.period_ns = 1000000000ULL / c->opts.frequency_hz;
+	c->kind = (struct collector_kind){ .name = "cpu", .period_ns = c->events.period_ns };
+	c->base = (struct collector){ .ops = &linux_bpf_collector,
+				      .kinds = &c->kind,
+				      .nr_kinds = WIRE_KIND_COUNT };
+	rc = list_cpus(c);
+	if (rc)
+		oc_error_set(err, rc, "out of memory");
+	else
+		rc = bpf_load(c, err);
+	rows = (size_t)c->counts_entries + 1024;
+	if (!rc) {
+		c->keys = calloc(rows, sizeof(*c->keys));
+		c->counts = calloc(rows, sizeof(*c->counts));
+		if (!c->keys || !c->counts)
+			rc = oc_error_set(err, -ENOMEM, "out of memory");
+	}
+	if (rc) {
+		bpf_free(&c->base);
+		return rc;
+	}
+	*ret_collector = &c->base;
+	return 0;
+}
+
+static int watch_fd(struct bpf_collector *c, int fd, enum poll_source source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
+
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_loop(struct bpf_collector *c, struct oc_error *err)
+{
+	struct itimerspec tick = {
+		.it_interval.tv_nsec = TICK_NS,
+		.it_value.tv_nsec = TICK_NS,
+	};
+	int rc = 0;
+
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->epoll_fd < 0 || c->timer_fd < 0 || c->wake_fd < 0 ||
+	    timerfd_settime(c->timer_fd, 0, &tick, NULL))
+		rc = -errno;
+	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.records), drain_ring_record, c, NULL);
+	if (!rc && !c->ring)
+		rc = -errno;
+	rc = rc ? rc : watch_fd(c, ring_buffer__epoll_fd(c->ring), POLL_RING);
+	rc = rc ? rc : watch_fd(c, c->timer_fd, POLL_TIMER);
+	rc = rc ? rc : watch_fd(c, c->wake_fd, POLL_WAKE);
+	return rc ? oc_error_set(err, rc, "cannot set up the event loop: %s", strerror(-rc)) : 0;
+}
+
+/* Process and mapping records are wanted of every CPU, whatever CPUs are sampled: processes move. */
+static int open_sideband(struct bpf_collector *c, struct oc_error *err)
+{
+	struct cpu_list online = { 0 };
+	int rc = cpu_list_online(&online);
+
+	if (rc)
+		return oc_error_set(err, rc, "cannot read the list of online CPUs: %s", strerror(-rc));
+	rc = sideband_open(&(struct sideband_opts){ .cpus = online.cpus,
+						    .nr_cpus = online.nr,
+						    .epoll_fd = c->epoll_fd,
+						    .epoll_data = POLL_SIDEBAND },
+			   c->sink, &c->sideband, err);
+	cpu_list_done(&online);
+	return rc;
+}
+
+static int bpf_start(struct collector *base, struct oc_error *err)
+{
+	struct bpf_collector *c = self(base);
+	int rc = open_loop(c, err);
+
+	if (c->opts.bpf_stats)
+		c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	rc = rc ? rc : open_sideband(c, err);
+	rc = rc ? rc : targets_fill(c, err);
+	rc = rc ? rc : cpu_events_open(c, err);
+	rc = rc ? rc : sideband_scan(c->sideband, clock_monotonic_ns(), err);
+	if (rc)
+		return rc;
+	c->start_ns = c->last_flip_ns = c->last_cpu_check_ns = clock_monotonic_ns();
+	rc = cpu_events_enable(c, true, err);
+	c->running = !rc;
+	return rc;
+}
+
+static int on_tick(struct bpf_collector *c, struct oc_error *err)
+{
+	uint64_t now = clock_monotonic_ns();
+	uint64_t expirations;
+
+	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return oc_error_set(err, -errno, "cannot read the timer: %s", strerror(errno));
+	if (now - c->last_cpu_check_ns > CPU_CHECK_NS) {
+		c->last_cpu_check_ns = now;
+		cpu_events_refresh(c);
+	}
+	if (now - c->last_cgroup_scan_ns > CGROUP_SCAN_NS) {
+		c->last_cgroup_scan_ns = now;
+		targets_refresh(c);
+	}
+	return drain_counters_due(c, now) ? drain_counters(c, err) : 0;
+}
+
+static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err)
+{
+	struct bpf_collector *c = self(base);
+	struct epoll_event events[16];
+	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), timeout_ms);
+	uint64_t wakes;
+	int rc;
+
+	if (nr < 0)
+		return errno == EINTR
+			       ? 0
+			       : oc_error_set(err, -errno, "cannot wait for data: %s", strerror(errno));
+	rc = drain_records(c, clock_monotonic_ns() - IN_FLIGHT_NS, err);
+	for (int i = 0; i < nr && !rc; i++) {
+		if (events[i].data.u64 == POLL_TIMER)
+			rc = on_tick(c, err);
+		else if (events[i].data.u64 == POLL_WAKE && read(c->wake_fd, &wakes, sizeof(wakes)) < 0)
+			rc = errno == EAGAIN ? 0 : -errno;
+	}
+	return rc;
+}
+
+static void bpf_wake(struct collector *base)
+{
+	uint64_t one = 1;
+	ssize_t n = write(self(base)->wake_fd, &one, sizeof(one));
+
+	(void)n; /* a full eventfd wakes as well */
+}
+
+/* The kernel's losses are totals; what user space found out was told when it happened. */
+static void report_losses(struct bpf_collector *c)
+{
+	struct wire_outcome outcome;
+	uint64_t ns, runs, missed;
+
+	drain_outcome(c, WIRE_KIND_CPU, &outcome);
+	for (uint32_t reason = 0; reason < OC_LOSS_COUNT; reason++) {
+		if (outcome.lost[reason])
+			c->sink->ops->lost(c->sink, WIRE_KIND_CPU, reason, outcome.lost[reason]);
+	}
+	bpf_load_run_time(c, &ns, &runs, &missed);
+	if (missed)
+		c->sink->ops->lost(c->sink, WIRE_KIND_CPU, OC_LOSS_RECURSION, missed);
+	if (c->skel->bss->children_missed)
+		c->sink->ops->note(c->sink, OC_NOTE_CHILDREN_MISSED, c->skel->bss->children_missed);
+}
+
+static int bpf_stop(struct collector *base, struct oc_error *err)
+{
+	struct bpf_collector *c = self(base);
+	int rc;
+
+	if (!c->running)
+		return 0;
+	c->running = false;
+	rc = cpu_events_enable(c, false, err);
+	rc = rc ? rc : drain_counters(c, err);
+	rc = rc ? rc : drain_records(c, UINT64_MAX, err);
+	if (!rc)
+		report_losses(c);
+	return rc ? rc : c->sink->error;
+}
+
+static void bpf_stats(struct collector *base, struct collector_stats *ret_stats)
+{
+	struct bpf_collector *c = self(base);
+	struct wire_outcome outcome;
+	uint64_t missed;
+
+	*ret_stats = (struct collector_stats){
+		.samples = c->samples,
+		.stacks = c->stacks,
+		.map_bytes = bpf_load_map_bytes(c),
+		.has_bpf_time = c->stats_fd >= 0,
+		.first_event_ns = c->start_ns,
+		.nr_cpus = c->events.nr,
+	};
+	drain_outcome(c, WIRE_KIND_CPU, &outcome);
+	bpf_load_run_time(c, &ret_stats->bpf_ns, &ret_stats->bpf_runs, &missed);
+	ret_stats->kinds[WIRE_KIND_CPU] = (struct collector_kind_stats){
+		.due = c->sideband ? cpu_events_due(c) : 0,
+		.idle = outcome.idle,
+		.filtered = outcome.filtered,
+		.taken = outcome.taken + missed,
+	};
+	for (uint32_t reason = 0; reason < OC_LOSS_COUNT; reason++)
+		ret_stats->lost += outcome.lost[reason] + c->lost_by_user[WIRE_KIND_CPU][reason];
+	/* While recording, what is counted but not yet drained is a sample too. */
+	if (c->running && !c->opts.timeline && outcome.taken > ret_stats->lost)
+		ret_stats->samples = outcome.taken - ret_stats->lost;
+	ret_stats->kernel_to_user_bytes =
+		outcome.sent_bytes + c->counter_bytes + (c->sideband ? sideband_bytes(c->sideband) : 0);
+}
+
+const struct collector_ops linux_bpf_collector = {
+	.name = "bpf",
+	.probe = bpf_probe,
+	.open = bpf_open,
+	.start = bpf_start,
+	.poll = bpf_poll,
+	.wake = bpf_wake,
+	.stop = bpf_stop,
+	.stats = bpf_stats,
+	.free = bpf_free,
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From kernel records and counters to the sink: copy, count, hand over, in time order.
+ * Called by src/linux/bpf_collector.c.
+ * Must not know what the sink does with it.
+ */
+#include "linux/bpf_private.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+
+#define FLIP_NS     10000000000ULL /* an idle machine is drained this often */
+#define BATCH_SLACK 1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
+
+static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, uint64_t count)
+{
+	c->lost_by_user[kind][reason] += count;
+	c->sink->ops->lost(c->sink, kind, reason, count);
+}
+
+static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct wire_task *task)
+{
+	struct task_entry entry = { .task = task->task };
+	char comm[WIRE_COMM_SIZE + 1] = { 0 };
+	struct collector_process facts = { .pid = task->tgid, .ns_pid = task->ns_tgid };
+
+	memcpy(comm, task->comm, WIRE_COMM_SIZE);
+	entry.process = c->sink->ops->process_now(c->sink, time_ns, task->tgid);
+	if (!entry.process)
+		return c->sink->error;
+	c->sink->ops->process_facts(c->sink, entry.process, &facts);
+	entry.thread = c->sink->ops->thread(c->sink, entry.process, task->tid, task->ns_tid, comm);
+	if (c->sink->error)
+		return c->sink->error;
+	return task_table_add(&c->tasks, &entry);
+}
+
+/* Where user_state is no reason, the sink judges by the frames. */
+static enum oc_stack_reason incomplete_reason(uint8_t user_state)
+{
+	return user_state < OC_STACK_COUNT ? (enum oc_stack_reason)user_state : OC_STACK_COUNT;
+}
+
+static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_t time_ns, uint32_t cpu,
+		    const struct wire_count *count)
+{
+	const struct task_entry *task = task_table_find(&c->tasks, key->task);
+	struct collector_sample sample = {
+		.time_ns = time_ns,
+		.count = count->count,
+		.value = count->value,
+		.kind = key->kind,
+		.cpu = cpu,
+		.user_stack = key->user_stack,
+		.kernel_stack = key->kernel_stack,
+		.has_user_part = key->user_state != WIRE_STACK_NONE,
+		.incomplete = incomplete_reason(key->user_state),
+	};
+
+	if (key->kind >= WIRE_KIND_COUNT)
+		return;
+	if (!task) {
+		lose(c, key->kind, OC_LOSS_UNKNOWN_TASK, count->count);
+		return;
+	}
+	sample.process = task->process;
+	sample.thread = task->thread;
+	c->samples += count->count;
+	c->sink->ops->sample(c->sink, &sample);
+}
+
+static void handle_sample(struct bpf_collector *c, const struct wire_sample *sample)
+{
+	struct wire_key key = {
+		.task = sample->task,
+		.user_stack = sample->user_stack,
+		.kernel_stack = sample->kernel_stack,
+		.kind = sample->kind,
+		.user_state = sample->user_state,
+	};
+	struct wire_count one = { .count = 1, .value = 1 };
+
+	deliver(c, &key, sample->time_ns, sample->cpu, &one);
+}
+
+int drain_ring_record(void *ctx, void *data, size_t size)
+{
+	struct bpf_collector *c = ctx;
+	const struct wire_stack *stack = data;
+	const struct wire_task *task = data;
+	const struct wire_sample *sample = data;
+
+	if (!size)
+		return 0;
+	switch (*(uint8_t *)data) {
+	case WIRE_STACK:
+		if (size < WIRE_STACK_HEADER_SIZE || stack->nr_frames > WIRE_FRAMES_MAX ||
+		    size < WIRE_STACK_HEADER_SIZE + stack->nr_frames * 8u)
+			return 0;
+		c->stacks++;
+		c->sink->ops->stack_define(c->sink, stack->stack, (const uint64_t *)stack->frames, stack->nr_frames,
+					   stack->is_kernel);
+		return c->sink->error;
+	case WIRE_TASK:
+		if (size < sizeof(*task))
+			return 0;
+		return event_queue_push(&c->queue, EVENT_BPF, task->time_ns, data, sizeof(*task));
+	case WIRE_SAMPLE:
+		if (size < sizeof(*sample))
+			return 0;
+		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data, sizeof(*sample));
+	}
+	return 0;
+}
+
+static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+{
+	struct bpf_collector *c = arg;
+	int rc = 0;
+
+	if (source == EVENT_SIDEBAND)
+		rc = sideband_handle(c->sideband, time_ns, data, size);
+	else if (*(const uint8_t *)data == WIRE_TASK)
+		rc = handle_task(c, time_ns, data);
+	else
+		handle_sample(c, data);
+	return rc ? rc : c->sink->error;
+}
+
+int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error *err)
+{
+	int rc = ring_buffer__consume(c->ring);
+
+	if (rc >= 0)
+		rc = sideband_read(c->sideband, &c->queue);
+	if (rc >= 0)
+		rc = event_queue_dispatch(&c->queue, horizon_ns, handle_event, c);
+	if (rc < 0)
+		return oc_error_set(err, rc, "cannot take in the recorded data: %s", strerror(-rc));
+	if (sideband_rescan_due(c->sideband))
+		return sideband_scan(c->sideband, clock_monotonic_ns(), err);
+	return 0;
+}
+
+/* Waits until every program that may still use the old generation has ended: they run with preemption off. */
+static void wait_for_programs(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(20000);
+}
+
+static int deliver_rows(struct bpf_collector *c, int map_fd)
+{
+	uint32_t room = c->counts_entries + BATCH_SLACK;
+	uint64_t position = 0; /* large enough for the kernel's cursor, a 32-bit bucket number */
+	bool has_position = false;
+
+	for (;;) {
+		uint32_t nr = room;
+		int rc = bpf_map_lookup_and_delete_batch(map_fd, has_position ? &position : NULL, &position,
+							 c->keys, c->counts, &nr, NULL);
+
+		if (rc && rc != -ENOENT)
+			return rc;
+		c->counter_bytes += (uint64_t)nr * (sizeof(struct wire_key) + sizeof(struct wire_count));
+		for (uint32_t i = 0; i < nr; i++)
+			deliver(c, &c->keys[i], 0, UINT32_MAX, &c->counts[i]);
+		if (c->sink->error)
+			return c->sink->error;
+		if (rc == -ENOENT)
+			return 0;
+		has_position = true;
+	}
+}
+
+bool drain_counters_due(const struct bpf_collector *c, uint64_t now_ns)
+{
+	uint32_t generation = c->skel->bss->epoch & 1;
+
+	if (c->opts.timeline)
+		return false;
+	return c->skel->bss->rows_added[generation] > c->counts_entries / 2 ||
+	       now_ns - c->last_flip_ns > FLIP_NS;
+}
+
+int drain_counters(struct bpf_collector *c, struct oc_error *err)
+{
+	uint32_t idle = c->skel->bss->epoch & 1;
+	struct bpf_map *map = idle ? c->skel->maps.counts_odd : c->skel->maps.counts_even;
+	int rc;
+
+	c->last_flip_ns = clock_monotonic_ns();
+	if (c->opts.timeline || !c->skel->bss->rows_added[idle])
+		return 0;
+	__atomic_store_n(&c->skel->bss->epoch, c->skel->bss->epoch + 1, __ATOMIC_SEQ_CST);
+	wait_for_programs();
+	/* What the rows refer to is in the buffers by now, so it reaches the sink first. */
+	rc = drain_records(c, clock_monotonic_ns(), err);
+	if (rc)
+		return rc;
+	rc = deliver_rows(c, bpf_map__fd(map));
+	if (rc)
+		return oc_error_set(err, rc, "cannot read the kernel's counters: %s", strerror(-rc));
+	c->skel->bss->rows_added[idle] = 0;
+	return 0;
+}
+
+void drain_outcome(const struct bpf_collector *c, uint32_t kind, struct wire_outcome *ret_outcome)
+{
+	int nr_cpus = libbpf_num_possible_cpus();
+	uint64_t *sum = (uint64_t *)ret_outcome;
+	struct wire_outcome *per_cpu;
+
+	*ret_outcome = (struct wire_outcome){ 0 };
+	if (nr_cpus <= 0 || !c->skel)
+		return;
+	per_cpu = calloc((size_t)nr_cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return;
+	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.outcomes), &kind, per_cpu)) {
+		for (int cpu = 0; cpu < nr_cpus; cpu++) {
+			const uint64_t *one = (const uint64_t *)&per_cpu[cpu];
+
+			for (size_t i = 0; i < sizeof(*per_cpu) / sizeof(*one); i++)
+				sum[i] += one[i];
+		}
+	}
+	free(per_cpu);
+}

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sink that fills an export machine.
+ * Called by collectors through src/collector.h and by src/recording.c.
+ * Must not know any operating system.
+ */
+#include "machine_sink.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/id_table.h"
+#include "base/macros.h"
+
+/* The upper half of the address space is the kernel's on every 64-bit machine we know. */
+#define KERNEL_START 0xff00000000000000ULL
+
+/* One part (user or kernel) of a stack, as the collector defined it. */
+struct stack_part {
+	uint64_t id;
+	const uint64_t *addresses;
+	uint32_t nr;
+};
+
+/* Two parts that were met together, and what the machine calls the whole. */
+struct stack_pair {
+	uint64_t parts[2]; /* kernel, user */
+	oc_callstack_id callstack;
+};
+
+struct machine_sink {
+	struct sink sink;
+	struct oc_machine *machine;
+	struct oc_symbolizer *symbolizer;
+	uint32_t nr_kinds;
+	oc_kind_id kinds[OC_KINDS_MAX];
+
+	struct arena addresses;
+	struct id_table part_index;
+	struct stack_part *parts;
+	size_t parts_cap;
+	struct id_table pair_index;
+	struct stack_pair *pairs;
+	size_t pairs_cap;
+
+	/* Samples whose completeness depends on names: counts[kind][stack id]. */
+	struct {
+		uint64_t *counts;
+		size_t cap;
+	} unjudged[OC_KINDS_MAX];
+};
+
+static struct machine_sink *self(struct sink *sink)
+{
+	return container_of(sink, struct machine_sink, sink);
+}
+
+/* Keeps the first error; returns the value when it is an id, else 0. */
+static uint32_t keep(struct machine_sink *ms, int64_t rc)
+{
+	if (rc >= 0)
+		return (uint32_t)rc;
+	if (!ms->sink.error)
+		ms->sink.error = (int)rc;
+	return 0;
+}
+
+static oc_string_id intern(struct machine_sink *ms, const char *text)
+{
+	return text ? keep(ms, oc_machine_intern(ms->machine, text, strlen(text))) : 0;
+}
+
+/* ---- processes ---------------------------------------------------------------------------------------------- */
+
+static void set_facts(struct machine_sink *ms, oc_process_id id, const struct collector_process *facts)
+{
+	struct oc_process process = {
+		.ns_pid = facts->ns_pid,
+		.comm = intern(ms, facts->comm),
+		.exe = intern(ms, facts->exe),
+		.cgroup = intern(ms, facts->cgroup),
+		.container = intern(ms, facts->container),
+	};
+
+	keep(ms, oc_machine_process_set(ms->machine, id, &process));
+}
+
+/* What a child or a new image has in common with where it comes from. */
+static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_id from, bool is_exec)
+{
+	const struct oc_process *old = oc_machine_process(ms->machine, from);
+	struct oc_process facts = { 0 };
+
+	if (!old)
+		return;
+	facts.cgroup = old->cgroup;
+	facts.container = old->container;
+	if (is_exec) {
+		facts.ns_pid = old->ns_pid;
+	} else {
+		facts.comm = old->comm;
+		facts.exe = old->exe;
+	}
+	keep(ms, oc_machine_process_set(ms->machine, id, &facts));
+}
+
+static sink_process on_process_start(struct sink *sink, uint64_t time_ns,
+				     const struct collector_process *process)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id parent = 0, id;
+
+	if (process->parent_pid) {
+		parent = oc_machine_process_now(ms->machine, process->parent_pid);
+	} else {
+		/* Found by a scan; it may be known already. */
+		id = oc_machine_process_now(ms->machine, process->pid);
+		if (id) {
+			set_facts(ms, id, process);
+			return id;
+		}
+	}
+	id = keep(ms, oc_machine_process_start(ms->machine, process->pid, parent, time_ns));
+	if (!id)
+		return 0;
+	if (parent)
+		inherit_facts(ms, id, parent, false);
+	set_facts(ms, id, process);
+	return id;
+}
+
+static void tell_symbolizer_of_end(struct machine_sink *ms, uint32_t pid)
+{
+	oc_process_id id = oc_machine_process_now(ms->machine, pid);
+
+	if (id && ms->symbolizer)
+		keep(ms, oc_symbolizer_process_exit(ms->symbolizer, ms->machine, id));
+}
+
+static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id before = oc_machine_process_now(ms->machine, pid), id;
+
+	tell_symbolizer_of_end(ms, pid);
+	id = keep(ms, oc_machine_process_exec(ms->machine, pid, time_ns, intern(ms, comm)));
+	if (id && before)
+		inherit_facts(ms, id, before, true);
+	return id;
+}
+
+static void on_process_exit(struct sink *sink, uint64_t time_ns, uint32_t pid)
+{
+	struct machine_sink *ms = self(sink);
+
+	tell_symbolizer_of_end(ms, pid);
+	oc_machine_process_exit(ms->machine, pid, time_ns);
+}
+
+static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t pid)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id id = oc_machine_process_now(ms->machine, pid);
+
+	return id ? id : keep(ms, oc_machine_process_start(ms->machine, pid, 0, time_ns));
+}
+
+static void on_process_facts(struct sink *sink, sink_process process, const struct collector_process *facts)
+{
+	set_facts(self(sink), process, facts);
+}
+
+static sink_thread on_thread(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid,
+			     const char *name)
+{
+	struct machine_sink *ms = self(sink);
+	oc_thread_id id = keep(ms, oc_machine_add_thread(ms->machine, process, tid));
+
+	if (id && ns_tid)
+		keep(ms, oc_machine_thread_set_ns_tid(ms->machine, id, ns_tid));
+	if (id && name)
+		keep(ms, oc_machine_thread_set_name(ms->machine, id, intern(ms, name)));
+	return id;
+}
+
+/* ---- mappings ----------------------------------------------------------------------------------------------- */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/* Memory without a file of its own that could be opened again by name. */
+static bool is_anonymous(const char *path)
+{
+	static const char *const prefixes[] = { "//anon", "/memfd:", "/dev/zero",
+						"/SYSV",  "/[aio]",  "anon_inode:" };
+
+	if (path[0] != '/')
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (has_prefix(path, prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
+static void describe_module(struct machine_sink *ms, oc_process_id process,
+			    const struct collector_mapping *mapping, struct oc_module *ret_module)
+{
+	static const char deleted[] = " (deleted)";
+	const char *path = mapping->path;
+	size_t len = strlen(path);
+
+	*ret_module = (struct oc_module){ .type = OC_MODULE_FILE };
+	if (!strcmp(path, "[vdso]")) {
+		ret_module->type = OC_MODULE_VDSO;
+		ret_module->path = intern(ms, path);
+		return;
+	}
+	if (is_anonymous(path)) {
+		ret_module->type = OC_MODULE_ANON;
+		ret_module->process = process;
+		ret_module->path = intern(ms, has_prefix(path, "/memfd:") ? path : "[anon]");
+		return;
+	}
+	if (len > sizeof(deleted) && !strcmp(path + len - (sizeof(deleted) - 1), deleted)) {
+		ret_module->deleted = true;
+		len -= sizeof(deleted) - 1;
+	}
+	ret_module->path = keep(ms, oc_machine_intern(ms->machine, path, len));
+	ret_module->device = mapping->device;
+	ret_module->inode = mapping->inode;
+	if (mapping->build_id && mapping->build_id_size <= OC_BUILD_ID_MAX) {
+		ret_module->build_id_size = mapping->build_id_size;
+		memcpy(ret_module->build_id, mapping->build_id, mapping->build_id_size);
+	}
+}
+
+static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			   const struct collector_mapping *mapping)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id process = on_process_now(sink, time_ns, pid);
+	uint32_t nr_modules = oc_machine_nr_modules(ms->machine);
+	struct oc_module module;
+	struct oc_mapping added;
+	oc_module_id id;
+
+	if (!process || mapping->start >= mapping->end)
+		return;
+	describe_module(ms, process, mapping, &module);
+	id = keep(ms, oc_machine_add_module(ms->machine, &module));
+	if (!id)
+		return;
+	if (ms->symbolizer && oc_machine_nr_modules(ms->machine) > nr_modules)
+		keep(ms, oc_symbolizer_keep(ms->symbolizer, ms->machine, id, pid));
+	added = (struct oc_mapping){
+		.process = process,
+		.module = id,
+		.start = mapping->start,
+		.end = mapping->end,
+		.file_offset = module.type == OC_MODULE_ANON ? mapping->start : mapping->file_offset,
+		.since_ns = time_ns,
+		.until_ns = UINT64_MAX,
+	};
+	keep(ms, oc_machine_add_mapping(ms->machine, &added));
+}
+
+static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start, uint64_t end)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id process = oc_machine_process_now(ms->machine, pid);
+
+	if (process && start < end)
+		keep(ms, oc_machine_remove_mapping(ms->machine, process, start, end, time_ns));
+}
+
+static int add_kernel(struct machine_sink *ms)
+{
+	struct oc_module module = { .type = OC_MODULE_KERNEL, .path = intern(ms, "[kernel]") };
+	struct oc_mapping mapping = {
+		.module = keep(ms, oc_machine_add_module(ms->machine, &module)),
+		.start = KERNEL_START,
+		.end = UINT64_MAX,
+		.file_offset = KERNEL_START,
+		.until_ns = UINT64_MAX,
+	};
+
+	keep(ms, oc_machine_add_mapping(ms->machine, &mapping));
+	return ms->sink.error;
+}
+
+/* ---- stacks ------------------------------------------------------------------------------------------------- */
+
+static bool is_part(const void *owner, uint32_t id, const void *wanted)
+{
+	return ((const struct machine_sink *)owner)->parts[id - 1].id == *(const uint64_t *)wanted;
+}
+
+static const struct stack_part *find_part(const struct machine_sink *ms, uint64_t id)
+{
+	uint32_t i = id_table_find(&ms->part_index, id, is_part, ms, &id);
+
+	return i ? &ms->parts[i - 1] : NULL;
+}
+
+static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
+			    bool kernel)
+{
+	struct machine_sink *ms = self(sink);
+	size_t nr_parts = ms->part_index.count;
+	uint64_t *copy;
+
+	(void)kernel;
+	if (!id || find_part(ms, id))
+		return;
+	copy = arena_alloc(&ms->addresses, nr * sizeof(*copy));
+	if (!copy || array_reserve(&ms->parts, &ms->parts_cap, nr_parts + 1, sizeof(*ms->parts))) {
+		keep(ms, -ENOMEM);
+		return;
+	}
+	memcpy(copy, addresses, nr * sizeof(*copy));
+	ms->parts[nr_parts] = (struct stack_part){ .id = id, .addresses = copy, .nr = nr };
+	keep(ms, id_table_add(&ms->part_index, id, (uint32_t)nr_parts + 1));
+}
+
+static bool is_pair(const void *owner, uint32_t id, const void *wanted)
+{
+	return !memcmp(((const struct machine_sink *)owner)->pairs[id - 1].parts, wanted,
+		       2 * sizeof(uint64_t));
+}
+
+/* The machine's callstack for a kernel and a user part. Returns its id, 0 for none, -ENOENT for an unknown part. */
+static int64_t join_parts(struct machine_sink *ms, uint64_t kernel, uint64_t user)
+{
+	const uint64_t key[2] = { kernel, user };
+	uint64_t hash = hash_bytes(key, sizeof(key));
+	uint32_t id = id_table_find(&ms->pair_index, hash, is_pair, ms, key);
+	uint64_t addresses[OC_STACK_FRAMES_MAX];
+	size_t nr_pairs = ms->pair_index.count;
+	uint32_t nr = 0, nr_kernel = 0;
+	int64_t callstack;
+
+	if (id)
+		return ms->pairs[id - 1].callstack;
+	for (int i = 0; i < 2; i++) {
+		const struct stack_part *part = key[i] ? find_part(ms, key[i]) : NULL;
+
+		if (key[i] && !part)
+			return -ENOENT;
+		for (uint32_t k = 0; part && k < part->nr && nr < OC_STACK_FRAMES_MAX; k++)
+			addresses[nr++] = part->addresses[k];
+		if (!i)
+			nr_kernel = nr;
+	}
+	callstack = oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel);
+	if (callstack < 0)
+		return callstack;
+	if (array_reserve(&ms->pairs, &ms->pairs_cap, nr_pairs + 1, sizeof(*ms->pairs)))
+		return -ENOMEM;
+	ms->pairs[nr_pairs] =
+		(struct stack_pair){ .parts = { kernel, user }, .callstack = (uint32_t)callstack };
+	if (id_table_add(&ms->pair_index, hash, (uint32_t)nr_pairs + 1))
+		return -ENOMEM;
+	return callstack;
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------ */
+
+static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind)
+{
+	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
+}
+
+static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack, uint64_t count)
+{
+	size_t before = ms->unjudged[kind].cap;
+
+	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1, sizeof(uint64_t)))
+		return -ENOMEM;
+	memset(ms->unjudged[kind].counts + before, 0, (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
+	ms->unjudged[kind].counts[stack] += count;
+	return 0;
+}
+
+static int note_completeness(struct machine_sink *ms, const struct collector_sample *in, oc_stack_id stack)
+{
+	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
+
+	if (!in->has_user_part)
+		return 0;
+	row->stacks += in->count;
+	if (in->incomplete < OC_STACK_COUNT) {
+		row->incomplete[in->incomplete] += in->count;
+		return 0;
+	}
+	if (!stack) {
+		row->incomplete[OC_STACK_NO_STACK] += in->count;
+		return 0;
+	}
+	return remember_unjudged(ms, in->kind, stack, in->count);
+}
+
+static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint64_t count)
+{
+	struct machine_sink *ms = self(sink);
+
+	if (kind < ms->nr_kinds && reason < OC_LOSS_COUNT)
+		ledger_kind(ms, kind)->lost[reason] += count;
+}
+
+static void on_sample(struct sink *sink, const struct collector_sample *in)
+{
+	struct machine_sink *ms = self(sink);
+	struct oc_sample sample = {
+		.time_ns = in->time_ns,
+		.count = in->count,
+		.value = in->value,
+		.process = in->process,
+		.thread = in->thread,
+		.cpu = in->cpu,
+	};
+	int64_t callstack;
+	int rc;
+
+	if (in->kind >= ms->nr_kinds)
+		return;
+	sample.kind = ms->kinds[in->kind];
+	callstack = join_parts(ms, in->kernel_stack, in->user_stack);
+	if (callstack == -ENOENT) {
+		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
+		return;
+	}
+	sample.stack =
+		keep(ms, callstack < 0 ? callstack
+				       : oc_machine_resolve(ms->machine, in->process, (uint32_t)callstack));
+	if (ms->sink.error) {
+		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
+		return;
+	}
+	rc = oc_machine_add_sample(ms->machine, &sample);
+	keep(ms, rc);
+	if (rc > 0)
+		keep(ms, note_completeness(ms, in, sample.stack));
+}
+
+static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
+{
+	if (note < OC_NOTE_COUNT)
+		oc_machine_ledger(self(sink)->machine)->notes[note] += count;
+}
+
+/* ---- completeness ------------------------------------------------------------------------------------------- */
+
+/* The first function of a thread: what a complete stack ends in. C libraries (glibc, musl), Go, and static starts. */
+static bool is_root_function(const char *name)
+{
+	static const char *const names[] = {
+		"_start",
+		"__libc_start_main",
+		"__libc_start_call_main",
+		"start_thread",
+		"clone",
+		"clone3",
+		"__clone",
+		"__clone3",
+		"thread_start",
+		"_start_c",
+		"__libc_start_main_impl",
+		"generic_start_main",
+		"_dl_start_user",
+		"_dl_start",
+		"runtime.goexit",
+		"runtime.goexit.abi0",
+		"runtime.mstart",
+		"runtime.rt0_go",
+		"runtime.rt0_go.abi0",
+		"__vfork",
+		"vfork",
+	};
+	size_t len = strcspn(name, "@"); /* symbol versions: __libc_start_main@@GLIBC_2.34 */
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strlen(names[i]) == len && !strncmp(names[i], name, len))
+			return true;
+	}
+	return false;
+}
+
+/* OC_STACK_COUNT = complete. */
+static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id stack)
+{
+	uint32_t nr, nr_lines;
+	const oc_location_id *locations = oc_machine_stack(ms->machine, stack, &nr);
+	const struct oc_location *root;
+	const struct oc_module *module;
+	const struct oc_line *lines;
+
+	if (!nr)
+		return OC_STACK_NO_STACK;
+	root = oc_machine_location(ms->machine, locations[nr - 1]);
+	module = oc_machine_module(ms->machine, root->module);
+	if (module->type == OC_MODULE_KERNEL)
+		return OC_STACK_NO_STACK;
+	if (module->type == OC_MODULE_UNKNOWN)
+		return OC_STACK_NO_MAPPING;
+	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
+	if (nr_lines) {
+		const struct oc_function *f = oc_machine_function(ms->machine, lines[nr_lines - 1].function);
+
+		if (is_root_function(oc_machine_string(ms->machine, f->system_name, NULL)))
+			return OC_STACK_COUNT;
+	}
+	return OC_STACK_BROKEN;
+}
+
+void machine_sink_judge_stacks(struct sink *sink)
+{
+	struct machine_sink *ms = self(sink);
+	uint32_t nr_stacks = oc_machine_nr_stacks(ms->machine);
+
+	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
+		struct oc_ledger_kind *row = ledger_kind(ms, kind);
+
+		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap; stack++) {
+			uint64_t count = ms->unjudged[kind].counts[stack];
+			enum oc_stack_reason reason;
+
+			if (!count)
+				continue;
+			reason = judge(ms, stack);
+			if (reason == OC_STACK_COUNT)
+				row->complete += count;
+			else
+				row->incomplete[reason] += count;
+		}
+	}
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+
+static const struct sink_ops machine_sink_ops = {
+	.process_start = on_process_start,
+	.process_exec = on_process_exec,
+	.process_exit = on_process_exit,
+	.process_now = on_process_now,
+	.process_facts = on_process_facts,
+	.thread = on_thread,
+	.mapping_add = on_mapping_add,
+	.mapping_remove = on_mapping_remove,
+	.stack_define = on_stack_define,
+	.sample = on_sample,
+	.lost = on_lost,
+	.note = on_note,
+};
+
+struct sink *machine_sink_new(struct oc_machine *machine, struct oc_symbolizer *symbolizer)
+{
+	struct machine_sink *ms = calloc(1, sizeof(*ms));
+
+	if (!ms)
+		return NULL;
+	ms->sink.ops = &machine_sink_ops;
+	ms->machine = machine;
+	ms->symbolizer = symbolizer;
+	if (add_kernel(ms)) {
+		machine_sink_free(&ms->sink);
+		return NULL;
+	}
+	return &ms->sink;
+}
+
+int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds, uint32_t nr)
+{
+	struct machine_sink *ms = self(sink);
+
+	if (nr > OC_KINDS_MAX)
+		return -ENOSPC;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct oc_kind kind = { .unit = OC_UNIT_COUNT, .period_ns = kinds[i].period_ns };
+		int64_t id;
+
+		snprintf(kind.name, sizeof(kind.name), "%s", kinds[i].name);
+		id = oc_machine_add_kind(ms->machine, &kind);
+		if (id < 0)
+			return (int)id;
+		ms->kinds[i] = (oc_kind_id)id;
+	}
+	ms->nr_kinds = nr;
+	return 0;
+}
+
+void machine_sink_free(struct sink *sink)
+{
+	struct machine_sink *ms;
+
+	if (!sink)
+		return;
+	ms = self(sink);
+	arena_done(&ms->addresses);
+	id_table_done(&ms->part_index);
+	id_table_done(&ms->pair_index);
+	free(ms->parts);
+	free(ms->pairs);
+	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
+		free(ms->unjudged[i].counts);
+	free(ms);
+}
