@@ -183,12 +183,12 @@ Stack = collections.namedtuple("Stack", "comm frames count")
 
 
 def read_folded(path):
-    """The lines `comm;root;...;leaf count` of a folded file, as Stacks with frames root first."""
+    """The lines `comm;root;...;leaf count` of a folded file, as Stacks with frames root first, without their marks."""
     stacks = []
     for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
         text, count = line.rsplit(" ", 1)
         comm, *frames = text.split(";")
-        stacks.append(Stack(comm, tuple(frames), int(count)))
+        stacks.append(Stack(comm, tuple(re.sub(r"_\[[kji]\]$", "", f) for f in frames), int(count)))
     return stacks
 
 

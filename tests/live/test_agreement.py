@@ -40,7 +40,6 @@ def our_functions(stacks):
     totals = collections.Counter()
     for s in stacks:
         leaf = s.frames[-1] if s.frames else "[unknown]"
-        leaf = re.sub(r"_\[[a-z]\]$", "", leaf)
         totals[leaf if is_named(leaf) else f"[{leaf.split('+0x')[0]}]"] += s.count
     return totals
 
