@@ -70,7 +70,7 @@ SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
 GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
-UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC))
+UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main.c,$(CLI_SRC)))
 
 LIB_A    := $(O)/libonecollect.a
 LIB_SO   := $(O)/libonecollect.so.$(VERSION)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rows of the format table. A format is one file that defines a struct oc_format, and one row in registry.c.
+ */
+#ifndef FORMATS_PRIVATE_H
+#define FORMATS_PRIVATE_H
+
+#include <onecollect/format.h>
+
+extern const struct oc_format oc_format_folded; /* folded.c */
+extern const struct oc_format oc_format_html;   /* html.c */
+extern const struct oc_format oc_format_pprof;  /* pprof.c */
+extern const struct oc_format oc_format_svg;    /* svg.c */
+
+/* The pprof writer with a gzip level of choice (1 to 9), for measuring. As struct oc_format's write(). */
+int pprof_write(const struct oc_machine *m, struct oc_output *out, int gzip_level, struct oc_error *err);
+
+#endif
