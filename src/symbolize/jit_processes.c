@@ -54,7 +54,8 @@ int jit_processes_note(struct jit_processes *jits, oc_process_id process, uint32
 	if (find(jits, process))
 		return 0;
 	if (array_reserve(&jits->list, &jits->cap, jits->nr + 1, sizeof(*jits->list)) ||
-	    array_reserve(&jits->index, &jits->index_cap, (size_t)process + 1, sizeof(*jits->index)))
+	    array_reserve(&jits->index, &jits->index_cap, (size_t)process + 1,
+			  sizeof(*jits->index)))
 		return -ENOMEM;
 	while (jits->nr_index <= process)
 		jits->index[jits->nr_index++] = 0;
@@ -82,8 +83,7 @@ int jit_processes_read(struct jit_processes *jits, struct oc_machine *m, oc_proc
 {
 	struct jit_process *jit = find(jits, process);
 	const struct oc_process *facts = oc_machine_process(m, process);
-	int root_fd __cleanup(cleanup_close)
-	= -1;
+	int root_fd __cleanup(cleanup_close) = -1;
 	int rc;
 
 	if (!jit || jit->read || !facts)
