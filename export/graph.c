@@ -313,15 +313,17 @@ static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weigh
 		b->symbols[b->path[0] - 1].self += weight;
 }
 
-static int add_stack(struct builder *b, oc_stack_id stack)
+/* Adds a stack with all its groups, groups[first..last). */
+static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t last)
 {
 	uint64_t weight = 0;
 	int rc = read_stack(b, stack);
 
 	if (rc)
 		return rc;
-	for (uint32_t group = b->groups.first_of_stack[stack]; group; group = b->groups.next[group - 1]) {
-		int64_t node = group_node(b, &b->groups.keys[group - 1]);
+	for (size_t g = first; g < last; g++) {
+		const struct sample_group *group = sample_groups_at(&b->groups, g);
+		int64_t node = group_node(b, &group->key);
 
 		for (size_t i = 0; node >= 0 && i < b->nr_path; i++) {
 			size_t at = b->opts.reverse ? i : b->nr_path - 1 - i;
@@ -330,11 +332,28 @@ static int add_stack(struct builder *b, oc_stack_id stack)
 		}
 		if (node < 0)
 			return (int)node;
-		b->g->nodes[node].self += b->groups.sums[group - 1].count;
-		weight += b->groups.sums[group - 1].count;
+		b->g->nodes[node].self += group->sums[0].count;
+		weight += group->sums[0].count;
 	}
 	count_functions(b, stack, weight);
 	return 0;
+}
+
+static int add_stacks(struct builder *b)
+{
+	size_t last;
+	int rc = 0;
+
+	for (size_t first = 0; !rc && first < b->groups.nr; first = last) {
+		oc_stack_id stack = sample_groups_at(&b->groups, first)->key.stack;
+
+		for (last = first + 1; last < b->groups.nr; last++) {
+			if (sample_groups_at(&b->groups, last)->key.stack != stack)
+				break;
+		}
+		rc = add_stack(b, stack, first, last);
+	}
+	return rc;
 }
 
 /* ---- finishing ---------------------------------------------------------------------------------------------- */
@@ -506,10 +525,8 @@ int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts, s
 	g->m = m;
 	g->kind = b.opts.kind ? b.opts.kind : 1;
 	rc = builder_init(&b, g);
-	for (oc_stack_id stack = 0; !rc && stack <= b.groups.nr_stacks; stack++) {
-		if (b.groups.first_of_stack[stack])
-			rc = add_stack(&b, stack);
-	}
+	if (!rc)
+		rc = add_stacks(&b);
 	if (!rc)
 		rc = finish(&b);
 	builder_done(&b);

@@ -476,16 +476,15 @@ static void pack_stack(struct pprof *p, oc_stack_id stack)
 		fail(p);
 }
 
-static void write_sample(struct pprof *p, uint32_t group)
+static void write_sample(struct pprof *p, const struct sample_group *group)
 {
 	Perftools__Profiles__Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT;
-	const struct label_set *labels = label_set_of(p, &p->groups.keys[group - 1]);
-	const struct sample_sum *sums = &p->groups.sums[(size_t)(group - 1) * p->groups.nr_kinds];
+	const struct label_set *labels = label_set_of(p, &group->key);
 	int64_t values[2 * OC_KINDS_MAX];
 
 	for (uint32_t i = 0; i < p->groups.nr_kinds; i++) {
-		values[2 * i] = clamp_i64(sums[i].count);
-		values[2 * i + 1] = clamp_i64(sums[i].value);
+		values[2 * i] = clamp_i64(group->sums[i].count);
+		values[2 * i + 1] = clamp_i64(group->sums[i].value);
 	}
 	sample.n_value = 2 * p->groups.nr_kinds;
 	sample.value = values;
@@ -497,19 +496,18 @@ static void write_sample(struct pprof *p, uint32_t group)
 		return;
 	write_field_head(p, FIELD_SAMPLE, p->stack.len + p->packed.len + labels->len);
 	gzip_write(p->z, p->stack.data, p->stack.len);
-	gzip_write(p->z, p->packed.data, p->packed.len);
 	gzip_write(p->z, p->label_bytes.data + labels->start, labels->len);
+	gzip_write(p->z, p->packed.data, p->packed.len);
 }
 
 static void write_samples(struct pprof *p)
 {
-	for (oc_stack_id stack = 0; stack <= p->groups.nr_stacks && !p->error && !p->z->error; stack++) {
-		uint32_t group = p->groups.first_of_stack[stack];
+	for (size_t i = 0; i < p->groups.nr && !p->error && !p->z->error; i++) {
+		const struct sample_group *group = sample_groups_at(&p->groups, i);
 
-		if (group)
-			pack_stack(p, stack);
-		for (; group && !p->error; group = p->groups.next[group - 1])
-			write_sample(p, group);
+		if (!i || group->key.stack != sample_groups_at(&p->groups, i - 1)->key.stack)
+			pack_stack(p, group->key.stack);
+		write_sample(p, group);
 	}
 }
 
@@ -525,11 +523,11 @@ static oc_process_id busiest_process(struct pprof *p)
 		fail(p);
 		return 0;
 	}
-	for (uint32_t i = 0; i < p->groups.nr; i++) {
-		oc_process_id process = p->groups.keys[i].process;
+	for (size_t i = 0; i < p->groups.nr; i++) {
+		const struct sample_group *group = sample_groups_at(&p->groups, i);
 
-		if (process <= nr)
-			counts[process] += p->groups.sums[(size_t)i * p->groups.nr_kinds].count;
+		if (group->key.process <= nr)
+			counts[group->key.process] += group->sums[0].count;
 	}
 	for (oc_process_id i = 1; i <= nr; i++) {
 		if (!best || counts[i] > counts[best])

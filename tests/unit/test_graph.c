@@ -102,7 +102,7 @@ Test(graph, tree_by_process)
 	cr_assert_eq(oc_graph_new(m, NULL, &g), 0);
 	check_tree(g);
 	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_TOTAL);
-	cr_assert_eq(nr, 18);
+	cr_assert_eq(nr, 17);
 	cr_assert_eq(AT(g, "server")->frame_kind, OC_FRAME_GROUP);
 	cr_assert_eq(AT(g, "server", "main")->total, SAMPLE_SERVER_MAIN);
 	cr_assert_eq(AT(g, "server", "main")->self, 0);
@@ -129,7 +129,7 @@ Test(graph, a_timeline_gives_the_same_tree)
 
 	check_tree(g);
 	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_TOTAL);
-	cr_assert_eq(nr, 18);
+	cr_assert_eq(nr, 17);
 	cr_assert_eq(AT(g, "server", "main", "compute(int)", "hot_loop")->self, SAMPLE_HOT_LOOP);
 	oc_graph_free(g);
 	oc_machine_free(m);
