@@ -70,7 +70,7 @@ SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
 GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
-UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC))
+UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main.c,$(CLI_SRC)))
 
 LIB_A    := $(O)/libonecollect.a
 LIB_SO   := $(O)/libonecollect.so.$(VERSION)
@@ -79,13 +79,16 @@ PRODUCTS := $(LIB_A) $(LIB_SO) $(O)/onecollect.pc $(if $(CLI_SRC),$(O)/record-tr
 
 all: $(PRODUCTS) ## the library and the command (default)
 
-# A file that changes when its text does, so that other flags or a removed source rebuild what depends on them.
-stamp = @mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(1))' > $@.new && \
-	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(O)/flags: FORCE
-	$(call stamp,$(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
-$(O)/objects: FORCE
-	$(call stamp,$(LIB_OBJ) $(CLI_OBJ) $(UNIT_OBJ))
+# Files that change when their text does, so that other flags or a removed source rebuild what depends on them.
+# Written while the Makefile is read, so `make -q` and `make -n` tell the truth.
+FLAGS    := $(strip $(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
+stamp     = $(if $(subst x$(file <$(1))x,,x$(2)x),$(shell mkdir -p $(O))$(file >$(1),$(2)))
+ifneq ($(filter-out demo check clean help uninstall,$(or $(MAKECMDGOALS),all)),)
+$(call stamp,$(O)/flags,$(FLAGS))
+$(call stamp,$(O)/paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(VERSION) $(LDLIBS))
+$(call stamp,$(O)/objects,$(strip $(LIB_OBJ) $(CLI_OBJ) $(UNIT_OBJ)))
+endif
+$(O)/flags $(O)/paths $(O)/objects: ;
 
 # ---- kernel side ------------------------------------------------------------------------------------------------
 # A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
@@ -110,7 +113,7 @@ $(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: export/formats/%.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=export/formats --c_out=$(O)/gen $<
 
-$(O)/onecollect.pc: onecollect.pc.in $(O)/flags
+$(O)/onecollect.pc: onecollect.pc.in $(O)/paths
 	$(call say,GEN)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@INCLUDEDIR@,$(INCLUDEDIR),' \
 		-e 's,@VERSION@,$(VERSION),; s,@LDLIBS@,$(LDLIBS),' $< > $@
@@ -228,8 +231,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-FORCE:
 .PHONY: all unit fixtures tests demo check check-live check-interop check-arm64 lint tidy bench install uninstall \
-	clean help FORCE
+	clean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

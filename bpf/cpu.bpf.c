@@ -27,22 +27,16 @@ static __always_inline bool hit_user_mode(const struct bpf_perf_event_data *ctx)
 {
 	return ctx->regs.cs & 3;
 }
-static __always_inline u64 syscall_number(const struct pt_regs *regs)
-{
-	return regs->orig_rax;
-}
+#define SYSCALL_NUMBER_OFFSET __builtin_offsetof(struct pt_regs, orig_rax)
 #elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL_EXECVE   221
-#define SYSCALL_EXECVEAT 281
+#define SYSCALL_EXECVE        221
+#define SYSCALL_EXECVEAT      281
 static __always_inline bool hit_user_mode(const struct bpf_perf_event_data *ctx)
 {
 	return (ctx->regs.pstate & 0xf) == 0; /* EL0t, and AArch32 user mode */
 }
-static __always_inline u64 syscall_number(const struct user_pt_regs *regs)
-{
-	/* The syscall number lies behind orig_x0, which lies behind user_pt_regs (arch/arm64/include/asm/ptrace.h). */
-	return *(const s32 *)((const u64 *)(regs + 1) + 1);
-}
+/* The syscall number lies behind orig_x0, which lies behind user_pt_regs (arch/arm64/include/asm/ptrace.h). */
+#define SYSCALL_NUMBER_OFFSET (sizeof(struct user_pt_regs) + sizeof(u64))
 #else
 #error "no register layout for this architecture"
 #endif
@@ -53,12 +47,11 @@ static __always_inline u64 syscall_number(const struct user_pt_regs *regs)
  */
 static __always_inline bool is_in_exec(struct task_struct *task)
 {
-	bpf_user_pt_regs_t regs[2] = {};
-	u64 number;
+	const char *regs = (const char *)bpf_task_pt_regs(task);
+	s32 number; /* 64 bits on x86, of which the lower half says it all; an int on arm64 */
 
-	if (bpf_probe_read_kernel(regs, sizeof(regs[0]) + 16, (void *)bpf_task_pt_regs(task)))
+	if (bpf_probe_read_kernel(&number, sizeof(number), regs + SYSCALL_NUMBER_OFFSET))
 		return false;
-	number = syscall_number(regs);
 	return number == SYSCALL_EXECVE || number == SYSCALL_EXECVEAT;
 }
 

@@ -220,6 +220,25 @@ static void json_outputs(struct json *j, const struct oc_ledger *ledger)
 	json_array_end(j);
 }
 
+static void json_command(struct json *j, const struct oc_ledger_command *command)
+{
+	if (command->end == OC_COMMAND_NONE)
+		return;
+	json_key(j, "command");
+	json_object_begin(j);
+	if (command->end == OC_COMMAND_EXITED) {
+		json_key(j, "exit_status");
+		json_i64(j, command->code);
+	} else if (command->end == OC_COMMAND_SIGNALED) {
+		json_key(j, "signal");
+		json_i64(j, command->code);
+	} else {
+		json_key(j, "running");
+		json_bool(j, true);
+	}
+	json_object_end(j);
+}
+
 /* Hands the text over, or its error. */
 static int take_text(struct buffer *text, char **ret_text)
 {
@@ -252,6 +271,7 @@ int oc_ledger_json(const struct oc_ledger *ledger, char **ret_text)
 	json_bool(&j, oc_ledger_balanced(ledger));
 	json_reasons(&j, "notes", note_reasons, ledger->notes, OC_NOTE_COUNT);
 	json_self(&j, &ledger->self);
+	json_command(&j, &ledger->command);
 	json_outputs(&j, ledger);
 	json_key(&j, "exit");
 	json_i64(&j, ledger->exit_code);
@@ -365,6 +385,16 @@ static void say_output(struct buffer *out, const struct oc_ledger_output *output
 	buffer_puts(out, " samples)\n");
 }
 
+static void say_command(struct buffer *out, const struct oc_ledger_command *command)
+{
+	if (command->end == OC_COMMAND_EXITED)
+		buffer_printf(out, LABEL "exited with status %d\n", "command", command->code);
+	else if (command->end == OC_COMMAND_SIGNALED)
+		buffer_printf(out, LABEL "was killed by signal %d\n", "command", command->code);
+	else if (command->end == OC_COMMAND_RUNNING)
+		buffer_printf(out, LABEL "was still running; it was sent SIGTERM\n", "command");
+}
+
 int oc_ledger_summary(const struct oc_ledger *ledger, char **ret_text)
 {
 	struct buffer text = BUFFER_INIT;
@@ -373,6 +403,7 @@ int oc_ledger_summary(const struct oc_ledger *ledger, char **ret_text)
 		say_kind(&text, &ledger->kinds[i]);
 	say_reasons(&text, "note", note_reasons, ledger->notes, OC_NOTE_COUNT, 0);
 	say_cost(&text, ledger);
+	say_command(&text, &ledger->command);
 	for (uint32_t i = 0; i < ledger->nr_outputs; i++)
 		say_output(&text, &ledger->outputs[i]);
 	return take_text(&text, ret_text);

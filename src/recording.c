@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <onecollect/symbolize.h>
@@ -286,6 +287,22 @@ static void fill_self_cost(struct oc_recording *rec)
 		cost->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 }
 
+static void fill_command(struct oc_recording *rec)
+{
+	struct oc_ledger_command *command = &oc_machine_ledger(rec->machine)->command;
+	int status;
+
+	if (!rec->command.pid)
+		return;
+	command->end = OC_COMMAND_RUNNING;
+	/* A Ctrl-C that stopped the recording ends the command at the same time, so look once more. */
+	if (!command_ended(&rec->command))
+		return;
+	status = rec->command.status;
+	command->end = WIFSIGNALED(status) ? OC_COMMAND_SIGNALED : OC_COMMAND_EXITED;
+	command->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 /* Asked to stop once more while finishing: the user does not want to wait. */
 static bool is_given_up(struct oc_recording *rec)
 {
@@ -311,6 +328,7 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 	if (rc)
 		return oc_error_set(err, rc, "cannot finish the recording: %s", strerror(-rc));
 	fill_self_cost(rec);
+	fill_command(rec);
 	if (is_given_up(rec))
 		return oc_error_set(err, -EINTR, "interrupted again; the recording was given up");
 	return 0;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 void buffer_done(struct buffer *b)
 {
@@ -78,4 +79,31 @@ void buffer_printf(struct buffer *b, const char *fmt, ...)
 	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, args);
 	va_end(args);
 	b->len += (size_t)n;
+}
+
+int buffer_read_fd(struct buffer *b, int fd, size_t max)
+{
+	size_t piece = 64 * 1024;
+
+	for (size_t left = max;;) {
+		ssize_t n;
+
+		/* One byte more than allowed tells a file of exactly max bytes from a larger one. */
+		piece = MIN(piece, left < SIZE_MAX ? left + 1 : left);
+		if (buffer_reserve(b, piece))
+			return -ENOMEM;
+		n = read(fd, b->data + b->len, piece);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		b->len += MIN((size_t)n, left);
+		b->data[b->len] = '\0';
+		if ((size_t)n > left)
+			return -EFBIG;
+		if (!n)
+			return 0;
+		left -= (size_t)n;
+		piece = 1024 * 1024;
+	}
 }

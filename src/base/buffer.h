@@ -39,4 +39,10 @@ void buffer_putc(struct buffer *b, char c);
 /* Appends formatted text, as printf(3). */
 void buffer_printf(struct buffer *b, const char *fmt, ...) __printf_like(2, 3);
 
+/*
+ * Appends what read(2) gives from fd until the end of file.
+ * Returns 0, -EFBIG (more than max bytes; the first max are appended), an error of read(2), or -ENOMEM.
+ */
+int buffer_read_fd(struct buffer *b, int fd, size_t max);
+
 #endif

@@ -7,8 +7,6 @@
 #include "cli/commands.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include <onecollect/recording.h>
 
@@ -109,22 +107,6 @@ static void announce(const struct oc_recording *rec, const struct options *o, co
 		       (unsigned long long)o->frequency_hz);
 	if (why && *why)
 		console_warn(c, "using %s: %s", collector, why);
-}
-
-static void tell_command_status(const struct oc_recording *rec, const struct options *o,
-				const struct console *c)
-{
-	int status = oc_recording_command_status(rec);
-
-	if (!o->command_argv)
-		return;
-	if (status == -1)
-		console_note(c, "%s was still running when the recording ended", o->command_argv[0]);
-	else if (WIFSIGNALED(status))
-		console_note(c, "%s was killed by signal %d (%s)", o->command_argv[0], WTERMSIG(status),
-			     strsignal(WTERMSIG(status)));
-	else
-		console_note(c, "%s exited with status %d", o->command_argv[0], WEXITSTATUS(status));
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */
@@ -233,7 +215,6 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
 	tell_summary(ledger, c);
-	tell_command_status(rec, o, c);
 	tell_if_empty(ledger, o, c);
 	if (ledger->exit_code == OC_EXIT_LOSSY)
 		tell_losses(ledger, c);

@@ -11,7 +11,7 @@
 #include "base/macros.h"
 #include "cli/suggest.h"
 
-#define HELP_COLUMN 30
+#define HELP_COLUMN 29
 
 static void heading(struct buffer *out, const struct stream *s, const char *text)
 {
@@ -107,7 +107,7 @@ static void record_examples(struct buffer *out, const struct stream *s)
 {
 	heading(out, s, "Examples");
 	entry(out, "record-trace -d 10", "everything, 10 s; prints the hottest functions");
-	entry(out, "record-trace -p 1234 -o x.svg", "one process until Ctrl-C, as a flame graph");
+	entry(out, "record-trace -p 12 -o x.svg", "one process until Ctrl-C, as a flame graph");
 	entry(out, "record-trace -- make", "a program and what it starts");
 }
 

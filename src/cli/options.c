@@ -309,9 +309,12 @@ static int check_together(const struct options *o, struct oc_error *err)
 	if (o->command_argv && o->command != COMMAND_RECORD)
 		return oc_error_set(err, -EINVAL, "'%s' takes no program behind --",
 				    command_name(o->command));
-	if (o->command_argv && o->pids.nr)
+	if (o->command_argv && (o->pids.nr || o->process_filters.nr || o->cgroup))
 		return oc_error_set(err, -EINVAL,
-				    "-p and a program behind -- contradict each other; give one of them");
+				    "%s and a program behind -- contradict each other; give one of them",
+				    o->pids.nr              ? "-p"
+				    : o->process_filters.nr ? "--process-filter"
+							    : "--cgroup");
 	return 0;
 }
 

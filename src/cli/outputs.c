@@ -332,13 +332,6 @@ void outputs_tell(const struct outputs *outs, const struct console *c)
 {
 	for (size_t i = 0; i < outs->nr; i++) {
 		const struct output *out = &outs->items[i];
-
-		if (out->written && strcmp(out->path, "-"))
-			console_note(c, "wrote %s (%s, %.1f KiB)", out->path, out->format->name,
-				     (double)out->bytes / 1024);
-	}
-	for (size_t i = 0; i < outs->nr; i++) {
-		const struct output *out = &outs->items[i];
 		const char *viewer = viewer_of(out->format->name);
 
 		if (out->written && viewer && strcmp(out->path, "-"))

@@ -45,7 +45,7 @@ int outputs_try(struct outputs *outs, struct oc_error *err);
  */
 int outputs_write(struct outputs *outs, struct oc_machine *m, const struct console *c);
 
-/* Says where the files are and how to look at them. */
+/* Says how to look at the files; the summary has named them. */
 void outputs_tell(const struct outputs *outs, const struct console *c);
 
 void outputs_done(struct outputs *outs);

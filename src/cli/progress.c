@@ -6,20 +6,8 @@
  */
 #include "cli/progress.h"
 
+#include "base/human.h"
 #include "base/macros.h"
-
-/* Digits in groups of three. */
-static void append_count(struct buffer *out, uint64_t n)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
-
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
-			buffer_putc(out, ',');
-		buffer_putc(out, digits[i]);
-	}
-}
 
 void progress_line(struct buffer *out, const struct oc_recording_progress *now, uint64_t duration_ns,
 		   unsigned int width)
@@ -35,11 +23,11 @@ void progress_line(struct buffer *out, const struct oc_recording_progress *now, 
 		buffer_puts(&line, ", Ctrl-C stops");
 	}
 	buffer_puts(&line, " | ");
-	append_count(&line, now->samples);
+	human_count(&line, now->samples);
 	buffer_puts(&line, " samples, ");
-	append_count(&line, now->stacks);
+	human_count(&line, now->stacks);
 	buffer_puts(&line, " stacks, ");
-	append_count(&line, now->lost);
+	human_count(&line, now->lost);
 	buffer_puts(&line, " lost");
 	if (line.error)
 		out->error = line.error;

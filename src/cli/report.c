@@ -20,6 +20,7 @@
 
 struct layout {
 	const struct oc_machine *machine;
+	const struct oc_graph *graph;
 	const struct stream *stream;
 	uint64_t total;
 	unsigned int function_width; /* 0 = no limit */
@@ -53,7 +54,7 @@ static void row(struct buffer *out, const struct layout *l, const struct oc_grap
 
 	buffer_printf(out, "%6.1f%% %10llu  %6.1f%% %10llu  ", percent(f->self, l->total),
 		      (unsigned long long)f->self, percent(f->total, l->total), (unsigned long long)f->total);
-	text_fit(out, oc_machine_string(l->machine, f->name, NULL), l->function_width,
+	text_fit(out, oc_graph_name(l->graph, f->name, NULL), l->function_width,
 		 l->function_width > 0 && *module);
 	if (*module) {
 		buffer_puts(out, "  ");
@@ -63,14 +64,15 @@ static void row(struct buffer *out, const struct layout *l, const struct oc_grap
 }
 
 /* The width of the function column: what the widest name needs, or what the terminal leaves. */
-static unsigned int function_width(const struct oc_machine *m, const struct stream *s,
-				   const struct oc_graph_function *const *rows, size_t nr)
+static unsigned int function_width(const struct layout *l, const struct oc_graph_function *const *rows,
+				   size_t nr)
 {
+	const struct stream *s = l->stream;
 	unsigned int widest = FUNCTION_WIDTH_MIN;
 	unsigned int room = NUMBERS_WIDTH + 2 + MODULE_WIDTH_MAX;
 
 	for (size_t i = 0; i < nr; i++)
-		widest = MAX(widest, text_columns(oc_machine_string(m, rows[i]->name, NULL)));
+		widest = MAX(widest, text_columns(oc_graph_name(l->graph, rows[i]->name, NULL)));
 	if (!s->width)
 		return 0;
 	room = s->width > room + FUNCTION_WIDTH_MIN ? s->width - room : FUNCTION_WIDTH_MIN;
@@ -91,16 +93,16 @@ static int compare_totals(const void *a, const void *b)
 static void table(struct buffer *out, struct layout *l, const char *title,
 		  const struct oc_graph_function *const *rows, size_t nr)
 {
-	l->function_width = function_width(l->machine, l->stream, rows, nr);
+	l->function_width = function_width(l, rows, nr);
 	header(out, l, title);
 	for (size_t i = 0; i < nr; i++)
 		row(out, l, rows[i]);
 }
 
-static int tables(struct buffer *out, struct layout *l, const struct oc_graph *g)
+static int tables(struct buffer *out, struct layout *l)
 {
 	uint32_t nr = 0;
-	const struct oc_graph_function *functions = oc_graph_functions(g, &nr);
+	const struct oc_graph_function *functions = oc_graph_functions(l->graph, &nr);
 	const struct oc_graph_function **rows = calloc(nr ? nr : 1, sizeof(*rows));
 	size_t nr_self = 0;
 
@@ -128,9 +130,10 @@ int report_text(struct buffer *out, const struct oc_machine *m, const struct str
 	/* A recording that kept no sample may have no kind either. */
 	if (rc)
 		return rc == -EINVAL ? 0 : rc;
+	l.graph = g;
 	l.total = oc_graph_nodes(g, &nr_nodes)[0].total;
 	if (l.total)
-		rc = tables(out, &l, g);
+		rc = tables(out, &l);
 	oc_graph_free(g);
 	return rc;
 }

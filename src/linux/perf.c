@@ -189,34 +189,47 @@ static const struct perf_event_header *record_at(struct perf_ring *ring, uint64_
 	return (const void *)ring->wrapped;
 }
 
-int perf_ring_read(struct perf_ring *ring, int (*fn)(void *arg, const struct perf_event_header *record),
-		   void *arg)
+/* Hands out what is in the buffer; *ret_tail is set to the position behind the last record handed out or skipped. */
+static int walk(struct perf_ring *ring, perf_record_fn fn, void *arg, uint64_t *ret_tail)
 {
 	struct perf_event_mmap_page *page = ring->base;
-	uint64_t head, tail;
+	uint64_t tail = page->data_tail; /* only written by this process */
+	/* Pairs with the kernel's barrier between writing data and publishing data_head. */
+	uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
 	int r = 0;
 
-	if (!page)
-		return 0;
-	tail = page->data_tail; /* only written here */
-	/* Pairs with the kernel's barrier between writing data and publishing data_head. */
-	head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-	if (head - tail > ring->data_size || tail % 8) {
-		tail = head;
-		r = -EBADMSG;
-	}
+	*ret_tail = head;
+	if (head - tail > ring->data_size || tail % 8)
+		return -EBADMSG;
 	while (tail != head && !r) {
 		const struct perf_event_header *record = record_at(ring, tail, head - tail);
 
-		if (!record) {
-			tail = head;
-			r = -EBADMSG;
-			break;
-		}
+		if (!record)
+			return -EBADMSG;
 		tail += record->size;
 		r = fn(arg, record);
 	}
+	*ret_tail = tail;
+	return r;
+}
+
+int perf_ring_read(struct perf_ring *ring, perf_record_fn fn, void *arg)
+{
+	struct perf_event_mmap_page *page = ring->base;
+	uint64_t tail;
+	int r;
+
+	if (!page)
+		return 0;
+	r = walk(ring, fn, arg, &tail);
 	/* The kernel may overwrite what is before data_tail, so all reads come first. */
 	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
 	return r;
+}
+
+int perf_ring_peek(struct perf_ring *ring, perf_record_fn fn, void *arg)
+{
+	uint64_t tail;
+
+	return ring->base ? walk(ring, fn, arg, &tail) : 0;
 }

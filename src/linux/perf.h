@@ -38,12 +38,15 @@ int perf_explain(int code, const char *what, struct oc_error *err);
 int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu, uint32_t pages);
 /* Unmaps and closes. */
 void perf_ring_close(struct perf_ring *ring);
+/* Gets one whole record, record->size bytes, 8-byte aligned, borrowed for the call. Nonzero stops the reading. */
+typedef int (*perf_record_fn)(void *arg, const struct perf_event_header *record);
+
 /*
- * Calls fn with each whole record, record->size bytes, borrowed for the call; then frees their room. Sizes that cannot
- * be right (0, beyond the head) end the reading with -EBADMSG, all data skipped. Stops when fn returns nonzero and
- * returns that; the record counts as read.
+ * Calls fn with each record and frees their room. Sizes that cannot be right (0, beyond the head) end the reading with
+ * -EBADMSG, all data skipped. Stops when fn returns nonzero and returns that; the record counts as read.
  */
-int perf_ring_read(struct perf_ring *ring, int (*fn)(void *arg, const struct perf_event_header *record),
-		   void *arg);
+int perf_ring_read(struct perf_ring *ring, perf_record_fn fn, void *arg);
+/* The same, but everything stays in the buffer. */
+int perf_ring_peek(struct perf_ring *ring, perf_record_fn fn, void *arg);
 
 #endif

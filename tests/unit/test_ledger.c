@@ -126,6 +126,34 @@ Test(ledger, json_of_nothing_keeps_its_objects)
 	free(text);
 }
 
+Test(ledger, the_end_of_a_command_is_told)
+{
+	static const struct {
+		struct oc_ledger_command command;
+		const char *json;
+		const char *text;
+	} cases[] = {
+		{ { OC_COMMAND_EXITED, 3 }, "\"command\":{\"exit_status\":3}", "exited with status 3\n" },
+		{ { OC_COMMAND_SIGNALED, 11 }, "\"command\":{\"signal\":11}", "killed by signal 11\n" },
+		{ { OC_COMMAND_RUNNING, 0 }, "\"command\":{\"running\":true}", "still running" },
+	};
+	struct oc_ledger ledger = { 0 };
+	char *text;
+
+	cr_assert_eq(oc_ledger_json(&ledger, &text), 0);
+	cr_assert_null(strstr(text, "\"command\""), "no command, no word about it");
+	free(text);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ledger.command = cases[i].command;
+		cr_assert_eq(oc_ledger_json(&ledger, &text), 0);
+		cr_assert(strstr(text, cases[i].json), "%s", text);
+		free(text);
+		cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
+		cr_assert(strstr(text, cases[i].text), "%s", text);
+		free(text);
+	}
+}
+
 Test(ledger, summary_names_what_was_lost_and_the_remedy)
 {
 	struct oc_ledger ledger = { 0 };

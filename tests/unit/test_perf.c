@@ -178,6 +178,21 @@ Test(perf, survives_positions_that_cannot_be_right)
 	fake_done(&f);
 }
 
+Test(perf, peeking_leaves_everything)
+{
+	struct fake_ring f;
+	struct seen s = { 0 };
+
+	fake_init(&f, DATA_SIZE - 8);
+	write_record(&f, 61, 24);
+	cr_assert_eq(perf_ring_peek(&f.ring, see, &s), 0);
+	cr_assert_eq(perf_ring_peek(&f.ring, see, &s), 0);
+	cr_assert_eq(f.page->data_tail, DATA_SIZE - 8);
+	cr_assert_eq(perf_ring_read(&f.ring, see, &s), 0);
+	cr_assert_eq(s.nr, 3);
+	fake_done(&f);
+}
+
 Test(perf, opens_maps_and_closes_an_event_of_its_own)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr),

@@ -62,6 +62,13 @@ struct oc_ledger_output {
 	uint64_t samples;
 };
 
+/* How the command that was recorded ended. */
+enum oc_command_end { OC_COMMAND_NONE, OC_COMMAND_RUNNING, OC_COMMAND_EXITED, OC_COMMAND_SIGNALED };
+struct oc_ledger_command {
+	enum oc_command_end end; /* NONE: no command; RUNNING: when the recording ended */
+	int code;                /* exit status, or the signal's number */
+};
+
 /* Things that went wrong without losing a sample, each a counter with a name. Part of the closed list. */
 #define OC_NOTES(X)                                                                                  \
 	X(SIDEBAND_LOST, "sideband_lost",                                                            \
@@ -89,6 +96,7 @@ struct oc_ledger {
 	struct oc_ledger_kind kinds[OC_KINDS_MAX];
 	uint64_t notes[OC_NOTE_COUNT];
 	struct oc_ledger_self self;
+	struct oc_ledger_command command;
 	struct oc_ledger_output *outputs; /* [nr_outputs], owned */
 	uint32_t nr_outputs;
 	int exit_code;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reads /proc/kallsyms.
+ * Called by the symbolizer.
+ * Must not know locations or functions. Source of the format: kernel/kallsyms.c, s_show().
+ */
+#include "symbolize/kernel_symbols.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/macros.h"
+
+/* kallsyms of a kernel with all modules is below 20 MiB; more is not kallsyms. */
+#define TEXT_MAX ((size_t)256 * 1024 * 1024)
+#define PAGE     4096ULL
+
+int kernel_symbols_read(const char *path, struct buffer *out)
+{
+	int fd __cleanup(cleanup_close)
+	= open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : buffer_read_fd(out, fd, TEXT_MAX);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* A line of kallsyms: "address type name[\t[module]]". */
+struct line {
+	uint64_t address;
+	enum symbol_rank rank;
+	const char *name; /* [name_len] */
+	size_t name_len;
+	const char *module; /* [module_len]; 0 = the kernel itself */
+	size_t module_len;
+};
+
+static enum symbol_rank rank_of(char type)
+{
+	switch (type) {
+	case 'T':
+		return SYMBOL_GLOBAL;
+	case 't':
+		return SYMBOL_LOCAL;
+	case 'W':
+	case 'w':
+		return SYMBOL_WEAK;
+	default:
+		return SYMBOL_BOUND; /* data */
+	}
+}
+
+/* Splits "name[\t[module]]" up to end. */
+static void parse_name(const char *name, const char *end, struct line *line)
+{
+	const char *tab = memchr(name, '\t', (size_t)(end - name));
+
+	line->name = name;
+	line->name_len = (size_t)((tab ? tab : end) - name);
+	line->module_len = 0;
+	line->module = end;
+	if (tab && end - tab > 3 && tab[1] == '[' && end[-1] == ']') {
+		line->module = tab + 2;
+		line->module_len = (size_t)(end - 1 - line->module);
+	}
+}
+
+/* Reads the line at *text, which then stands behind it. False = it is not of the form. */
+static bool parse_line(const char **text, const char *end, struct line *line)
+{
+	const char *s = *text, *newline = memchr(s, '\n', (size_t)(end - s));
+	const char *line_end = newline ? newline : end;
+
+	*text = newline ? newline + 1 : end;
+	line->address = 0;
+	while (s < line_end && hex_digit(*s) >= 0)
+		line->address = line->address << 4 | (uint64_t)hex_digit(*s++);
+	if (line_end - s < 4 || s[0] != ' ' || s[2] != ' ')
+		return false;
+	line->rank = rank_of(s[1]);
+	parse_name(s + 3, line_end, line);
+	return true;
+}
+
+static bool same_module(const struct line *a, const struct line *b)
+{
+	return a->module_len == b->module_len && !memcmp(a->module, b->module, a->module_len);
+}
+
+/* The highest address among the lines from `first` on that are of its module; text stands behind `first`. */
+static uint64_t module_top(const struct line *first, const char *text, const char *end)
+{
+	uint64_t top = first->address;
+	struct line line;
+
+	while (text < end) {
+		if (!parse_line(&text, end, &line))
+			continue;
+		if (!same_module(&line, first))
+			break;
+		top = MAX(top, line.address);
+	}
+	return top;
+}
+
+int kernel_symbols_match(const char *text, size_t len, struct symbol_match *match)
+{
+	const char *at = text, *end = text + len;
+	struct line line, first = { .module = NULL };
+	bool seen = false, visible = false;
+	uint64_t top = 0;
+
+	while (at < end) {
+		struct symbol symbol;
+		int rc;
+
+		if (!parse_line(&at, end, &line))
+			continue;
+		if (!seen || !same_module(&line, &first)) {
+			first = line;
+			top = module_top(&first, at, end);
+		}
+		seen = true;
+		if (!line.address)
+			continue;
+		visible = true;
+		/*
+		 * Sizes are not told. The next symbol ends one; behind the last one of the kernel or a module there is
+		 * nothing to end it, so it is taken to reach to the end of the next page, as perf assumes as well.
+		 */
+		symbol = (struct symbol){ .start = line.address,
+					  .limit = UINT64_MAX,
+					  .name = (uint64_t)(line.name - text),
+					  .rank = line.rank };
+		if (line.address == top && top < UINT64_MAX - 2 * PAGE)
+			symbol.limit = (top + 2 * PAGE - 1) & ~(PAGE - 1);
+		rc = symbol_match_add(match, &symbol);
+		if (rc)
+			return rc;
+	}
+	return seen && !visible ? -EPERM : 0;
+}
+
+size_t kernel_symbols_name(const struct buffer *text, uint64_t name, const char **ret_name,
+			   const char **ret_module, size_t *ret_module_len)
+{
+	const char *start = text->data + name;
+	const char *end = memchr(start, '\n', text->len - (size_t)name);
+	struct line line;
+
+	parse_name(start, end ? end : text->data + text->len, &line);
+	*ret_name = start;
+	*ret_module = line.module;
+	*ret_module_len = line.module_len;
+	return line.name_len;
+}
+
+uint64_t kernel_symbols_weight(void *arg, uint64_t name)
+{
+	const char *text, *module;
+	size_t module_len, len;
+
+	len = kernel_symbols_name(arg, name, &text, &module, &module_len);
+	return symbol_name_weight(text, len);
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The symbolize pass: names all locations of a machine, file by file.
+ * Called by the recording: keep() and process_exit() while it runs, run() at its end.
+ * Must not know the operating system's events or any output format.
+ */
+#include <onecollect/symbolize.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/macros.h"
+#include "symbolize/demangle.h"
+#include "symbolize/file_symbols.h"
+#include "symbolize/jit_processes.h"
+#include "symbolize/kernel_symbols.h"
+#include "symbolize/module_files.h"
+#include "symbolize/perf_map.h"
+
+#define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
+#define DEBUG_DIR_DEFAULT  "/usr/lib/debug"
+#define FILES_LEAST        16u
+
+struct oc_symbolizer {
+	struct module_files files;
+	struct jit_processes jits;
+	char *debug_dir;
+};
+
+/* A location to be named. `group` is the module, or for JIT code the process. */
+struct place {
+	uint32_t group;
+	oc_location_id location;
+	uint64_t offset;
+};
+
+/* State of one run. */
+struct run {
+	struct oc_symbolizer *s;
+	struct oc_machine *m;
+	struct place *places; /* [nr] by module and offset */
+	size_t nr;
+	struct place *jit; /* [nr_jit] by process and address */
+	size_t nr_jit;
+	uint64_t *offsets;    /* [nr] scratch: the offsets of one group */
+	struct buffer raw;    /* a name as stored */
+	struct buffer pretty; /* and for people */
+};
+
+/* Raises the limit of open files as far as it goes. Returns how many files may be kept: half of them. */
+static uint32_t raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return FILES_LEAST;
+	if (limit.rlim_cur < limit.rlim_max) {
+		rlim_t before = limit.rlim_cur;
+
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			limit.rlim_cur = before;
+	}
+	return (uint32_t)MIN(MAX(limit.rlim_cur / 2, (rlim_t)FILES_LEAST), (rlim_t)UINT32_MAX / 2);
+}
+
+struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
+{
+	struct oc_symbolizer_opts o = { 0 };
+	struct oc_symbolizer *s = calloc(1, sizeof(*s));
+	uint32_t max_files = raise_file_limit();
+
+	if (!s)
+		return NULL;
+	if (opts)
+		memcpy(&o, opts, MIN(opts->size, sizeof(o)));
+	s->files.max_file_bytes = o.max_file_bytes ? o.max_file_bytes : FILE_BYTES_DEFAULT;
+	s->files.max_open = o.max_files ? o.max_files : max_files;
+	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : DEBUG_DIR_DEFAULT);
+	if (!s->debug_dir) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void oc_symbolizer_free(struct oc_symbolizer *s)
+{
+	if (!s)
+		return;
+	module_files_done(&s->files);
+	jit_processes_done(&s->jits);
+	free(s->debug_dir);
+	free(s);
+}
+
+/* ---- vDSO -------------------------------------------------------------------------------------------------- */
+
+/* Opens the vDSO of this process; all processes of the same class have the same. Returns 0 or a negative errno. */
+static int open_vdso(struct elf_file *elf)
+{
+	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
+	Elf64_Ehdr header;
+
+	if (!image || sizeof(void *) != 8)
+		return -ENOENT;
+	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
+	memcpy(&header, image, sizeof(header));
+	return elf_file_open_memory(elf, image,
+				    header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize);
+}
+
+/* True when the module is the same vDSO as ours, whose build-id it gets if it has none. */
+static bool is_our_vdso(struct oc_machine *m, oc_module_id id, struct elf_file *elf)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+	uint8_t build_id[ELF_BUILD_ID_MAX];
+	int size = elf_file_build_id(elf, build_id);
+
+	if (size <= 0)
+		return !module->build_id_size;
+	if (!module->build_id_size)
+		return !oc_machine_set_build_id(m, id, build_id, (uint8_t)size);
+	return module->build_id_size == size && !memcmp(module->build_id, build_id, (size_t)size);
+}
+
+/* ---- while recording --------------------------------------------------------------------------------------- */
+
+int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id id, uint32_t pid)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+	struct elf_file elf;
+
+	if (!module)
+		return 0;
+	switch (module->type) {
+	case OC_MODULE_FILE:
+		return module_files_keep(&s->files, m, id, pid);
+	case OC_MODULE_ANON:
+		return jit_processes_note(&s->jits, module->process, pid);
+	case OC_MODULE_VDSO:
+		if (!module->build_id_size && !open_vdso(&elf)) {
+			is_our_vdso(m, id, &elf);
+			elf_file_close(&elf);
+		}
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
+{
+	return jit_processes_read(&s->jits, m, process);
+}
+
+/* ---- naming ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Makes the function called run->raw, of a kernel module if kmod_len is not 0.
+ * Returns its id or -ENOMEM.
+ */
+static int64_t add_function(struct run *run, oc_module_id module, const char *kmod, size_t kmod_len)
+{
+	struct oc_function function = { .module = module };
+	char *name = run->raw.data;
+	size_t len = run->raw.len;
+	char *version = len > 1 ? memchr(name + 1, '@', len - 1) : NULL;
+	int64_t id;
+
+	id = oc_machine_intern(run->m, name, len);
+	if (id < 0)
+		return id;
+	function.system_name = (oc_string_id)id;
+	/* "memcpy@@GLIBC_2.14": which version it is does not concern people. */
+	if (version && !kmod_len) {
+		*version = '\0';
+		len = (size_t)(version - name);
+	}
+	if (!demangle(name, &run->pretty)) {
+		if (run->pretty.error)
+			return -ENOMEM;
+		buffer_clear(&run->pretty);
+		buffer_append(&run->pretty, name, len);
+	}
+	if (kmod_len)
+		buffer_printf(&run->pretty, " [%.*s]", (int)kmod_len, kmod);
+	if (run->pretty.error)
+		return -ENOMEM;
+	id = oc_machine_intern(run->m, run->pretty.data, run->pretty.len);
+	if (id < 0)
+		return id;
+	function.name = (oc_string_id)id;
+	return oc_machine_add_function(run->m, &function);
+}
+
+static int set_function(struct run *run, oc_location_id location, int64_t function)
+{
+	struct oc_line line = { .function = (oc_function_id)function };
+	int rc;
+
+	if (function < 0)
+		return (int)function;
+	rc = oc_machine_set_lines(run->m, location, &line, 1);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static const uint64_t *offsets_of(struct run *run, const struct place *places, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		run->offsets[i] = places[i].offset;
+	return run->offsets;
+}
+
+/* Names places[nr] of one ELF file. Returns 0, -ENOMEM, or what made the file unusable. */
+static int name_elf(struct run *run, struct elf_file *elf, const struct debug_search *search,
+		    const struct place *places, size_t nr)
+{
+	oc_module_id module = places[0].group;
+	struct file_symbols fs;
+	const struct symbol *last = NULL;
+	int64_t function = 0;
+	int rc;
+
+	rc = file_symbols_open(&fs, elf, search, offsets_of(run, places, nr), nr);
+	for (size_t i = 0; !rc && i < nr; i++) {
+		const struct symbol *symbol = file_symbols_get(&fs, i);
+
+		if (!symbol)
+			continue;
+		if (!last || last->name != symbol->name) {
+			rc = file_symbols_name(&fs, symbol, &run->raw);
+			if (rc || !run->raw.len)
+				continue;
+			function = add_function(run, module, NULL, 0);
+			last = symbol;
+		}
+		rc = set_function(run, places[i].location, function);
+	}
+	file_symbols_close(&fs);
+	return rc;
+}
+
+static int name_vdso(struct run *run, const struct place *places, size_t nr)
+{
+	struct debug_search search = { .debug_dir = run->s->debug_dir };
+	struct elf_file elf;
+	int rc = 0;
+
+	if (open_vdso(&elf))
+		return 0;
+	if (is_our_vdso(run->m, places[0].group, &elf))
+		rc = name_elf(run, &elf, &search, places, nr);
+	elf_file_close(&elf);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* The pid of a process that the location was seen in, 0 = unknown. */
+static oc_process_id process_of(const struct oc_machine *m, const struct oc_location *location)
+{
+	const struct oc_mapping *mapping = oc_machine_mapping(m, location->mapping);
+
+	return mapping ? mapping->process : 0;
+}
+
+/* Returns 1 when the file was an ELF file, 0 when it was not or is not to be had, or -ENOMEM. */
+static int name_file(struct run *run, const struct place *places, size_t nr)
+{
+	oc_module_id id = places[0].group;
+	const struct oc_module *module = oc_machine_module(run->m, id);
+	const struct oc_location *location = oc_machine_location(run->m, places[0].location);
+	const struct oc_process *process = oc_machine_process(run->m, process_of(run->m, location));
+	struct debug_search search = { .debug_dir = run->s->debug_dir,
+				       .path = oc_machine_string(run->m, module->path, NULL),
+				       .max_bytes = run->s->files.max_file_bytes };
+	struct module_file_ref file;
+	struct elf_file elf;
+	int rc;
+
+	rc = module_files_get(&run->s->files, run->m, id, process ? process->pid : 0, &file);
+	if (rc != 1)
+		return rc;
+	search.pid = file.pid;
+	rc = elf_file_open(&elf, file.fd, file.size);
+	if (!rc) {
+		rc = name_elf(run, &elf, &search, places, nr);
+		elf_file_close(&elf);
+		if (!rc)
+			rc = 1;
+	}
+	if (file.owned)
+		close(file.fd);
+	if (rc >= 0 || rc == -ENOMEM)
+		return rc;
+	if (rc == -ENOEXEC)
+		return 0;
+	module_files_refuse(&run->s->files, run->m, id);
+	return 1;
+}
+
+static int name_kernel(struct run *run, const struct place *places, size_t nr)
+{
+	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
+	struct symbol_match match __cleanup(symbol_match_done) = { 0 };
+	const struct symbol *last = NULL;
+	int64_t function = 0;
+	int rc;
+
+	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST, kernel_symbols_weight,
+			       &text);
+	if (rc)
+		return rc;
+	rc = kernel_symbols_read("/proc/kallsyms", &text);
+	if (!rc)
+		rc = kernel_symbols_match(text.data, text.len, &match);
+	if (rc) {
+		oc_machine_ledger(run->m)->notes[OC_NOTE_KERNEL_SYMBOLS_HIDDEN] = 1;
+		return rc == -ENOMEM ? rc : 0;
+	}
+	symbol_match_finish(&match);
+	for (size_t i = 0; !rc && i < nr; i++) {
+		const struct symbol *symbol = symbol_match_get(&match, i);
+		const char *name, *kmod;
+		size_t len, kmod_len;
+
+		if (!symbol)
+			continue;
+		if (!last || last->name != symbol->name) {
+			len = kernel_symbols_name(&text, symbol->name, &name, &kmod, &kmod_len);
+			buffer_clear(&run->raw);
+			buffer_append(&run->raw, name, len);
+			if (run->raw.error)
+				return -ENOMEM;
+			function = add_function(run, places[i].group, kmod, kmod_len);
+			last = symbol;
+		}
+		rc = set_function(run, places[i].location, function);
+	}
+	return rc;
+}
+
+/* Names places[nr] of one process by its perf map; group is the process, offset the address in it. */
+static int name_jit(struct run *run, const struct place *places, size_t nr)
+{
+	oc_process_id process = places[0].group;
+	struct symbol_match match __cleanup(symbol_match_done) = { 0 };
+	const struct oc_process *facts = oc_machine_process(run->m, process);
+	const struct buffer *text;
+	const char *name;
+	uint64_t skipped = 0;
+	size_t len;
+	int rc = 0;
+
+	/* One that was not noted while it lived: its pid is only known to be still its own if it has not ended. */
+	if (facts && facts->end_ns == UINT64_MAX)
+		rc = jit_processes_note(&run->s->jits, process, facts->pid);
+	if (rc)
+		return rc;
+	rc = jit_processes_read(&run->s->jits, run->m, process);
+	text = jit_processes_map(&run->s->jits, process);
+	if (rc || !text)
+		return rc;
+	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_LATEST, NULL, NULL);
+	if (rc)
+		return rc;
+	rc = perf_map_match(text->data, text->len, &match, &skipped);
+	oc_machine_ledger(run->m)->notes[OC_NOTE_PERF_MAP_LINES] += skipped;
+	if (rc == -E2BIG)
+		oc_machine_ledger(run->m)->notes[OC_NOTE_PERF_MAPS_REFUSED]++;
+	for (size_t i = 0; !rc && i < nr; i++) {
+		const struct symbol *symbol = symbol_match_get(&match, i);
+
+		if (!symbol)
+			continue;
+		len = perf_map_name(text, symbol->name, &name);
+		buffer_clear(&run->raw);
+		buffer_append(&run->raw, name, len);
+		if (run->raw.error)
+			return -ENOMEM;
+		rc = set_function(run, places[i].location,
+				  add_function(run, oc_machine_location(run->m, places[i].location)->module,
+					       NULL, 0));
+	}
+	jit_processes_drop(&run->s->jits, process);
+	return rc == -E2BIG ? 0 : rc;
+}
+
+/* ---- the pass ---------------------------------------------------------------------------------------------- */
+
+static int compare_places(const void *left, const void *right)
+{
+	const struct place *a = left, *b = right;
+
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+static int collect_places(struct run *run)
+{
+	uint32_t nr = oc_machine_nr_locations(run->m);
+
+	run->places = malloc(((size_t)nr + 1) * sizeof(*run->places));
+	run->jit = malloc(((size_t)nr + 1) * sizeof(*run->jit));
+	run->offsets = malloc(((size_t)nr + 1) * sizeof(*run->offsets));
+	if (!run->places || !run->jit || !run->offsets)
+		return -ENOMEM;
+	for (oc_location_id id = 1; id <= nr; id++) {
+		const struct oc_location *location = oc_machine_location(run->m, id);
+
+		if (location->nr_lines)
+			continue;
+		run->places[run->nr++] = (struct place){ .group = location->module,
+							 .location = id,
+							 .offset = location->offset };
+	}
+	qsort(run->places, run->nr, sizeof(*run->places), compare_places);
+	return 0;
+}
+
+/* Puts places[nr] aside for perf maps, by the process they were seen in. */
+static void defer_to_perf_maps(struct run *run, const struct place *places, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct oc_location *location = oc_machine_location(run->m, places[i].location);
+		oc_process_id process = process_of(run->m, location);
+
+		if (process)
+			run->jit[run->nr_jit++] = (struct place){ .group = process,
+								  .location = places[i].location,
+								  .offset = location->address };
+	}
+}
+
+static int name_module(struct run *run, const struct place *places, size_t nr)
+{
+	const struct oc_module *module = oc_machine_module(run->m, places[0].group);
+	int rc = 0;
+
+	switch (module->type) {
+	case OC_MODULE_FILE:
+		rc = name_file(run, places, nr);
+		/* Memory shared under a name (memfd) can be JIT code that is mapped twice, to write and to run. */
+		if (!rc)
+			defer_to_perf_maps(run, places, nr);
+		return rc < 0 ? rc : 0;
+	case OC_MODULE_KERNEL:
+		return name_kernel(run, places, nr);
+	case OC_MODULE_VDSO:
+		return name_vdso(run, places, nr);
+	case OC_MODULE_ANON:
+		defer_to_perf_maps(run, places, nr);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Calls name for each stretch of places of the same group. */
+static int each_group(struct run *run, const struct place *places, size_t nr,
+		      int (*name)(struct run *run, const struct place *places, size_t nr))
+{
+	for (size_t start = 0, end; start < nr; start = end) {
+		int rc;
+
+		for (end = start + 1; end < nr && places[end].group == places[start].group; end++)
+			;
+		rc = name(run, places + start, end - start);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
+{
+	struct run run = { .s = s, .m = m };
+	int rc;
+
+	rc = collect_places(&run);
+	if (!rc)
+		rc = each_group(&run, run.places, run.nr, name_module);
+	if (!rc) {
+		qsort(run.jit, run.nr_jit, sizeof(*run.jit), compare_places);
+		rc = each_group(&run, run.jit, run.nr_jit, name_jit);
+	}
+	free(run.places);
+	free(run.jit);
+	free(run.offsets);
+	buffer_done(&run.raw);
+	buffer_done(&run.pretty);
+	return rc;
+}
