@@ -174,8 +174,15 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 
 fixtures: $(FIXTURES)
 
+# Programs that write known recordings, for other people's tools to read.
+INTEROP := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
+$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
+	$(call say,INTEROP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter-out %.h,$^) $(LDLIBS) -o $@
+
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures
+tests: all $(O)/tests/unit fixtures $(INTEROP)
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
