@@ -257,7 +257,9 @@ def integers(value):
     return values
 
 
-PprofSample = collections.namedtuple("PprofSample", "frames values labels")
+# frames: names, root first; leaf: the Place of the last one, None without frames.
+PprofSample = collections.namedtuple("PprofSample", "frames values labels leaf")
+Place = collections.namedtuple("Place", "names module offset")
 
 
 class Profile:
@@ -271,7 +273,7 @@ class Profile:
         if self.strings[0] != "":
             raise ValueError("string 0 is not empty")
         self.sample_types = [self._value_type(v) for v in groups[1]]
-        self.mappings = [dict(fields(v)) for v in groups[3]]
+        self.mappings = {f[1]: f for f in map(dict, map(fields, groups[3]))}
         self.functions = {}
         for f in map(dict, map(fields, groups[5])):
             self.functions[f[1]] = self.strings[f.get(2, 0)]
@@ -288,21 +290,25 @@ class Profile:
         return self.strings[f.get(1, 0)], self.strings[f.get(2, 0)]
 
     def _location(self, data):
-        ident, address, lines = 0, 0, []
+        """A location's id and its Place; the offset is that in the mapped file."""
+        ident, mapping, address, lines = 0, {}, 0, []
         for number, value in fields(data):
             if number == 1:
                 ident = value
+            elif number == 2:
+                mapping = self.mappings[value]
             elif number == 3:
                 address = value
             elif number == 4:
                 lines.append(self.functions[dict(fields(value))[1]])
-        return ident, lines or [f"0x{address:x}"]
+        offset = address - mapping.get(2, 0) + mapping.get(4, 0)
+        return ident, Place(lines or [f"0x{address:x}"], self.strings[mapping.get(5, 0)], offset)
 
     def _sample(self, data):
-        frames, values, labels = [], [], {}
+        places, values, labels = [], [], {}
         for number, value in fields(data):
             if number == 1:
-                frames += [name for i in integers(value) for name in self.locations[i]]
+                places += [self.locations[i] for i in integers(value)]
             elif number == 2:
                 values += integers(value)
             elif number == 3:
@@ -313,7 +319,8 @@ class Profile:
                 labels[key] = self.strings[f[2]] if 2 in f else f.get(3, 0)
         if len(values) != len(self.sample_types):
             raise ValueError("number of values is not that of the sample types")
-        return PprofSample(tuple(reversed(frames)), values, labels)
+        frames = tuple(reversed([name for place in places for name in place.names]))
+        return PprofSample(frames, values, labels, places[0] if places else None)
 
     def total(self, value=0):
         return sum(s.values[value] for s in self.samples)

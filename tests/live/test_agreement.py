@@ -22,25 +22,31 @@ TOP = 20
 Z_MAX = 4.5  # 4 loads x about 25 functions: 4.5 happens by chance once in 1,500 runs of this file
 
 
+def label(name, module, offset):
+    """What a leaf is counted under: its name; without one its module and page in the file."""
+    if is_named(name):
+        return name
+    return f"[{os.path.basename(module)}+0x{offset & ~0xFFF:x}]"
+
+
 def perf_functions(path):
-    """Samples by leaf function in a perf.data file, and their number."""
+    """Samples by leaf in a perf.data file. perf prints addresses of files as offsets in them."""
     text = subprocess.run(["perf", "script", "-i", path, "-F", "comm,ip,sym,dso"], check=True, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     totals = collections.Counter()
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
-        match = re.match(r"\s*[0-9a-f]+ (.*) \((.*)\)$", lines[1]) if len(lines) > 1 else None
-        name, module = match.groups() if match else ("[unknown]", "unknown")
-        totals[name if is_named(name) else f"[{os.path.basename(module)}]"] += 1
+        leaf = re.match(r"\s*([0-9a-f]+) (.*) \((.*)\)$", lines[1]) if len(lines) > 1 else None
+        totals[label(leaf.group(2), leaf.group(3), int(leaf.group(1), 16)) if leaf else "[]"] += 1
     return totals
 
 
-def our_functions(stacks):
-    """The same of a folded file."""
+def our_functions(profile):
+    """The same of a pprof profile."""
     totals = collections.Counter()
-    for s in stacks:
-        leaf = s.frames[-1] if s.frames else "[unknown]"
-        totals[leaf if is_named(leaf) else f"[{leaf.split('+0x')[0]}]"] += s.count
+    for s in profile.samples:
+        name = label(s.frames[-1], s.leaf.module, s.leaf.offset) if s.frames else "[]"
+        totals[name] += s.values[0]
     return totals
 
 
@@ -80,14 +86,14 @@ class Agreement(LiveTest):
         perf = self.start("perf", "record", "-q", "-e", "cpu-clock", "-F", RATE, "-g", "-o", data, "-p", shell.pid,
                           stderr=subprocess.DEVNULL)
         poll_until(lambda: data.exists() and state_of(perf.pid) == "S", 10, "perf records")
-        recorder = self.start_recording("-F", RATE, "-p", shell.pid)
+        recorder = self.start_recording("-F", RATE, "-p", shell.pid, formats=("pb.gz",))
         shell.send_signal(signal.SIGCONT)
         self.assertEqual(shell.wait(120), 0)
 
         result = recorder.finish()
         perf.send_signal(signal.SIGINT)
         perf.wait(60)
-        self.compare(perf_functions(data), our_functions(result.folded))
+        self.compare(perf_functions(data), our_functions(result.pprof))
         self.assertEqual(result.cpu["lost"], {})
 
     def test_openssl_speed(self):

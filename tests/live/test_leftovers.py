@@ -91,6 +91,21 @@ class Leftovers(LiveTest):
             path.unlink(missing_ok=True)
         self.assert_nothing_left([])
 
+    def test_a_second_interrupt_gives_up(self):
+        """A whole file or none: the second signal may come too late to matter."""
+        for delay_ms in (0, 1, 5, 20):
+            recorder = self.start_recording()
+            recorder.process.send_signal(signal.SIGINT)
+            time.sleep(delay_ms / 1000)
+            recorder.process.send_signal(signal.SIGINT)
+            result = recorder.finish(None)
+            path = result.outputs["folded"]
+            with self.subTest(delay_ms=delay_ms):
+                self.assertIn(result.status, (0, 1), result.err)
+                self.assertEqual(path.exists(), result.status == 0, result.err)
+            path.unlink(missing_ok=True)
+        self.assert_nothing_left([])
+
     def test_sigkill(self):
         recorder = self.start_recording()
         time.sleep(0.3)

@@ -243,7 +243,7 @@ const view = {
 	tree: null,
 	icicle: false,
 	reverse: false,
-	grouping: "none",
+	grouping: "program",
 	colouring: "kind",
 	dark: false,
 	focus: 0, // node that is zoomed to
@@ -737,7 +737,8 @@ function sortBy(column) {
 
 function weightCell(value) {
 	const cell = element("td", undefined, "weight");
-	cell.append(element("span", share(value, table.all)), element("span", count(value), "muted"));
+	cell.textContent = share(value, table.all);
+	cell.title = `${count(value)} samples`;
 	// A bar behind the number; the style sheet draws it.
 	cell.style.setProperty("--share", share(value, table.all));
 	return cell;
@@ -1032,6 +1033,7 @@ function escape(inField) {
 
 function onKey(event) {
 	const inField = event.target.matches("input, select");
+	const onGraph = event.target === scroller || event.target === document.body;
 	const control = event.ctrlKey || event.metaKey;
 	const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
 	const found = KEYS.find(([name, , action]) => action && name.toLowerCase() === key.toLowerCase());
@@ -1045,9 +1047,9 @@ function onKey(event) {
 		escape(inField);
 	else if (control || event.altKey || inField)
 		return;
-	else if (key === "Enter" && event.target === scroller && view.selected >= 0)
+	else if (key === "Enter" && onGraph && view.selected >= 0)
 		zoom(view.selected);
-	else if (key.startsWith("Arrow") && (event.target === scroller || event.target === document.body))
+	else if (key.startsWith("Arrow") && onGraph)
 		select(view.selected < 0 ? view.focus : neighbour(view.selected, key));
 	else if (found)
 		found[2]();
@@ -1153,7 +1155,6 @@ function start() {
 	setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 	setTree();
 	exposeFacts();
-	scroller.focus({ preventScroll: true });
 }
 
 start();
