@@ -145,7 +145,7 @@ $(LIB_A): $(LIB_OBJ) $(O)/objects
 
 $(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
 $(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
