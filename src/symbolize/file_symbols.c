@@ -37,8 +37,7 @@ static int try_debug_file(struct file_symbols *fs, const struct debug_search *se
 	if (!rc) {
 		rc = elf_file_build_id(&fs->debug, id);
 		if (rc == build_id_size && !memcmp(id, build_id, (size_t)rc) &&
-		    !elf_file_load_sections(&fs->debug) &&
-		    elf_file_section_by_type(&fs->debug, SHT_SYMTAB)) {
+		    !elf_file_load_sections(&fs->debug) && elf_file_section_by_type(&fs->debug, SHT_SYMTAB)) {
 			fs->debug_fd = file.fd;
 			return 1;
 		}
@@ -49,13 +48,12 @@ static int try_debug_file(struct file_symbols *fs, const struct debug_search *se
 }
 
 /* Tries a path in our own root and in the process's. */
-static int try_debug_path(struct file_symbols *fs, const struct debug_search *search,
-			  const char *path, const uint8_t *build_id, int size)
+static int try_debug_path(struct file_symbols *fs, const struct debug_search *search, const char *path,
+			  const uint8_t *build_id, int size)
 {
 	int rc = try_debug_file(fs, search, 0, path, build_id, size);
 
-	return rc || !search->pid ? rc
-				  : try_debug_file(fs, search, search->pid, path, build_id, size);
+	return rc || !search->pid ? rc : try_debug_file(fs, search, search->pid, path, build_id, size);
 }
 
 /* DIR/.build-id/xx/yyyy.debug, then the places where GDB looks for a debuglink. Returns as try_debug_file(). */
@@ -83,8 +81,8 @@ static int open_debug_file(struct file_symbols *fs, const struct debug_search *s
 	dir = (int)MIN(slash - search->path, 4096);
 	for (int i = 0; !rc && i < 3; i++) {
 		buffer_clear(&path);
-		buffer_printf(&path, "%s%.*s/%s%s", i == 2 ? search->debug_dir : "", dir,
-			      search->path, i == 1 ? ".debug/" : "", link.data);
+		buffer_printf(&path, "%s%.*s/%s%s", i == 2 ? search->debug_dir : "", dir, search->path,
+			      i == 1 ? ".debug/" : "", link.data);
 		rc = path.error ? path.error : try_debug_path(fs, search, path.data, id, size);
 	}
 	return rc;
@@ -110,12 +108,10 @@ static bool add_table(struct file_symbols *fs, const struct elf_file *elf, uint3
 {
 	const struct elf_section *symbols = elf_file_section_by_type(elf, type);
 
-	if (!symbols || symbols->link >= elf->nr_sections ||
-	    elf->sections[symbols->link].type != SHT_STRTAB)
+	if (!symbols || symbols->link >= elf->nr_sections || elf->sections[symbols->link].type != SHT_STRTAB)
 		return false;
-	fs->tables[fs->nr_tables++] = (struct file_table){ .elf = elf,
-							   .symbols = symbols,
-							   .names = &elf->sections[symbols->link] };
+	fs->tables[fs->nr_tables++] =
+		(struct file_table){ .elf = elf, .symbols = symbols, .names = &elf->sections[symbols->link] };
 	return true;
 }
 
@@ -196,14 +192,12 @@ static int feed_symbol(void *arg, const struct elf_symbol *in)
 	return symbol_match_add(&fs->match, &symbol);
 }
 
-int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol,
-		      struct buffer *out)
+int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol, struct buffer *out)
 {
 	const struct file_table *table = &fs->tables[symbol->name >> 32];
 
 	buffer_clear(out);
-	return elf_file_string(table->elf, table->names, (uint32_t)symbol->name, NAME_MAX_BYTES,
-			       out);
+	return elf_file_string(table->elf, table->names, (uint32_t)symbol->name, NAME_MAX_BYTES, out);
 }
 
 static uint64_t weigh_name(void *arg, uint64_t name)
@@ -256,8 +250,8 @@ static int64_t place_offsets(struct file_symbols *fs, const uint64_t *offsets, s
 	return (int64_t)n;
 }
 
-int file_symbols_open(struct file_symbols *fs, struct elf_file *elf,
-		      const struct debug_search *search, const uint64_t *offsets, size_t nr)
+int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struct debug_search *search,
+		      const uint64_t *offsets, size_t nr)
 {
 	int64_t found;
 	int rc;
@@ -268,13 +262,11 @@ int file_symbols_open(struct file_symbols *fs, struct elf_file *elf,
 		return (int)found;
 	rc = choose_tables(fs, search);
 	if (!rc)
-		rc = symbol_match_init(&fs->match, fs->addresses, (size_t)found, SYMBOL_BEST,
-				       weigh_name, fs);
+		rc = symbol_match_init(&fs->match, fs->addresses, (size_t)found, SYMBOL_BEST, weigh_name, fs);
 	for (uint32_t i = 0; !rc && i < fs->nr_tables; i++) {
 		struct feed feed = { .fs = fs, .table = i };
 
-		rc = elf_file_each_symbol(fs->tables[i].elf, fs->tables[i].symbols, feed_symbol,
-					  &feed);
+		rc = elf_file_each_symbol(fs->tables[i].elf, fs->tables[i].symbols, feed_symbol, &feed);
 	}
 	if (!rc)
 		symbol_match_finish(&fs->match);
