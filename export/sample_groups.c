@@ -89,8 +89,8 @@ static int add_sample(void *arg, const struct oc_sample *sample)
 	return 0;
 }
 
-int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m, unsigned int by,
-		       oc_kind_id kind)
+int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m,
+		       unsigned int by, oc_kind_id kind)
 {
 	struct sample_groups groups = {
 		.nr_stacks = oc_machine_nr_stacks(m),
@@ -99,7 +99,8 @@ int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine
 	struct grouping g = { .groups = &groups, .m = m, .by = by, .kind = kind };
 	int rc;
 
-	groups.first_of_stack = calloc((size_t)groups.nr_stacks + 1, sizeof(*groups.first_of_stack));
+	groups.first_of_stack =
+		calloc((size_t)groups.nr_stacks + 1, sizeof(*groups.first_of_stack));
 	if (!groups.first_of_stack)
 		return -ENOMEM;
 	rc = oc_machine_each_sample(m, add_sample, &g);
