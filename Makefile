@@ -64,6 +64,7 @@ HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+LIVE     := $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
@@ -161,13 +162,20 @@ $(O)/bench/%: tests/bench/%.c $(LIB_A)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
 
+# Programs that live tests run on single parts of the library.
+$(O)/live/%: tests/live/%.c $(O)/obj/tests/unit/fake_sink.o $(LIB_A)
+	$(call say,LIVE)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(O)/obj/tests/unit/fake_sink.o \
+		$(LIB_A) $(LDLIBS) -o $@
+
 unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures
+tests: all $(O)/tests/unit fixtures $(LIVE)
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
