@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Address space layouts: trees of mappings whose nodes are shared between processes and moments.
+ * Called by mappings.c, processes.c and callstacks.c.
+ * Must not know what a module is; it sees ranges of addresses and ids of mappings.
+ *
+ * The trees are AVL trees built from two operations, split and join. Both consume the roots they are given: a node
+ * that the present edit made goes back to the free list, a node that any other root may reach is left as it is.
+ */
+#include "export/machine_private.h"
+
+#include <errno.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+
+/*
+ * Nodes that one layout_replace() can take at most. An AVL tree of 2^32 nodes is at most 46 high; a replacement is two
+ * splits (each joins once per level, the joins of one split walk 3 * 46 levels in sum), up to six joins and three
+ * removals of the last node; each level walked makes at most three nodes.
+ */
+#define NODES_PER_REPLACE (46 * 3 * (2 * 3 + 6 + 3))
+
+/* Pages that are remembered one by one, before every new mapping of the process counts as a change. */
+#define UNKNOWN_PAGES_MAX 1024
+#define UNKNOWN_PAGE_BITS 12
+
+static struct layout_node *node_at(const struct oc_machine *m, uint32_t id)
+{
+	return stable_array_at(&m->nodes, id - 1);
+}
+
+static struct oc_mapping *mapping_at(const struct oc_machine *m, oc_mapping_id id)
+{
+	return stable_array_at(&m->mappings, id - 1);
+}
+
+/* ---- trees ---- */
+
+/* What an operation on trees needs to know. */
+struct edit {
+	struct oc_machine *m;
+	uint32_t id;
+};
+
+static uint32_t height(const struct edit *e, uint32_t root)
+{
+	return root ? node_at(e->m, root)->height : 0;
+}
+
+/* Takes a node apart: returns its content, and frees it if it is of this edit. */
+static struct layout_node consume(const struct edit *e, uint32_t id)
+{
+	struct layout_node *node = node_at(e->m, id);
+	struct layout_node content = *node;
+
+	if (node->edit == e->id) {
+		node->edit = 0;
+		node->left = e->m->free_nodes;
+		e->m->free_nodes = id;
+	}
+	return content;
+}
+
+/* Cannot fail: layout_replace() reserved the nodes. */
+static uint32_t make(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+{
+	uint32_t id = e->m->free_nodes;
+	struct layout_node *node;
+
+	if (id) {
+		node = node_at(e->m, id);
+		e->m->free_nodes = node->left;
+	} else {
+		node = stable_array_add(&e->m->nodes);
+		id = e->m->nodes.count;
+	}
+	*node = (struct layout_node){
+		.start = mapping_at(e->m, mapping)->start,
+		.mapping = mapping,
+		.left = left,
+		.right = right,
+		.edit = e->id,
+		.height = MAX(height(e, left), height(e, right)) + 1,
+	};
+	return id;
+}
+
+/* Like make(), for subtrees whose heights differ by up to two. */
+static uint32_t balance(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+{
+	struct layout_node outer, inner;
+
+	if (height(e, left) > height(e, right) + 1) {
+		outer = consume(e, left);
+		if (height(e, outer.left) >= height(e, outer.right))
+			return make(e, outer.left, outer.mapping, make(e, outer.right, mapping, right));
+		inner = consume(e, outer.right);
+		return make(e, make(e, outer.left, outer.mapping, inner.left), inner.mapping,
+			    make(e, inner.right, mapping, right));
+	}
+	if (height(e, right) > height(e, left) + 1) {
+		outer = consume(e, right);
+		if (height(e, outer.right) >= height(e, outer.left))
+			return make(e, make(e, left, mapping, outer.left), outer.mapping, outer.right);
+		inner = consume(e, outer.left);
+		return make(e, make(e, left, mapping, inner.left), inner.mapping,
+			    make(e, inner.right, outer.mapping, outer.right));
+	}
+	return make(e, left, mapping, right);
+}
+
+/* One tree of two and a mapping that lies between them. Depth of recursion: the difference of their heights. */
+static uint32_t join(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+{
+	struct layout_node top;
+
+	if (height(e, left) > height(e, right) + 1) {
+		top = consume(e, left);
+		return balance(e, top.left, top.mapping, join(e, top.right, mapping, right));
+	}
+	if (height(e, right) > height(e, left) + 1) {
+		top = consume(e, right);
+		return balance(e, join(e, left, mapping, top.left), top.mapping, top.right);
+	}
+	return make(e, left, mapping, right);
+}
+
+/* Removes the last mapping of a tree that is not empty. Returns the rest. */
+static uint32_t take_last(const struct edit *e, uint32_t root, oc_mapping_id *ret_last)
+{
+	struct layout_node top = consume(e, root);
+
+	if (!top.right) {
+		*ret_last = top.mapping;
+		return top.left;
+	}
+	return balance(e, top.left, top.mapping, take_last(e, top.right, ret_last));
+}
+
+/* One tree of two, all of `left` lying before `right`. */
+static uint32_t concatenate(const struct edit *e, uint32_t left, uint32_t right)
+{
+	oc_mapping_id last;
+
+	if (!left)
+		return right;
+	left = take_last(e, left, &last);
+	return join(e, left, last, right);
+}
+
+/* Splits a tree into the mappings that start below address and the others. Recursion: its height, at most 46. */
+static void split(const struct edit *e, uint32_t root, uint64_t address, uint32_t *ret_below,
+		  uint32_t *ret_others)
+{
+	struct layout_node top;
+	uint32_t part;
+
+	if (!root) {
+		*ret_below = *ret_others = 0;
+		return;
+	}
+	top = consume(e, root);
+	if (top.start < address) {
+		split(e, top.right, address, &part, ret_others);
+		*ret_below = join(e, top.left, top.mapping, part);
+	} else {
+		split(e, top.left, address, ret_below, &part);
+		*ret_others = join(e, part, top.mapping, top.right);
+	}
+}
+
+/* The last mapping that starts at or below address, or 0. */
+static oc_mapping_id find_at_or_below(const struct oc_machine *m, uint32_t root, uint64_t address)
+{
+	oc_mapping_id found = 0;
+
+	while (root) {
+		const struct layout_node *node = node_at(m, root);
+
+		if (node->start <= address) {
+			found = node->mapping;
+			root = node->right;
+		} else {
+			root = node->left;
+		}
+	}
+	return found;
+}
+
+oc_mapping_id layout_find(const struct oc_machine *m, uint32_t root, uint64_t address)
+{
+	oc_mapping_id found = find_at_or_below(m, root, address);
+
+	return found && address < mapping_at(m, found)->end ? found : 0;
+}
+
+/* ---- versions ---- */
+
+uint32_t layout_root_at(const struct layout *layout, uint64_t time_ns)
+{
+	size_t low = 0, high = layout->nr_versions;
+
+	if (time_ns >= layout->changed_ns)
+		return layout->root;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (layout->versions[middle].time_ns <= time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? layout->versions[low - 1].root : layout->first_root;
+}
+
+void layout_init(struct layout *layout, uint32_t root, uint64_t start_ns)
+{
+	*layout = (struct layout){ .first_root = root, .root = root, .changed_ns = start_ns };
+}
+
+void layout_done(struct layout *layout)
+{
+	free(layout->versions);
+	if (layout->unknown)
+		free(layout->unknown->pages);
+	free(layout->unknown);
+}
+
+/* Reserves what publish_root() needs for a change at time_ns. */
+static int reserve_version(struct oc_machine *m, struct layout *layout, uint64_t time_ns)
+{
+	size_t before = layout->cap_versions;
+
+	if (time_ns == layout->changed_ns)
+		return 0;
+	if (array_reserve(&layout->versions, &layout->cap_versions, layout->nr_versions + 1,
+			  sizeof(*layout->versions)))
+		return -ENOMEM;
+	m->layout_bytes += (layout->cap_versions - before) * sizeof(*layout->versions);
+	return 0;
+}
+
+/* Changes of one instant are one version: nobody can ask for what was between them. */
+static void publish_root(struct layout *layout, uint32_t root, uint64_t time_ns)
+{
+	if (time_ns != layout->changed_ns)
+		layout->versions[layout->nr_versions++] =
+			(struct layout_version){ .time_ns = time_ns, .root = root };
+	else if (layout->nr_versions)
+		layout->versions[layout->nr_versions - 1].root = root;
+	else
+		layout->first_root = root;
+	layout->root = root;
+	layout->changed_ns = time_ns;
+}
+
+/* ---- addresses that resolved to nothing ---- */
+
+/* Index of the first noted page that is not below `page`. */
+static size_t lower_bound(const struct unknown_pages *unknown, uint64_t page)
+{
+	size_t low = 0, high = unknown->nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (unknown->pages[middle] < page)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool covers_unknown(const struct layout *layout, uint64_t start, uint64_t end)
+{
+	const struct unknown_pages *unknown = layout->unknown;
+	size_t at;
+
+	if (!unknown || unknown->all)
+		return unknown;
+	at = lower_bound(unknown, start >> UNKNOWN_PAGE_BITS);
+	return at < unknown->nr && unknown->pages[at] <= (end - 1) >> UNKNOWN_PAGE_BITS;
+}
+
+int layout_note_unknown(struct oc_machine *m, struct layout *layout, uint64_t address)
+{
+	uint64_t page = address >> UNKNOWN_PAGE_BITS;
+	struct unknown_pages *unknown = layout->unknown;
+	size_t at, before;
+
+	if (!unknown) {
+		unknown = layout->unknown = calloc(1, sizeof(*unknown));
+		if (!unknown)
+			return -ENOMEM;
+		m->layout_bytes += sizeof(*unknown);
+	}
+	at = lower_bound(unknown, page);
+	if (unknown->all || (at < unknown->nr && unknown->pages[at] == page))
+		return 0;
+	if (unknown->nr == UNKNOWN_PAGES_MAX) {
+		unknown->all = true;
+		return 0;
+	}
+	before = unknown->cap;
+	if (array_reserve(&unknown->pages, &unknown->cap, unknown->nr + 1, sizeof(*unknown->pages)))
+		return -ENOMEM;
+	m->layout_bytes += (unknown->cap - before) * sizeof(*unknown->pages);
+	memmove(&unknown->pages[at + 1], &unknown->pages[at], (unknown->nr - at) * sizeof(*unknown->pages));
+	unknown->pages[at] = page;
+	unknown->nr++;
+	return 0;
+}
+
+void layout_forget_unknown(struct oc_machine *m, struct layout *layout)
+{
+	struct unknown_pages *unknown = take_ptr(&layout->unknown);
+
+	if (!unknown)
+		return;
+	m->layout_bytes -= unknown->cap * sizeof(*unknown->pages) + sizeof(*unknown);
+	free(unknown->pages);
+	free(unknown);
+}
+
+/* ---- replacing ---- */
+
+/* One replacement under way. */
+struct replacement {
+	struct edit edit;
+	oc_process_id process;
+	uint64_t start;
+	uint64_t end;
+	uint64_t time_ns;
+	oc_mapping_id before; /* what is left of a replaced mapping in front of the range */
+	oc_mapping_id after;  /* and behind it */
+	bool replaced;        /* something was mapped in the range */
+};
+
+/* The part [start, end) of a mapping lives on as a mapping of its own. Cannot fail: the record is reserved. */
+static oc_mapping_id keep_part(const struct replacement *r, const struct oc_mapping *whole, uint64_t start,
+			       uint64_t end)
+{
+	struct oc_mapping *part = stable_array_add(&r->edit.m->mappings);
+
+	*part = (struct oc_mapping){
+		.process = r->process,
+		.module = whole->module,
+		.start = start,
+		.end = end,
+		.file_offset = whole->file_offset + (start - whole->start),
+		.since_ns = r->time_ns,
+		.until_ns = UINT64_MAX,
+	};
+	return r->edit.m->mappings.count;
+}
+
+/* The record of the mapping that is added. Cannot fail: it is reserved. */
+static oc_mapping_id append_now(struct oc_machine *m, const struct oc_mapping *mapping, uint64_t time_ns)
+{
+	struct oc_mapping *added = stable_array_add(&m->mappings);
+
+	*added = *mapping;
+	added->since_ns = time_ns;
+	added->until_ns = UINT64_MAX;
+	return m->mappings.count;
+}
+
+static void end_mapping(struct replacement *r, oc_mapping_id id)
+{
+	struct oc_mapping *mapping = mapping_at(r->edit.m, id);
+
+	r->replaced = true;
+	if (mapping->start < r->start)
+		r->before = keep_part(r, mapping, mapping->start, r->start);
+	if (mapping->end > r->end)
+		r->after = keep_part(r, mapping, r->end, mapping->end);
+	/* What was inherited stays valid in the process that it came from. */
+	if (mapping->process == r->process)
+		mapping->until_ns = r->time_ns;
+}
+
+/* Ends all mappings of a tree and consumes it. Recursion: its height, at most 46. */
+static void end_all(struct replacement *r, uint32_t root)
+{
+	struct layout_node top;
+
+	if (!root)
+		return;
+	top = consume(&r->edit, root);
+	end_all(r, top.left);
+	end_mapping(r, top.mapping);
+	end_all(r, top.right);
+}
+
+static uint32_t replace_in_tree(struct replacement *r, uint32_t root, oc_mapping_id id)
+{
+	const struct edit *e = &r->edit;
+	uint32_t below, inside, above, rest;
+	oc_mapping_id last;
+
+	split(e, root, r->start, &below, &rest);
+	split(e, rest, r->end, &inside, &above);
+	end_all(r, inside);
+	last = find_at_or_below(e->m, below, r->start);
+	if (last && mapping_at(e->m, last)->end > r->start) {
+		below = take_last(e, below, &last);
+		end_mapping(r, last);
+	}
+	if (r->before)
+		below = join(e, below, r->before, 0);
+	if (id)
+		below = join(e, below, id, 0);
+	if (r->after)
+		below = join(e, below, r->after, 0);
+	return concatenate(e, below, above);
+}
+
+/* Whether anything is mapped in [start, end): the last mapping that starts below end reaches over start. */
+static bool is_mapped(const struct oc_machine *m, uint32_t root, uint64_t start, uint64_t end)
+{
+	oc_mapping_id last = find_at_or_below(m, root, end - 1);
+
+	return last && mapping_at(m, last)->end > start;
+}
+
+int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
+{
+	struct layout *layout = machine_layout(m, range->process);
+	struct replacement r = {
+		.edit = { .m = m },
+		.process = range->process,
+		.start = range->start,
+		.end = range->end,
+		.time_ns = MAX(range->since_ns, layout->changed_ns),
+	};
+	oc_mapping_id id = 0;
+
+	if (!range->module && !is_mapped(m, layout->root, range->start, range->end))
+		return 0;
+	/* All memory is had before the first node is touched, so a failure leaves everything as it was. */
+	if (m->last_edit == UINT32_MAX || stable_array_reserve(&m->nodes, NODES_PER_REPLACE) ||
+	    stable_array_reserve(&m->mappings, 3) || reserve_version(m, layout, r.time_ns))
+		return -ENOMEM;
+	/* A new moment, or somebody else got to know the root: its nodes must stay as they are. */
+	if (!layout->edit || r.time_ns != layout->changed_ns)
+		layout->edit = ++m->last_edit;
+	r.edit.id = layout->edit;
+	if (range->module)
+		id = append_now(m, range, r.time_ns);
+	publish_root(layout, replace_in_tree(&r, layout->root, id), r.time_ns);
+	if (r.replaced || (id && covers_unknown(layout, r.start, r.end))) {
+		layout->generation++;
+		layout_forget_unknown(m, layout);
+	}
+	return id;
+}
+
+uint32_t layout_share(struct layout *layout, uint64_t time_ns)
+{
+	layout->edit = 0;
+	return layout_root_at(layout, time_ns);
+}
