@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <onecollect/format.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -169,6 +171,30 @@ Test(formats, write_file_is_all_or_nothing)
 	verdict = 1;
 	cr_assert_eq(oc_format_write_file(format, m, path, false, NULL, &err), -ECANCELED);
 	cr_assert_eq(rmdir(dir), 0);
+	oc_machine_free(m);
+}
+
+/* A limit on file sizes stands for a full disk: it fails in the middle of writing, too. */
+Test(formats, a_failed_write_is_an_error_and_leaves_nothing)
+{
+	struct oc_machine *m = sample_machine_new(0);
+	struct rlimit limit = { .rlim_cur = 16, .rlim_max = 16 };
+	char dir[] = "/tmp/oc-formats-XXXXXX", path[64];
+	size_t nr;
+	const struct oc_format *const *all = oc_formats(&nr);
+
+	cr_assert_not_null(mkdtemp(dir));
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (size_t i = 0; i < nr; i++) {
+		struct oc_error err = { 0 };
+
+		snprintf(path, sizeof(path), "%s/x", dir);
+		cr_assert_eq(oc_format_write_file(all[i], m, path, false, NULL, &err), -EFBIG);
+		cr_assert_eq(err.code, -EFBIG);
+		cr_assert(strstr(err.message, path));
+	}
+	cr_assert_eq(rmdir(dir), 0, "no file stays behind");
 	oc_machine_free(m);
 }
 

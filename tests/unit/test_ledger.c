@@ -193,6 +193,16 @@ Test(ledger, summary_says_when_counts_do_not_add_up)
 	free(text);
 }
 
+Test(ledger, summary_leaves_out_a_cost_that_nobody_measured)
+{
+	struct oc_ledger ledger = { 0 };
+	char *text;
+
+	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
+	cr_assert_str_eq(text, "");
+	free(text);
+}
+
 Test(ledger, done_clears_and_may_be_repeated)
 {
 	struct oc_ledger ledger = { 0 };
