@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/arena.h"
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
@@ -20,6 +19,7 @@
 #include "export/formats/formats_private.h"
 #include "export/formats/gzip.h"
 #include "export/sample_groups.h"
+#include "export/text_table.h"
 #include "profile.pb-c.h"
 
 /*
@@ -44,17 +44,6 @@ struct numbering {
 	uint32_t nr;
 };
 
-/*
- * pprof drops samples without locations from some of its reports but not from the total, so such samples get a
- * location and a function of their own, with ids behind those of the machine.
- */
-#define NO_STACK_NAME "[no stack]"
-
-struct text {
-	const char *text;
-	size_t len;
-};
-
 /* What was found missing at a location of a mapping. */
 enum { NO_FUNCTION = 1, NO_FILE = 2, NO_LINE = 4, HAS_INLINE = 8 };
 
@@ -76,10 +65,7 @@ struct pprof {
 	uint64_t *location_ids; /* scratch: stack with pprof's ids */
 	size_t location_ids_cap;
 
-	struct text *texts; /* string table from index 1 on */
-	size_t texts_cap;
-	struct id_table text_ids;
-	struct arena arena; /* texts that are not the machine's */
+	struct text_table texts; /* the string table from index 1 on */
 
 	struct label_set *label_sets;
 	size_t label_sets_cap;
@@ -126,34 +112,18 @@ static uint32_t number_of(struct numbering *n, uint32_t id)
 
 /* ---- string table ------------------------------------------------------------------------------------------- */
 
-static bool text_equal(const void *owner, uint32_t id, const void *wanted)
+static int64_t index_of(struct pprof *p, int64_t id)
 {
-	const struct text *have = &((const struct text *)owner)[id - 1], *want = wanted;
-
-	return have->len == want->len && !memcmp(have->text, want->text, want->len);
+	if (id >= 0)
+		return id;
+	fail(p);
+	return 0;
 }
 
 /* Index of text[len] in the string table; the text must stay where it is. */
 static int64_t text_index(struct pprof *p, const char *text, size_t len)
 {
-	struct text wanted = { text, len };
-	size_t nr = p->text_ids.count;
-	uint64_t hash;
-	uint32_t id;
-
-	if (!len)
-		return 0;
-	hash = hash_bytes(text, len);
-	id = id_table_find(&p->text_ids, hash, text_equal, p->texts, &wanted);
-	if (id)
-		return id;
-	if (array_reserve(&p->texts, &p->texts_cap, nr + 1, sizeof(*p->texts)) ||
-	    id_table_add(&p->text_ids, hash, (uint32_t)nr + 1)) {
-		fail(p);
-		return 0;
-	}
-	p->texts[nr] = wanted;
-	return (int64_t)nr + 1;
+	return len ? index_of(p, text_table_borrow(&p->texts, text, len)) : 0;
 }
 
 static int64_t literal_index(struct pprof *p, const char *text)
@@ -172,13 +142,7 @@ static int64_t string_index(struct pprof *p, oc_string_id id)
 /* As text_index(), for a text that will not stay. */
 static int64_t copy_index(struct pprof *p, const char *text, size_t len)
 {
-	const char *copy = arena_copy(&p->arena, text, len);
-
-	if (!copy) {
-		fail(p);
-		return 0;
-	}
-	return text_index(p, copy, len);
+	return len ? index_of(p, text_table_copy(&p->texts, text, len)) : 0;
 }
 
 /* ---- writing fields ----------------------------------------------------------------------------------------- */
@@ -477,6 +441,10 @@ static void pack_stack(struct pprof *p, oc_stack_id stack)
 	uint32_t nr = 0;
 	const oc_location_id *locations = oc_machine_stack(p->m, stack, &nr);
 
+	/*
+	 * pprof drops samples without locations from some reports but not from the total, so they get a location and
+	 * a function of their own, with ids behind those of the machine.
+	 */
 	nr = locations ? nr : 1;
 	if (array_reserve(&p->location_ids, &p->location_ids_cap, nr, sizeof(*p->location_ids))) {
 		fail(p);
@@ -707,9 +675,9 @@ static void write_code(struct pprof *p)
 static void write_strings(struct pprof *p)
 {
 	write_field_head(p, FIELD_STRING, 0);
-	for (size_t i = 0; i < p->text_ids.count; i++) {
-		write_field_head(p, FIELD_STRING, p->texts[i].len);
-		gzip_write(p->z, p->texts[i].text, p->texts[i].len);
+	for (size_t i = 0; i < p->texts.ids.count; i++) {
+		write_field_head(p, FIELD_STRING, p->texts.texts[i].len);
+		gzip_write(p->z, p->texts.texts[i].text, p->texts.texts[i].len);
 	}
 }
 
@@ -741,9 +709,7 @@ static void pprof_done(struct pprof *p)
 	numbering_done(&p->mappings);
 	free(p->mapping_flags);
 	free(p->location_ids);
-	free(p->texts);
-	id_table_done(&p->text_ids);
-	arena_done(&p->arena);
+	text_table_done(&p->texts);
 	free(p->label_sets);
 	id_table_done(&p->label_set_ids);
 	buffer_done(&p->label_bytes);

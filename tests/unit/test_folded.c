@@ -123,6 +123,25 @@ Test(folded, names_that_read_the_same_are_one_line)
 	oc_machine_free(m);
 }
 
+Test(folded, names_of_any_length_are_whole)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT };
+	size_t len = 70000;
+	char *name = calloc(len + 1, 1), *text;
+
+	memset(name, 'x', len);
+	cr_assert_eq(oc_machine_add_kind(m, &kind), 1);
+	add_stack(m, 1, "a", name, 3);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	text = folded(m);
+	cr_assert_eq(strlen(text), strlen("a;") + len + strlen(" 3\n"));
+	cr_assert_eq(strspn(text + 2, "x"), len);
+	free(text);
+	free(name);
+	oc_machine_free(m);
+}
+
 Test(formats, are_found_by_name_and_by_extension)
 {
 	size_t nr;
