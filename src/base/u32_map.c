@@ -113,3 +113,14 @@ bool u32_map_remove(struct u32_map *map, uint32_t key, uint32_t *ret_value)
 	map->count--;
 	return true;
 }
+
+void u32_map_remove_value(struct u32_map *map, uint32_t value)
+{
+	/*
+	 * A removal moves later entries into the gap, so the same slot is looked at again. What wraps around to the
+	 * end of the table comes from its beginning, which was looked at.
+	 */
+	for (size_t i = 0; map->slots && i <= map->mask; i++)
+		while (map->slots[i].key && map->slots[i].value == value)
+			u32_map_remove(map, map->slots[i].key, NULL);
+}

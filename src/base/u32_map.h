@@ -32,5 +32,7 @@ int u32_map_set(struct u32_map *map, uint32_t key, uint32_t value);
 bool u32_map_get(const struct u32_map *map, uint32_t key, uint32_t *ret_value);
 /* Removes a key. Returns false when it was not there; *ret_value (may be NULL) as above. */
 bool u32_map_remove(struct u32_map *map, uint32_t key, uint32_t *ret_value);
+/* Removes all keys that have this value; looks at every slot. */
+void u32_map_remove_value(struct u32_map *map, uint32_t value);
 
 #endif

@@ -17,7 +17,7 @@ void live_tasks_done(struct live_tasks *t)
 	u32_map_done(&t->by_pid);
 	u32_map_done(&t->by_tid);
 	id_table_done(&t->exe_index);
-	free(t->exe_paths);
+	free(t->exes);
 	arena_done(&t->texts);
 	*t = (struct live_tasks){ 0 };
 }
@@ -29,11 +29,24 @@ struct live_process *live_find(const struct live_tasks *t, uint32_t pid)
 	return u32_map_get(&t->by_pid, pid, &index) ? &t->processes[index] : NULL;
 }
 
+/* Forgets the threads of a process. */
+static void drop_threads(struct live_tasks *t, struct live_process *process)
+{
+	/* The usual case, one thread and that the leader, needs no search. */
+	if (process->nr_threads == 1 && u32_map_remove(&t->by_tid, process->pid, NULL))
+		process->nr_threads = 0;
+	if (process->nr_threads)
+		u32_map_remove_value(&t->by_tid, process->pid);
+	process->nr_threads = 0;
+}
+
 struct live_process *live_add(struct live_tasks *t, uint32_t pid)
 {
 	struct live_process *process = live_find(t, pid);
 
-	if (!process) {
+	if (process) {
+		drop_threads(t, process);
+	} else {
 		if (array_reserve(&t->processes, &t->processes_cap, t->nr_processes + 1,
 				  sizeof(*t->processes)))
 			return NULL;
@@ -47,17 +60,18 @@ struct live_process *live_add(struct live_tasks *t, uint32_t pid)
 
 void live_remove(struct live_tasks *t, uint32_t pid)
 {
-	struct live_process *last = t->processes + t->nr_processes - 1;
-	uint32_t index;
+	struct live_process *process = live_find(t, pid), *last;
 
-	if (!u32_map_remove(&t->by_pid, pid, &index))
+	if (!process)
 		return;
-	t->nr_processes--;
-	if (last->pid == pid)
+	drop_threads(t, process);
+	u32_map_remove(&t->by_pid, pid, NULL);
+	last = &t->processes[--t->nr_processes];
+	if (last == process)
 		return;
 	/* Replacing the value of a key that is there needs no memory. */
-	u32_map_set(&t->by_pid, last->pid, index);
-	t->processes[index] = *last;
+	u32_map_set(&t->by_pid, last->pid, (uint32_t)(process - t->processes));
+	*process = *last;
 }
 
 int live_add_thread(struct live_tasks *t, struct live_process *process, uint32_t tid)
@@ -65,12 +79,26 @@ int live_add_thread(struct live_tasks *t, struct live_process *process, uint32_t
 	uint32_t owner = 0;
 	int r;
 
-	if (u32_map_get(&t->by_tid, tid, &owner) && owner == process->pid && process->nr_threads)
+	if (u32_map_get(&t->by_tid, tid, &owner) && owner == process->pid)
 		return 0;
 	r = u32_map_set(&t->by_tid, tid, process->pid);
-	if (!r)
-		process->nr_threads++;
-	return r;
+	if (r)
+		return r;
+	process->nr_threads++;
+	/* The tid was another process's and has been reused: nobody told of its end. */
+	if (owner) {
+		struct live_process *other = live_find(t, owner);
+
+		if (other && other->nr_threads)
+			other->nr_threads--;
+	}
+	return 0;
+}
+
+int live_set_only_thread(struct live_tasks *t, struct live_process *process, uint32_t tid)
+{
+	drop_threads(t, process);
+	return live_add_thread(t, process, tid);
 }
 
 bool live_end_thread(struct live_tasks *t, uint32_t pid, uint32_t tid)
@@ -94,31 +122,30 @@ void live_clear_threads(struct live_tasks *t)
 
 static bool exe_equals(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct live_tasks *t = owner;
+	const struct live_exe *have = &((const struct live_tasks *)owner)->exes[id - 1], *want = wanted;
 
-	return !strcmp(t->exe_paths[id - 1], wanted);
+	return have->len == want->len && !memcmp(have->path, want->path, want->len);
 }
 
-uint32_t live_exe_id(struct live_tasks *t, const char *path)
+uint32_t live_exe_id(struct live_tasks *t, const char *path, size_t len)
 {
-	size_t len = strlen(path);
 	uint64_t hash = hash_bytes(path, len);
-	uint32_t id = id_table_find(&t->exe_index, hash, exe_equals, t, path);
-	const char *copy;
+	struct live_exe exe = { path, len };
+	uint32_t id = id_table_find(&t->exe_index, hash, exe_equals, t, &exe);
 
 	if (id || !len)
 		return id;
 	id = (uint32_t)t->exe_index.count + 1;
-	if (array_reserve(&t->exe_paths, &t->exe_paths_cap, id, sizeof(*t->exe_paths)))
+	if (array_reserve(&t->exes, &t->exes_cap, id, sizeof(*t->exes)))
 		return 0;
-	copy = arena_copy(&t->texts, path, len);
-	if (!copy || id_table_add(&t->exe_index, hash, id))
+	exe.path = arena_copy(&t->texts, path, len);
+	if (!exe.path || id_table_add(&t->exe_index, hash, id))
 		return 0;
-	t->exe_paths[id - 1] = copy;
+	t->exes[id - 1] = exe;
 	return id;
 }
 
 const char *live_exe_path(const struct live_tasks *t, uint32_t id)
 {
-	return id ? t->exe_paths[id - 1] : NULL;
+	return id ? t->exes[id - 1].path : NULL;
 }

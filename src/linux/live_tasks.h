@@ -24,6 +24,11 @@ struct live_process {
 	bool wants_exe; /* replaced its program; the first file it maps executable is the new one */
 };
 
+struct live_exe {
+	const char *path; /* [len], NUL-terminated */
+	size_t len;
+};
+
 /* Embedded; start with all zero. */
 struct live_tasks {
 	struct live_process *processes; /* [nr_processes], in no order */
@@ -32,8 +37,8 @@ struct live_tasks {
 	struct u32_map by_pid; /* pid -> index */
 	struct u32_map by_tid; /* tid -> pid; threads known to be alive */
 	struct id_table exe_index;
-	const char **exe_paths; /* id - 1 */
-	size_t exe_paths_cap;
+	struct live_exe *exes; /* id - 1 */
+	size_t exes_cap;
 	struct arena texts;
 };
 
@@ -48,6 +53,8 @@ void live_remove(struct live_tasks *t, uint32_t pid);
 
 /* A thread of a process lives; saying it again changes nothing. Returns 0 or -ENOMEM. */
 int live_add_thread(struct live_tasks *t, struct live_process *process, uint32_t tid);
+/* A thread is now the only one of its process. Returns 0 or -ENOMEM. */
+int live_set_only_thread(struct live_tasks *t, struct live_process *process, uint32_t tid);
 /*
  * A thread has ended. Returns true when it was the last one of its process, which is still there; for an unknown
  * process when it is the leader.
@@ -56,8 +63,8 @@ bool live_end_thread(struct live_tasks *t, uint32_t pid, uint32_t tid);
 /* All threads are forgotten, the processes stay; for a scan that tells them all again. */
 void live_clear_threads(struct live_tasks *t);
 
-/* The id of an executable's path. Returns 0 = no memory, or an empty path. */
-uint32_t live_exe_id(struct live_tasks *t, const char *path);
+/* The id of an executable's path[len]. Returns 0 = no memory, or an empty path. */
+uint32_t live_exe_id(struct live_tasks *t, const char *path, size_t len);
 /* The path of an id, NULL for 0. Valid until live_tasks_done(). */
 const char *live_exe_path(const struct live_tasks *t, uint32_t id);
 

@@ -7,16 +7,14 @@
 #include "linux/perf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "linux/privilege.h"
 
 /* perf_event_header.size is 16 bits wide. */
 #define RECORD_MAX 65536u
@@ -28,53 +26,31 @@ int perf_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Value of /proc/sys/kernel/<name>, or `fallback` when it cannot be read. */
-static long read_setting(const char *name, long fallback)
+/* kernel.<name> of /proc/sys, -1 when it cannot be read. */
+static long setting(const char *name)
 {
-	char path[128], text[32], *end;
-	__cleanup(cleanup_close)
-	int fd = -1;
-	ssize_t len;
-	long value;
+	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fallback;
-	len = read(fd, text, sizeof(text) - 1);
-	if (len <= 0)
-		return fallback;
-	text[len] = '\0';
-	value = strtol(text, &end, 10);
-	return end == text ? fallback : value;
-}
-
-/* The kernel's perfmon_capable(): CAP_PERFMON (Linux 5.8) or CAP_SYS_ADMIN. */
-static bool may_monitor(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (syscall(SYS_capget, &header, data))
-		return false;
-	return data[CAP_TO_INDEX(CAP_PERFMON)].effective & CAP_TO_MASK(CAP_PERFMON) ||
-	       data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+	return privilege_sysctl(path, -1);
 }
 
 static int explain_refusal(int code, const char *what, struct oc_error *err)
 {
-	if (may_monitor())
+	if (privilege_has(CAP_PERFMON))
 		return oc_error_set(
 			err, code,
-			"cannot open %s: %s, although CAP_PERFMON is held; a seccomp filter or a security "
+			"cannot open %s: %s, although CAP_PERFMON is held; a seccomp filter or a "
+			"security "
 			"module forbids perf_event_open(2): in a container allow that system call",
 			what, strerror(-code));
 	return oc_error_set(
 		err, code,
-		"cannot open %s: %s; CAP_PERFMON is missing and kernel.perf_event_paranoid is %ld: run as "
+		"cannot open %s: %s; CAP_PERFMON is missing and kernel.perf_event_paranoid is %ld: "
+		"run as "
 		"root or with CAP_PERFMON, or set it to 2 for one's own processes or to 0 for all: "
 		"sudo sysctl kernel.perf_event_paranoid=0",
-		what, strerror(-code), read_setting("perf_event_paranoid", 2));
+		what, strerror(-code), setting("perf_event_paranoid"));
 }
 
 int perf_explain(int code, const char *what, struct oc_error *err)
@@ -88,24 +64,24 @@ int perf_explain(int code, const char *what, struct oc_error *err)
 	case -EMFILE:
 	case -ENFILE:
 		getrlimit(RLIMIT_NOFILE, &files);
-		return oc_error_set(
-			err, code,
-			"cannot open %s: too many open files (the limit is %llu); raise it: ulimit -n %llu",
-			what, (unsigned long long)files.rlim_cur,
-			(unsigned long long)MAX(files.rlim_cur * 4, 65536));
+		return oc_error_set(err, code,
+				    "cannot open %s: too many open files (the limit is %llu); "
+				    "raise it: ulimit -n %llu",
+				    what, (unsigned long long)files.rlim_cur,
+				    (unsigned long long)MAX(files.rlim_cur * 4, 65536));
 	case -EINVAL:
-		return oc_error_set(
-			err, code,
-			"cannot open %s: the kernel refused the request; a sampling rate must not exceed "
-			"kernel.perf_event_max_sample_rate, which is %ld",
-			what, read_setting("perf_event_max_sample_rate", 0));
+		return oc_error_set(err, code,
+				    "cannot open %s: the kernel refused the request; a sampling "
+				    "rate must not exceed "
+				    "kernel.perf_event_max_sample_rate, which is %ld",
+				    what, setting("perf_event_max_sample_rate"));
 	case -ENOBUFS:
-		return oc_error_set(
-			err, code,
-			"cannot map the buffer of %s: the memory that a user may lock is used up "
-			"(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or raise it: "
-			"sudo sysctl kernel.perf_event_mlock_kb=8192",
-			what, read_setting("perf_event_mlock_kb", 0));
+		return oc_error_set(err, code,
+				    "cannot map the buffer of %s: the memory that a user may lock is used up "
+				    "(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or "
+				    "raise it: "
+				    "sudo sysctl kernel.perf_event_mlock_kb=8192",
+				    what, setting("perf_event_mlock_kb"));
 	case -ENOSYS:
 		return oc_error_set(err, code, "cannot open %s: this kernel is built without perf events",
 				    what);

@@ -40,8 +40,8 @@ static int open_ring(struct perf_set *set, struct perf_ring *ring, uint32_t cpu)
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = set->epoll_data };
 	int r;
 
-	r = set->of_tasks ? open_carrier(set, ring, cpu) :
-			    perf_ring_open(ring, &set->attr, -1, (int)cpu, set->pages);
+	r = set->of_tasks ? open_carrier(set, ring, cpu)
+			  : perf_ring_open(ring, &set->attr, -1, (int)cpu, set->pages);
 	if (r)
 		return r;
 	if (set->epoll_fd >= 0 && epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event)) {

@@ -17,8 +17,6 @@
 /* Flag of task_struct.flags, shown in stat field 9; include/linux/sched.h. */
 #define PF_KTHREAD 0x00200000u
 
-#define DELETED " (deleted)"
-
 /* A position in text; parsers move it forward. */
 struct cursor {
 	const char *at;
@@ -198,19 +196,8 @@ bool proc_next_map(const char *text, size_t len, size_t *pos, struct proc_map *r
 	return false;
 }
 
-bool proc_cut_deleted(const char *path, size_t *len)
+void proc_map_path(const char *raw, size_t raw_len, char *path, size_t size)
 {
-	static const size_t suffix = sizeof(DELETED) - 1;
-
-	if (*len <= suffix || path[0] != '/' || memcmp(path + *len - suffix, DELETED, suffix))
-		return false;
-	*len -= suffix;
-	return true;
-}
-
-bool proc_map_path(const char *raw, size_t raw_len, char *path, size_t size)
-{
-	bool deleted = proc_cut_deleted(raw, &raw_len);
 	size_t used = 0;
 
 	for (size_t i = 0; i < raw_len && used + 1 < size; i++) {
@@ -226,7 +213,14 @@ bool proc_map_path(const char *raw, size_t raw_len, char *path, size_t size)
 		}
 	}
 	path[used] = '\0';
-	return deleted;
+}
+
+size_t proc_path_len(const char *path)
+{
+	static const char suffix[] = " (deleted)";
+	size_t len = strlen(path), cut = sizeof(suffix) - 1;
+
+	return len > cut && path[0] == '/' && !strcmp(path + len - cut, suffix) ? len - cut : len;
 }
 
 /* ---- cgroup ----------------------------------------------------------------------------------------------------- */
@@ -367,8 +361,7 @@ int proc_open(uint32_t pid)
 
 int proc_read(int proc_fd, const char *name, size_t cap, struct buffer *text)
 {
-	__cleanup(cleanup_close)
-	int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
+	__cleanup(cleanup_close) int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
 	size_t step = 4096; /* what seq_file gives per read(2) at least */
 
 	if (fd < 0)

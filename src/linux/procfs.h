@@ -43,7 +43,8 @@ struct proc_map {
 	uint64_t device; /* dev_t */
 	uint64_t inode;
 	bool executable;
-	const char *path; /* [path_len], raw: still escaped, and with " (deleted)"; see proc_map_path() */
+	const char
+		*path; /* [path_len], raw, see proc_map_path(); that of a deleted file ends in " (deleted)" */
 	size_t path_len;
 };
 
@@ -54,16 +55,16 @@ struct proc_map {
 bool proc_next_map(const char *text, size_t len, size_t *pos, struct proc_map *ret_map);
 
 /*
- * Writes the path of a maps line, unescaped (the kernel escapes nothing but newlines) and without a " (deleted)"
- * behind it, into path[size], NUL-terminated, cut if too long. Returns true when it was deleted.
+ * Writes the path of a maps line, unescaped (the kernel escapes nothing but newlines), into path[size],
+ * NUL-terminated, cut if too long.
  */
-bool proc_map_path(const char *raw, size_t raw_len, char *path, size_t size);
+void proc_map_path(const char *raw, size_t raw_len, char *path, size_t size);
 
 /*
- * Cuts " (deleted)" off the end of path[*len], which the kernel adds to the path of a deleted file.
- * A file that really has such a name cannot be told from it. Returns true when it was there.
+ * Length of a path without the " (deleted)" that the kernel adds to that of a deleted file.
+ * A file that really has such a name cannot be told from it.
  */
-bool proc_cut_deleted(const char *path, size_t *len);
+size_t proc_path_len(const char *path);
 
 /*
  * The cgroup of a process, of /proc/PID/cgroup: of the line that names a container, else the v2 path unless that is

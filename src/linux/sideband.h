@@ -8,6 +8,7 @@
 #ifndef LINUX_SIDEBAND_H
 #define LINUX_SIDEBAND_H
 
+#include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,17 @@
 #include "collector.h"
 #include "linux/event_queue.h"
 
+/* What each record carries at its end (and each sample at its beginning), see struct sideband_record_id. */
+#define SIDEBAND_SAMPLE_TYPE (PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU)
+
+struct sideband_record_id {
+	uint32_t pid;
+	uint32_t tid;
+	uint64_t time_ns;
+	uint32_t cpu;
+	uint32_t reserved;
+};
+
 struct sideband;
 
 struct sideband_opts {
@@ -25,7 +37,13 @@ struct sideband_opts {
 	const uint32_t *pids; /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
 	uint32_t nr_pids;
 	uint32_t ring_pages; /* per buffer, a power of two; 0 = 64 */
-	int epoll_fd;        /* each buffer's descriptor is added, EPOLLIN, with `epoll_data` */
+	/*
+	 * A second event, opened wherever the dummy event is, with buffers of its own; NULL = none. Its attributes must
+	 * say disabled, sample_id_all, CLOCK_MONOTONIC and have SIDEBAND_SAMPLE_TYPE in sample_type.
+	 */
+	const struct perf_event_attr *sample_attr;
+	uint32_t sample_pages; /* as ring_pages, for the second event */
+	int epoll_fd;          /* each buffer's descriptor is added, EPOLLIN, with `epoll_data` */
 	uint64_t epoll_data;
 };
 
@@ -47,7 +65,13 @@ void sideband_free(struct sideband *sb);
  */
 int sideband_scan(struct sideband *sb, uint64_t time_ns, struct oc_error *err);
 
-/* Moves all records from the buffers into the queue (source EVENT_SIDEBAND). Returns 0 or -ENOMEM. */
+/* Enables or disables the second event everywhere. */
+void sideband_enable_samples(struct sideband *sb, bool on);
+
+/*
+ * Moves all records from the buffers into the queue: source EVENT_SIDEBAND, of the second event EVENT_PERF_SAMPLE.
+ * Returns 0 or -ENOMEM.
+ */
 int sideband_read(struct sideband *sb, struct event_queue *queue);
 
 /*
@@ -68,10 +92,13 @@ int sideband_reopen_cpu(struct sideband *sb, uint32_t cpu);
 
 /* Bytes read from the buffers so far. */
 uint64_t sideband_bytes(const struct sideband *sb);
+/* Memory of the buffers. */
+uint64_t sideband_buffer_bytes(const struct sideband *sb);
 
 /*
  * Wanted-process filter: fn is called with each process that appears, execs or is renamed (pid, its comm, the base
- * name of its executable or "") and when it exits (comm NULL). Used to resolve name globs to pids.
+ * name of its executable or "") and when it exits (comm NULL). After an exec the executable becomes known a moment
+ * later; fn is called then again. To be set before the first scan. Used to resolve name globs to pids.
  */
 typedef void (*sideband_watch_fn)(void *arg, uint32_t pid, const char *comm, const char *exe_base);
 void sideband_watch(struct sideband *sb, sideband_watch_fn fn, void *arg);

@@ -79,3 +79,19 @@ Test(u32_map, random_operations_against_a_model)
 	}
 	u32_map_done(&map);
 }
+
+Test(u32_map, remove_value)
+{
+	struct u32_map map = { 0 };
+
+	u32_map_remove_value(&map, 1);
+	for (uint32_t key = 1; key <= 5000; key++)
+		cr_assert_eq(u32_map_set(&map, key * 7919, key % 3), 0);
+	u32_map_remove_value(&map, 1);
+	for (uint32_t key = 1; key <= 5000; key++)
+		cr_assert_eq(u32_map_get(&map, key * 7919, NULL), key % 3 != 1);
+	u32_map_remove_value(&map, 0);
+	u32_map_remove_value(&map, 2);
+	cr_assert_eq(map.count, 0);
+	u32_map_done(&map);
+}

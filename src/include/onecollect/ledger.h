@@ -81,6 +81,8 @@ struct oc_ledger_command {
 	  "files of targets that are damaged, too large or of another build")                        \
 	X(CHILDREN_MISSED, "children_missed",                                                        \
 	  "child processes that were not followed; the table of pids was full")                      \
+	X(FOREIGN_RECORDS, "foreign_records",                                                        \
+	  "records of processes outside our PID namespace; run the recorder in the host's")          \
 	X(CPU_REOPENED, "cpu_reopened", "CPUs that came back and were opened again")                 \
 	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                            \
 	  "kernel addresses are hidden; see kernel.kptr_restrict")                                   \

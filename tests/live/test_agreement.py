@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The same load recorded by record-trace and by perf at the same time: the hottest functions agree.
+
+Both samplers tick independently on the same execution, so shares differ by sampling noise only. Measures, over the
+functions among the 20 hottest of either tool:
+- z, the difference of a function's shares in standard deviations of two binomial samples: at most 4.5 for each;
+- the order of every pair of functions that perf separates by more than 3 standard deviations is the same in both
+  (Kendall's tau over the pairs that noise does not decide = 1).
+"""
+
+import collections
+import itertools
+import math
+import os
+import re
+import signal
+import subprocess
+
+from support import RATE, LiveTest, is_named, poll_until
+
+TOP = 20
+Z_MAX = 4.5  # 4 loads x about 25 functions: 4.5 happens by chance once in 1,500 runs of this file
+
+
+def label(name, module, offset):
+    """What a leaf is counted under: its name; without one its module and page in the file."""
+    if is_named(name):
+        return name
+    return f"[{os.path.basename(module)}+0x{offset & ~0xFFF:x}]"
+
+
+def perf_functions(path):
+    """Samples by leaf in a perf.data file. perf prints addresses of files as offsets in them."""
+    text = subprocess.run(["perf", "script", "-i", path, "-F", "comm,ip,sym,dso"], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    totals = collections.Counter()
+    for block in text.strip().split("\n\n"):
+        lines = block.splitlines()
+        leaf = re.match(r"\s*([0-9a-f]+) (.*) \((.*)\)$", lines[1]) if len(lines) > 1 else None
+        totals[label(leaf.group(2), leaf.group(3), int(leaf.group(1), 16)) if leaf else "[]"] += 1
+    return totals
+
+
+def our_functions(profile):
+    """The same of a pprof profile."""
+    totals = collections.Counter()
+    for s in profile.samples:
+        name = label(s.frames[-1], s.leaf.module, s.leaf.offset) if s.frames else "[]"
+        totals[name] += s.values[0]
+    return totals
+
+
+def z_score(a, n_a, b, n_b):
+    p = (a + b) / (n_a + n_b)
+    return abs(a / n_a - b / n_b) / math.sqrt(p * (1 - p) * (1 / n_a + 1 / n_b))
+
+
+class Agreement(LiveTest):
+    def compare(self, perf, ours):
+        n_perf, n_ours = perf.total(), ours.total()
+        top = {name for totals in (perf, ours) for name, _ in totals.most_common(TOP)}
+        scores = {name: z_score(perf[name], n_perf, ours[name], n_ours) for name in top}
+        worst = max(scores, key=scores.get)
+
+        decided = same = 0
+        for a, b in itertools.combinations(top, 2):
+            difference = perf[a] - perf[b]
+            if abs(difference) > 3 * math.sqrt(perf[a] + perf[b]):
+                decided += 1
+                same += (ours[a] - ours[b]) * difference > 0
+        self.note(f"{n_perf} samples by perf, {n_ours} by us; {len(top)} functions, worst z {scores[worst]:.2f} "
+                  f"({worst}: {perf[worst] / n_perf:.4f} / {ours[worst] / n_ours:.4f}); "
+                  f"{same} of {decided} decided pairs in the same order")
+        table = "\n".join(f"{perf[t]:8} {ours[t]:8} {scores[t]:6.2f} {t}" for t in sorted(top, key=lambda t: -perf[t]))
+        self.assert_near(n_ours, n_perf, 0.03, f"number of samples\n{table}")
+        self.assertLessEqual(scores[worst], Z_MAX, table)
+        self.assertEqual(same, decided, table)
+
+    def check(self, *command):
+        """Runs a command that begins once both tools are attached to the shell it comes from."""
+        script = 'kill -STOP $$; "$@" > /dev/null 2>&1'
+        shell = self.start("sh", "-c", script, "sh", *command, cwd=self.dir)
+        poll_until(lambda: state_of(shell.pid) == "T", 5, "the shell stops")
+
+        data = self.dir / "perf.data"
+        perf = self.start("perf", "record", "-q", "-e", "cpu-clock", "-F", RATE, "-g", "-o", data, "-p", shell.pid,
+                          stderr=subprocess.DEVNULL)
+        poll_until(lambda: data.exists() and state_of(perf.pid) == "S", 10, "perf records")
+        recorder = self.start_recording("-F", RATE, "-p", shell.pid, formats=("pb.gz",))
+        shell.send_signal(signal.SIGCONT)
+        self.assertEqual(shell.wait(120), 0)
+
+        result = recorder.finish()
+        perf.send_signal(signal.SIGINT)
+        perf.wait(60)
+        self.compare(perf_functions(data), our_functions(result.pprof))
+        self.assertEqual(result.cpu["lost"], {})
+
+    def test_openssl_speed(self):
+        self.check("openssl", "speed", "-seconds", "2", "-bytes", "8192", "sha256", "aes-256-cbc", "sha512")
+
+    def test_sysbench(self):
+        self.check("sysbench", "memory", "--threads=2", "--time=5", "--memory-block-size=4k",
+                   "--memory-total-size=1T", "run")
+
+    def test_python(self):
+        program = ("import json, re, zlib\n"
+                   "for i in range(110):\n"
+                   "    d = {str(k): [k, k * 1.5, str(k) * 3] for k in range(4000)}\n"
+                   "    t = json.dumps(d, indent=1)\n"
+                   "    json.loads(t); zlib.compress(t.encode()); sorted(re.findall(r'[0-9]+', t))\n")
+        self.check("/usr/bin/python3", "-c", program)
+
+    def test_gcc(self):
+        source = self.dir / "source.c"
+        body = "\n".join(f"int f{i}(int *a, int n) {{ int s = {i}; for (int i = 0; i < n; i++) s += a[i] * (a[i] ^ s); "
+                         f"switch (s & 7) {{ case 0: return s; case 1: return f(s, n); default: return s * n; }} }}"
+                         for i in range(1500))
+        source.write_text(f"int f(int, int);\n{body}\n")
+        self.check("gcc", "-O2", "-c", source, "-o", self.dir / "out.o")
+
+
+def state_of(pid):
+    """The letter of a process's state in /proc, '' when it has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Without privilege, one's own processes are recorded through plain perf events, and one line says so."""
+
+import os
+import pwd
+import shutil
+
+from support import RATE, LiveTest, RECORD_TRACE, fixture, weight
+
+
+class Fallback(LiveTest):
+    def setUp(self):
+        super().setUp()
+        nobody = pwd.getpwnam("nobody")
+        self.wrap = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        os.chown(self.dir, nobody.pw_uid, nobody.pw_gid)
+        self.programs = {}
+        for path in (RECORD_TRACE, fixture("brief"), fixture("shares")):
+            copy = shutil.copy(path, self.dir)
+            os.chmod(copy, 0o755)
+            self.programs[os.path.basename(path)] = copy
+
+    def notices(self, result):
+        return [line for line in result.err.splitlines() if "perf" in line]
+
+    def test_own_command(self):
+        result = self.record("-F", RATE, wrap=self.wrap, formats=("folded", "pb.gz"),
+                             command=[self.programs["shares"], 2, 4, self.truth_path])
+        stacks = result.folded
+        self.note(f"{weight(stacks)} samples; said: {result.err.strip()!r}")
+        self.assertEqual(len(self.notices(result)), 1, result.err)
+        self.assert_near(weight(stacks), RATE * self.truth()["cpu_s"], 0.05, "samples")
+        self.assertGreater(weight(stacks, comm="shares", containing="take_half"), 0.45 * weight(stacks))
+        self.assertEqual(result.pprof.total(), weight(stacks))
+        self.assert_balanced(result.summary)
+
+    def test_own_process(self):
+        process = self.start(*self.wrap, self.programs["brief"], 1500)
+        recorder = self.start_recording("-F", RATE, "-p", process.pid, wrap=self.wrap)
+        result = recorder.finish()
+        self.assertGreater(weight(result.folded, containing="brief_leaf"), 500)
+        self.assertEqual(len(self.notices(result)), 1, result.err)
+
+    def test_whole_machine_is_refused(self):
+        result = self.record("-d", "200ms", wrap=self.wrap, status=3, summary=False)
+        self.assertRegex(result.err, "CAP_BPF|CAP_PERFMON|root|sudo|setcap")
+        self.assertFalse(result.outputs["folded"].exists())
+
+    def test_a_process_of_another_user_is_refused(self):
+        process = self.start(fixture("brief"), 3000)
+        result = self.record("-d", "200ms", "-p", process.pid, wrap=self.wrap, status=3, summary=False)
+        self.assertIn(str(process.pid), result.err)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Only what was asked for is recorded, and all of it: processes, their threads, names, cgroups, CPUs."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+from support import RATE, LiveTest, fixture, poll_until, weight
+
+CGROUP_ROOTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+
+
+class Filters(LiveTest):
+    def bystander(self, name="bystander"):
+        """A busy process that nobody asked for, under a name of its own."""
+        program = shutil.copy(fixture("work"), self.dir / name)
+        return self.start(program, 5, 1, 10**6, self.dir / f"{name}.truth")
+
+    def test_all_threads_of_a_process_present_and_future(self):
+        self.bystander()
+        threads = self.start(fixture("threads"), 2500, self.truth_path)
+        recorder = self.start_recording("-F", RATE, "-p", threads.pid, formats=("folded", "pb.gz"))
+        result = recorder.finish()
+        truth = self.truth()
+        names = result.pprof.by_label("thread_name")
+
+        self.note(f"{dict(names)}, true CPU seconds {truth['threads']}")
+        self.assertEqual({s.comm for s in result.folded}, {"threads"})
+        self.assertEqual(set(result.pprof.by_label("pid")), {threads.pid})
+        for name, seconds in truth["threads"].items():
+            # The process ran a moment before the recording did.
+            self.assert_near(names[name], RATE * seconds, 0.15, name)
+        self.assertGreater(truth["churned"], 50)
+
+    def test_a_process_ends_the_recording_with_it(self):
+        process = self.start(fixture("brief"), 700)
+        recorder = self.start_recording("-p", process.pid)
+        result = recorder.finish()
+        self.assertLess(result.summary["duration_ns"], 5e9)
+        self.assertGreater(weight(result.folded, comm="brief"), 300)
+
+    def test_several_processes(self):
+        self.bystander()
+        pids = [self.bystander(f"asked-{i}").pid for i in range(3)]
+        for args in ([a for p in pids for a in ("-p", p)], ["-p", ",".join(map(str, pids))]):
+            with self.subTest(args=args):
+                result = self.record("-d", "1s", *args)
+                self.assertEqual({s.comm for s in result.folded}, {"asked-0", "asked-1", "asked-2"})
+
+    def test_process_filter(self):
+        self.bystander()
+        self.bystander("wanted-early")
+        recorder = self.start_recording("-F", RATE, "--process-filter", "wanted-*")
+        time.sleep(0.5)
+        late = self.bystander("wanted-late")
+        time.sleep(1.0)
+        result = recorder.stop()
+        stacks = result.folded
+
+        self.assertEqual({s.comm for s in stacks}, {"wanted-early", "wanted-late"})
+        self.assertGreater(weight(stacks, comm="wanted-early"), 200)
+        self.assertGreater(weight(stacks, comm="wanted-late"), 100)
+        self.assertIsNone(late.poll())
+        self.assertGreater(result.cpu["filtered"], 100)
+
+    def test_cgroup(self):
+        root = next(r for r in CGROUP_ROOTS if os.path.exists(f"{r}/cgroup.procs") and
+                    os.path.exists(f"{r}/cgroup.controllers"))
+        group = pathlib.Path(root, f"onecollect-test-{os.getpid()}")
+        group.mkdir()
+        self.addCleanup(poll_until, lambda: remove_cgroup(group), 10, "the cgroup is empty")
+        inside = self.bystander("inside")
+        self.addCleanup(inside.kill)
+        self.bystander("outside")
+        (group / "cgroup.procs").write_text(str(inside.pid))
+        for path in (group, group.name):
+            with self.subTest(path=path):
+                result = self.record("-d", "1s", "-F", RATE, "--cgroup", path)
+                self.assertEqual({s.comm for s in result.folded}, {"inside"})
+                self.assertGreater(weight(result.folded), 200)
+
+    def test_cpus(self):
+        for cpu in (0, 1):
+            program = shutil.copy(fixture("work"), self.dir / f"on-cpu-{cpu}")
+            self.start("taskset", "-c", cpu, program, 5, 1, 10**6, self.dir / f"truth-{cpu}")
+        time.sleep(0.2)
+        result = self.record("-d", "1s", "-F", RATE, "--cpus", 1)
+
+        self.assertNotIn("on-cpu-0", {s.comm for s in result.folded})
+        self.assertGreater(weight(result.folded, comm="on-cpu-1"), 200)
+        self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.02, "due on one CPU")
+
+    def test_everything_is_accounted_for(self):
+        """Machine-wide, each tick that was due was idle, filtered, or a sample."""
+        self.bystander()
+        result = self.record("-d", "2s", "-F", RATE)
+        cpu = result.cpu
+        self.assert_near(cpu["due"], RATE * os.cpu_count() * result.summary["duration_ns"] / 1e9, 0.02, "due")
+        self.assert_near(cpu["idle"] + cpu["filtered"] + cpu["taken"], cpu["due"], 0.03, f"accounted for of {cpu}")
+        self.assert_balanced(result.summary)
+
+    def test_no_match_is_no_error_but_said(self):
+        done = self.record("-d", "300ms", "--process-filter", "no-such-process-*")
+        self.assertEqual(done.cpu["kept"], 0)
+
+
+def remove_cgroup(group):
+    try:
+        group.rmdir()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A CPU is unplugged and comes back while recording: sampling on it resumes within two seconds."""
+
+import signal
+import subprocess
+import time
+
+from support import RATE, LiveTest, fixture, weight
+
+CPU = 1
+
+
+def set_online(online):
+    subprocess.run(["chcpu", "-e" if online else "-d", str(CPU)], check=True, stdout=subprocess.DEVNULL)
+
+
+class Hotplug(LiveTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(set_online, True)
+        set_online(True)
+
+    def next_phase(self, process, seconds):
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(seconds)
+
+    def test_sampling_resumes_within_two_seconds(self):
+        process = self.start(fixture("phases"), CPU, self.truth_path)
+        recorder = self.start_recording("-F", RATE, "-p", process.pid)
+        time.sleep(0.7)
+        set_online(False)
+        self.next_phase(process, 0.7)  # phase 1: on another CPU
+        set_online(True)
+        self.next_phase(process, 2.0)  # phase 2: the two seconds that are allowed
+        self.next_phase(process, 1.0)  # phase 3: must be complete
+        process.send_signal(signal.SIGTERM)
+        result = recorder.finish()
+        seconds = self.truth()["phases"]
+        samples = [weight(result.folded, containing=f"phase_{i}") for i in range(4)]
+
+        gap = seconds[2] - samples[2] / RATE
+        self.note(f"samples {samples}, CPU seconds {seconds}; {gap:.2f} s without samples after the return")
+        self.assertGreater(seconds[3], 0.3)
+        for phase in (0, 1, 3):
+            # The recording began after phase 0 did; moves between phases and CPUs blur the edges.
+            self.assertGreaterEqual(samples[phase], 0.85 * RATE * seconds[phase], f"phase {phase}")
+        self.assertGreaterEqual(result.summary["notes"]["cpu_reopened"], 1)
+
+    def test_a_cpu_that_is_offline_at_the_start(self):
+        set_online(False)
+        self.start(fixture("work"), 5, 1, 10**6, self.truth_path)
+        result = self.record("-F", RATE, "-d", "1s")
+        self.assertGreater(weight(result.folded, comm="work"), 300)
