@@ -42,32 +42,12 @@ static int fail(const struct console *c, int rc, const struct oc_error *err)
 	return exit_code_of(rc);
 }
 
-/* One word of a command line as a shell would need it. */
-static void append_word(struct buffer *out, const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
-
-	if (*word && !word[strspn(word, plain)]) {
-		buffer_puts(out, word);
-		return;
-	}
-	buffer_putc(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			buffer_puts(out, "'\\''");
-		else
-			buffer_putc(out, *word);
-	}
-	buffer_putc(out, '\'');
-}
-
 static void append_command_line(struct buffer *out, char *const *argv)
 {
 	for (size_t i = 0; argv[i]; i++) {
 		if (i)
 			buffer_putc(out, ' ');
-		append_word(out, argv[i]);
+		text_shell_word(out, argv[i]);
 	}
 }
 
@@ -129,7 +109,9 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 			     (unsigned long long)taken);
 		return;
 	}
-	if (o->process_filters.nr)
+	if (ledger->duration_ns < 1000000000ULL / o->frequency_hz)
+		whom = "the recording was shorter than the time between two samples";
+	else if (o->process_filters.nr)
 		whom = "no process that --process-filter matches used the CPU";
 	else if (o->pids.nr)
 		whom = "the processes given with -p used no CPU time";

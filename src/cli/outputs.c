@@ -174,10 +174,13 @@ static char *canonical_path(const char *path)
 	char *real = directory ? realpath(directory, NULL) : NULL;
 	struct buffer out = BUFFER_INIT;
 
-	buffer_printf(&out, "%s/%s", real ? real : directory, name);
+	if (directory)
+		buffer_printf(&out, "%s/%s", real ? real : directory, name);
 	free(real);
 	free(directory);
-	return out.error ? NULL : out.data;
+	if (out.error)
+		buffer_done(&out);
+	return out.data;
 }
 
 static int check_all_different(const struct outputs *outs, struct oc_error *err)
@@ -338,8 +341,12 @@ void outputs_tell(const struct outputs *outs, const struct console *c)
 		const struct output *out = &outs->items[i];
 		const char *viewer = viewer_of(out->format->name);
 
-		if (out->written && viewer && strcmp(out->path, "-"))
-			console_note(c, "look at it with: %s %s", viewer, out->path);
+		struct buffer path = BUFFER_INIT;
+
+		text_shell_word(&path, out->path);
+		if (out->written && viewer && strcmp(out->path, "-") && !path.error)
+			console_note(c, "look at it with: %s %s", viewer, path.data);
+		buffer_done(&path);
 	}
 }
 

@@ -133,6 +133,11 @@ class Usage(CliTest):
         self.assertEqual(result.stdout.splitlines(), ["auto bpf perf", "--frequency"])
 
 
+    def test_names_cannot_speak_to_the_terminal(self):
+        result = self.run_cli("-o", "evil\x1b]0;x\x07\n.nothing")
+        self.assert_refused(result, USAGE, "evil\\x1b]0;x\\x07\\n.nothing")
+
+
 class Targets(CliTest):
     def test_unknown_pid(self):
         with open("/proc/sys/kernel/pid_max", encoding="ascii") as f:
@@ -231,6 +236,10 @@ class Outputs(CliTest):
         self.assertIn(html, result.stderr)
         self.assertIn(f"xdg-open {html}", result.stderr)
         self.assertIn(f"pprof -http=: {profile}", result.stderr)
+
+    def test_the_next_command_can_be_pasted(self):
+        result = self.run_cli("-d", "200ms", "-o", "my graph.html")
+        self.assertIn("xdg-open 'my graph.html'\n", result.stderr)
 
     def test_default_names_never_collide(self):
         runs = [self.start_cli("-d", "300ms", "-q") for _ in range(3)]
