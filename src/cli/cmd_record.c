@@ -78,8 +78,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 }
 
 /* What is recorded, and when it is less than the best, why. */
-static void announce(const struct oc_recording *rec, const struct options *o,
-		     const struct console *c)
+static void announce(const struct oc_recording *rec, const struct options *o, const struct console *c)
 {
 	const char *why = "";
 	const char *collector = oc_recording_collector(rec, &why);
@@ -91,16 +90,14 @@ static void announce(const struct oc_recording *rec, const struct options *o,
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */
-static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o,
-			  const struct console *c)
+static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
 {
-	uint64_t taken = 0, kept = 0, filtered = 0;
+	uint64_t taken = 0, kept = 0;
 	const char *whom = "the CPUs were idle";
 
 	for (uint32_t i = 0; i < ledger->nr_kinds; i++) {
 		taken += ledger->kinds[i].taken;
 		kept += ledger->kinds[i].kept;
-		filtered += ledger->kinds[i].filtered;
 	}
 	if (kept)
 		return;
@@ -120,8 +117,7 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 		       "it";
 	else if (o->cgroup)
 		whom = "no process in the cgroup used the CPU";
-	console_warn(c, "no samples: %s in %.1f s (%llu samples hit others)", whom,
-		     (double)ledger->duration_ns / 1e9, (unsigned long long)filtered);
+	console_warn(c, "no samples: %s in %.1f s", whom, (double)ledger->duration_ns / 1e9);
 }
 
 /* The reason that lost most, whose text says what to change. */
@@ -140,8 +136,7 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 	}
 	if (reason >= 0)
 		console_warn(c, "%.1f %% of the samples were lost; most because %s",
-			     100 * oc_ledger_loss_share(ledger),
-			     oc_loss_text((enum oc_loss)reason));
+			     100 * oc_ledger_loss_share(ledger), oc_loss_text((enum oc_loss)reason));
 }
 
 static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
@@ -194,9 +189,7 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	int rc = outputs_write(outs, m, c);
 
 	if (rc == -ECANCELED)
-		console_error(
-			c,
-			"stopped by a second signal while writing; what was not finished is gone");
+		console_error(c, "stopped by a second signal while writing; what was not finished is gone");
 	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
@@ -235,8 +228,7 @@ static int run(struct oc_recording *rec, struct outputs *outs, const struct opti
 	return deliver(rec, outs, o, c);
 }
 
-static int record(struct outputs *outs, const struct options *o, const struct console *c,
-		  char *const *argv)
+static int record(struct outputs *outs, const struct options *o, const struct console *c, char *const *argv)
 {
 	struct buffer command_line = BUFFER_INIT;
 	struct oc_recording *rec = NULL;

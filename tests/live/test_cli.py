@@ -478,6 +478,16 @@ class Check(CliTest):
         result = self.run_cli("-d", "200ms", "-o", "-", "--format", "folded", wrap=NOBODY)
         self.assert_refused(result, PRIVILEGE, "CAP_")
 
+    def test_falling_back_is_said_in_one_line(self):
+        self.dir.chmod(0o777)
+        result = self.run_cli("-o", "a.folded", "--", fixture("brief"), 100, wrap=NOBODY)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        said = [line for line in result.stderr.splitlines() if "warning" in line]
+        self.assertEqual(len(said), 1, result.stderr)
+        self.assertRegex(said[0], r"^record-trace: warning: using perf-event: .*CAP_BPF")
+        quiet = self.run_cli("-q", "-o", "b.folded", "--", fixture("brief"), 100, wrap=NOBODY)
+        self.assertEqual((quiet.returncode, quiet.stderr), (0, ""))
+
 
 def bpf_programs(pid):
     """Descriptors of BPF programs that a process holds: it has them once it attaches."""
