@@ -59,15 +59,18 @@ BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
 LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*.c export/*.c export/formats/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
+EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+INTEROP  := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
 GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
+EMBED_H  := $(patsubst export/formats/%,$(O)/gen/embed/%.h,$(EMBED))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
 UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main.c,$(CLI_SRC)))
@@ -113,6 +116,12 @@ $(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: export/formats/%.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=export/formats --c_out=$(O)/gen $<
 
+# Scripts, styles and pages that output formats carry, as C strings.
+$(O)/gen/embed/%.h: export/formats/% scripts/embed-file
+	$(call say,EMBED)
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-file $< > $@
+
 $(O)/onecollect.pc: onecollect.pc.in $(O)/paths
 	$(call say,GEN)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@INCLUDEDIR@,$(INCLUDEDIR),' \
@@ -120,7 +129,7 @@ $(O)/onecollect.pc: onecollect.pc.in $(O)/paths
 
 # ---- user side --------------------------------------------------------------------------------------------------
 # Generated headers must exist before the first compilation; from then on the .d files know who includes them.
-$(O)/obj/%.o: %.c $(O)/flags | $(SKEL) $(GEN_C)
+$(O)/obj/%.o: %.c $(O)/flags | $(SKEL) $(GEN_C) $(EMBED_H)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(NEED_LIBS)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -136,7 +145,7 @@ $(LIB_A): $(LIB_OBJ) $(O)/objects
 
 $(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
 $(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
@@ -161,13 +170,27 @@ $(O)/bench/%: tests/bench/%.c $(LIB_A)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
 
+# Programs that write outputs for foreign readers; the sample recording of the unit tests is theirs too.
+$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
+	$(call say,INTEROP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
+		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
+
 unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
 
+# Programs that write known recordings, for other people's tools to read.
+INTEROP := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
+$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
+	$(call say,INTEROP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter-out %.h,$^) $(LDLIBS) -o $@
+
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures
+tests: all $(O)/tests/unit fixtures $(INTEROP)
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -190,13 +213,13 @@ check-live: tests ## live tests only (root)
 check-interop: tests ## outputs read by other people's tools
 	@tests/run interop
 
-check-arm64: $(SKEL) $(GEN_C) ## compile everything for arm64, without linking
+check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64
 
 lint: all ## the checks of scripts/: includes, size, format, words, headers, symbols, vmlinux.h, shell, arm64
 	@tests/run lint
 
-tidy: $(SKEL) $(GEN_C) ## clang-tidy-14 over the C sources (minutes)
+tidy: $(SKEL) $(GEN_C) $(EMBED_H) ## clang-tidy-14 over the C sources (minutes)
 	@scripts/install-deps lint
 	$(Q)printf '%s\n' $(LIB_SRC) $(CLI_SRC) | xargs -P $(shell nproc) -n 4 sh -c \
 		'clang-tidy-14 --quiet "$$@" -- -std=gnu11 $(CPPFLAGS) $(WARNINGS)' tidy

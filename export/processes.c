@@ -271,6 +271,16 @@ int oc_machine_thread_set_name(struct oc_machine *m, oc_thread_id id, oc_string_
 	return 0;
 }
 
+int oc_machine_thread_set_ns_tid(struct oc_machine *m, oc_thread_id id, uint32_t ns_tid)
+{
+	struct oc_thread *thread = stable_array_by_id(&m->threads, id);
+
+	if (!thread)
+		return -EINVAL;
+	thread->ns_tid = ns_tid;
+	return 0;
+}
+
 const struct oc_thread *oc_machine_thread(const struct oc_machine *m, oc_thread_id id)
 {
 	return stable_array_by_id(&m->threads, id);

@@ -15,6 +15,8 @@
 static const struct oc_format *const formats[] = {
 	&oc_format_pprof,
 	&oc_format_folded,
+	&oc_format_svg,
+	&oc_format_html,
 };
 
 const struct oc_format *const *oc_formats(size_t *ret_nr)

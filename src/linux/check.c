@@ -161,7 +161,8 @@ static enum oc_check_state check_cycles(struct oc_check *check)
 
 	if (try_event(check, &attr, -1, 0) == OC_CHECK_OK)
 		return OC_CHECK_OK;
-	because(check, "no hardware counter here (usual in virtual machines); samples come by the CPU clock");
+	because(check, "no hardware counter here (usual in virtual machines); samples come by the "
+		       "CPU clock");
 	check->fix[0] = '\0';
 	return OC_CHECK_LIMITED;
 }

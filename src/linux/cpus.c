@@ -98,8 +98,7 @@ int cpu_list_parse(const char *text, struct cpu_list *ret)
 
 int cpu_list_online(struct cpu_list *ret)
 {
-	__cleanup(cleanup_close)
-	int fd = open(ONLINE_PATH, O_RDONLY | O_CLOEXEC);
+	__cleanup(cleanup_close) int fd = open(ONLINE_PATH, O_RDONLY | O_CLOEXEC);
 	char text[4096]; /* sysfs gives at most one page */
 	ssize_t len;
 

@@ -182,7 +182,7 @@ Test(machine_sink, sorts_mappings_by_type)
 		bool deleted;
 	} cases[] = {
 		{ "/usr/bin/app", OC_MODULE_FILE, false },
-		{ "/usr/bin/app (deleted)", OC_MODULE_FILE, true },
+		{ "/usr/bin/old (deleted)", OC_MODULE_FILE, true },
 		{ "[vdso]", OC_MODULE_VDSO, false },
 		{ "", OC_MODULE_ANON, false },
 		{ "//anon", OC_MODULE_ANON, false },
