@@ -21,6 +21,8 @@
 /* Set in the ids of texts that the graph itself owns. */
 #define OWN_TEXT 0x80000000U
 
+#define NO_STACK_NAME "[no stack]"
+
 struct text {
 	const char *text;
 	size_t len;
@@ -122,7 +124,12 @@ static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
 
 static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind, oc_string_id module)
 {
-	struct symbol wanted = { .name = name, .frame_kind = kind, .module = module };
+	struct symbol wanted = {
+		.name = name,
+		.frame_kind = kind,
+		.module = module,
+		.last_stack = UINT32_MAX,
+	};
 	uint32_t key[2] = { name, kind };
 	uint64_t hash = hash_bytes(key, sizeof(key));
 	uint32_t id = id_table_find(&b->symbol_ids, hash, symbol_equal, b->symbols, &wanted);
@@ -276,27 +283,41 @@ static int64_t group_node(struct builder *b, const struct sample_key *key)
 	return node;
 }
 
+/* Without this frame the samples would be in the total, but in no function. */
+static int64_t no_stack_symbol(struct builder *b)
+{
+	int64_t name = own_text(b->g, NO_STACK_NAME, strlen(NO_STACK_NAME));
+
+	return name < 0 ? name : add_symbol(b, (oc_string_id)name, OC_FRAME_USER, 0);
+}
+
+static int add_to_path(struct builder *b, int64_t symbol)
+{
+	if (symbol < 0)
+		return (int)symbol;
+	if (array_reserve(&b->path, &b->path_cap, b->nr_path + 1, sizeof(*b->path)))
+		return -ENOMEM;
+	b->path[b->nr_path++] = (uint32_t)symbol;
+	return 0;
+}
+
 /* Fills in b->path with the symbols of a stack, innermost first. */
 static int read_stack(struct builder *b, oc_stack_id stack)
 {
 	uint32_t nr = 0;
 	const oc_location_id *locations = oc_machine_stack(b->g->m, stack, &nr);
-	int rc;
+	int rc = 0;
 
 	b->nr_path = 0;
-	for (uint32_t i = 0; locations && i < nr; i++) {
-		if (!b->first_frame[locations[i]]) {
+	if (!locations)
+		return add_to_path(b, no_stack_symbol(b));
+	for (uint32_t i = 0; !rc && i < nr; i++) {
+		if (!b->first_frame[locations[i]])
 			rc = add_location(b, locations[i]);
-			if (rc)
-				return rc;
-		}
-		for (uint32_t f = b->first_frame[locations[i]] - 1; b->frames[f]; f++) {
-			if (array_reserve(&b->path, &b->path_cap, b->nr_path + 1, sizeof(*b->path)))
-				return -ENOMEM;
-			b->path[b->nr_path++] = b->frames[f];
-		}
+		for (uint32_t f = b->first_frame[locations[i]] - 1; !rc && b->frames[f]; f++)
+			rc = add_to_path(b, b->frames[f]);
 	}
-	return 0;
+	return rc;
 }
 
 static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weight)
@@ -309,19 +330,20 @@ static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weigh
 		symbol->last_stack = stack;
 		symbol->total += weight;
 	}
-	if (b->nr_path)
-		b->symbols[b->path[0] - 1].self += weight;
+	b->symbols[b->path[0] - 1].self += weight;
 }
 
-static int add_stack(struct builder *b, oc_stack_id stack)
+/* Adds a stack with all its groups, groups[first..last). */
+static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t last)
 {
 	uint64_t weight = 0;
 	int rc = read_stack(b, stack);
 
 	if (rc)
 		return rc;
-	for (uint32_t group = b->groups.first_of_stack[stack]; group; group = b->groups.next[group - 1]) {
-		int64_t node = group_node(b, &b->groups.keys[group - 1]);
+	for (size_t g = first; g < last; g++) {
+		const struct sample_group *group = sample_groups_at(&b->groups, g);
+		int64_t node = group_node(b, &group->key);
 
 		for (size_t i = 0; node >= 0 && i < b->nr_path; i++) {
 			size_t at = b->opts.reverse ? i : b->nr_path - 1 - i;
@@ -330,11 +352,28 @@ static int add_stack(struct builder *b, oc_stack_id stack)
 		}
 		if (node < 0)
 			return (int)node;
-		b->g->nodes[node].self += b->groups.sums[group - 1].count;
-		weight += b->groups.sums[group - 1].count;
+		b->g->nodes[node].self += group->sums[0].count;
+		weight += group->sums[0].count;
 	}
 	count_functions(b, stack, weight);
 	return 0;
+}
+
+static int add_stacks(struct builder *b)
+{
+	size_t last;
+	int rc = 0;
+
+	for (size_t first = 0; !rc && first < b->groups.nr; first = last) {
+		oc_stack_id stack = sample_groups_at(&b->groups, first)->key.stack;
+
+		for (last = first + 1; last < b->groups.nr; last++) {
+			if (sample_groups_at(&b->groups, last)->key.stack != stack)
+				break;
+		}
+		rc = add_stack(b, stack, first, last);
+	}
+	return rc;
 }
 
 /* ---- finishing ---------------------------------------------------------------------------------------------- */
@@ -506,10 +545,8 @@ int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts, s
 	g->m = m;
 	g->kind = b.opts.kind ? b.opts.kind : 1;
 	rc = builder_init(&b, g);
-	for (oc_stack_id stack = 0; !rc && stack <= b.groups.nr_stacks; stack++) {
-		if (b.groups.first_of_stack[stack])
-			rc = add_stack(&b, stack);
-	}
+	if (!rc)
+		rc = add_stacks(&b);
 	if (!rc)
 		rc = finish(&b);
 	builder_done(&b);

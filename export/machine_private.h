@@ -136,7 +136,7 @@ struct sample_chunk {
 _Static_assert(OC_KINDS_MAX <= UINT8_MAX, "a kind id must fit its column");
 
 /* What makes two aggregated samples the same one; compared and hashed as bytes. */
-struct sample_key {
+struct aggregate_key {
 	oc_kind_id kind;
 	oc_process_id process;
 	oc_thread_id thread;
@@ -146,7 +146,7 @@ struct sample_key {
 };
 
 struct aggregated_sample {
-	struct sample_key key;
+	struct aggregate_key key;
 	uint64_t count;
 	uint64_t value;
 };

@@ -39,7 +39,7 @@ static bool key_equal(const void *owner, uint32_t id, const void *wanted)
 
 static int add_aggregated(struct sample_store *s, const struct oc_sample *sample)
 {
-	const struct sample_key key = {
+	const struct aggregate_key key = {
 		.kind = sample->kind,
 		.process = sample->process,
 		.thread = sample->thread,

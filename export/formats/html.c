@@ -26,9 +26,9 @@
 #define FLUSH_BYTES (64 * 1024)
 
 /* Only our own script and style run, by their hashes; nothing is loaded from anywhere. */
-#define CSP                                                               \
-	"default-src 'none'; script-src 'sha256-" VIEWER_JS_SHA256        \
-	"'; style-src 'sha256-" VIEWER_CSS_SHA256 "'; base-uri 'none'; form-action 'none'"
+#define CSP                                                                                                  \
+	"default-src 'none'; script-src 'sha256-" VIEWER_JS_SHA256 "'; style-src 'sha256-" VIEWER_CSS_SHA256 \
+	"'; base-uri 'none'; form-action 'none'"
 
 /* A frame in the tree shared by all threads. */
 struct frame {
@@ -488,10 +488,9 @@ static int put_page(struct page *p)
 static int html_write(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)
 {
 	/* "comm-pid" and "threadname-tid" above the stacks: what the viewer can group by. */
-	struct oc_graph_opts opts = { .size = sizeof(opts),
-				      .group_by_process = true,
-				      .group_by_pid = true,
-				      .group_by_thread = true };
+	struct oc_graph_opts opts = {
+		.size = sizeof(opts), .group_by_process = true, .group_by_pid = true, .group_by_thread = true
+	};
 	struct page p = { .m = m, .out = out };
 	struct oc_graph *graph;
 	int rc = oc_graph_new(m, &opts, &graph);

@@ -35,6 +35,12 @@ struct numbering {
 	uint32_t nr;
 };
 
+/*
+ * pprof drops samples without locations from some of its reports but not from the total, so such samples get a
+ * location and a function of their own, with ids behind those of the machine.
+ */
+#define NO_STACK_NAME "[no stack]"
+
 struct text {
 	const char *text;
 	size_t len;
@@ -460,14 +466,16 @@ static void pack_stack(struct pprof *p, oc_stack_id stack)
 	uint32_t nr = 0;
 	const oc_location_id *locations = oc_machine_stack(p->m, stack, &nr);
 
-	if (!locations)
-		nr = 0;
+	nr = locations ? nr : 1;
 	if (array_reserve(&p->location_ids, &p->location_ids_cap, nr, sizeof(*p->location_ids))) {
 		fail(p);
 		return;
 	}
-	for (uint32_t i = 0; i < nr; i++)
-		p->location_ids[i] = number_of(&p->locations, locations[i]);
+	for (uint32_t i = 0; i < nr; i++) {
+		oc_location_id id = locations ? locations[i] : oc_machine_nr_locations(p->m) + 1;
+
+		p->location_ids[i] = number_of(&p->locations, id);
+	}
 	sample.n_location_id = nr;
 	sample.location_id = p->location_ids;
 	buffer_clear(&p->stack);
@@ -476,16 +484,15 @@ static void pack_stack(struct pprof *p, oc_stack_id stack)
 		fail(p);
 }
 
-static void write_sample(struct pprof *p, uint32_t group)
+static void write_sample(struct pprof *p, const struct sample_group *group)
 {
 	Perftools__Profiles__Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT;
-	const struct label_set *labels = label_set_of(p, &p->groups.keys[group - 1]);
-	const struct sample_sum *sums = &p->groups.sums[(size_t)(group - 1) * p->groups.nr_kinds];
+	const struct label_set *labels = label_set_of(p, &group->key);
 	int64_t values[2 * OC_KINDS_MAX];
 
 	for (uint32_t i = 0; i < p->groups.nr_kinds; i++) {
-		values[2 * i] = clamp_i64(sums[i].count);
-		values[2 * i + 1] = clamp_i64(sums[i].value);
+		values[2 * i] = clamp_i64(group->sums[i].count);
+		values[2 * i + 1] = clamp_i64(group->sums[i].value);
 	}
 	sample.n_value = 2 * p->groups.nr_kinds;
 	sample.value = values;
@@ -497,19 +504,18 @@ static void write_sample(struct pprof *p, uint32_t group)
 		return;
 	write_field_head(p, FIELD_SAMPLE, p->stack.len + p->packed.len + labels->len);
 	gzip_write(p->z, p->stack.data, p->stack.len);
-	gzip_write(p->z, p->packed.data, p->packed.len);
 	gzip_write(p->z, p->label_bytes.data + labels->start, labels->len);
+	gzip_write(p->z, p->packed.data, p->packed.len);
 }
 
 static void write_samples(struct pprof *p)
 {
-	for (oc_stack_id stack = 0; stack <= p->groups.nr_stacks && !p->error && !p->z->error; stack++) {
-		uint32_t group = p->groups.first_of_stack[stack];
+	for (size_t i = 0; i < p->groups.nr && !p->error && !p->z->error; i++) {
+		const struct sample_group *group = sample_groups_at(&p->groups, i);
 
-		if (group)
-			pack_stack(p, stack);
-		for (; group && !p->error; group = p->groups.next[group - 1])
-			write_sample(p, group);
+		if (!i || group->key.stack != sample_groups_at(&p->groups, i - 1)->key.stack)
+			pack_stack(p, group->key.stack);
+		write_sample(p, group);
 	}
 }
 
@@ -525,11 +531,11 @@ static oc_process_id busiest_process(struct pprof *p)
 		fail(p);
 		return 0;
 	}
-	for (uint32_t i = 0; i < p->groups.nr; i++) {
-		oc_process_id process = p->groups.keys[i].process;
+	for (size_t i = 0; i < p->groups.nr; i++) {
+		const struct sample_group *group = sample_groups_at(&p->groups, i);
 
-		if (process <= nr)
-			counts[process] += p->groups.sums[(size_t)i * p->groups.nr_kinds].count;
+		if (group->key.process <= nr)
+			counts[group->key.process] += group->sums[0].count;
 	}
 	for (oc_process_id i = 1; i <= nr; i++) {
 		if (!best || counts[i] > counts[best])
@@ -568,38 +574,51 @@ static void number_main_mapping(struct pprof *p)
 		number_of(&p->mappings, best);
 }
 
+/* Fills in lines[nr] and what was found missing. */
+static uint8_t fill_lines(struct pprof *p, Perftools__Profiles__Line *lines, const struct oc_line *from,
+			  uint32_t nr)
+{
+	uint8_t flags = nr > 1 ? HAS_INLINE : 0;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		const struct oc_function *function = oc_machine_function(p->m, from[i].function);
+
+		perftools__profiles__line__init(&lines[i]);
+		lines[i].function_id = number_of(&p->functions, from[i].function);
+		lines[i].line = from[i].line;
+		if (!function || !function->file)
+			flags |= NO_FILE;
+		if (!from[i].line)
+			flags |= NO_LINE;
+	}
+	return nr ? flags : NO_FUNCTION | NO_FILE | NO_LINE;
+}
+
 static void write_location(struct pprof *p, uint32_t index)
 {
+	const struct oc_line no_stack = { .function = oc_machine_nr_functions(p->m) + 1 };
 	Perftools__Profiles__Location location = PERFTOOLS__PROFILES__LOCATION__INIT;
-	oc_location_id id = p->locations.ids[index];
-	const struct oc_location *of = oc_machine_location(p->m, id);
-	uint32_t nr = 0;
-	const struct oc_line *from = oc_machine_location_lines(p->m, id, &nr);
+	const struct oc_location *of = oc_machine_location(p->m, p->locations.ids[index]);
+	uint32_t nr = 1;
+	const struct oc_line *from =
+		of ? oc_machine_location_lines(p->m, p->locations.ids[index], &nr) : &no_stack;
 	Perftools__Profiles__Line *lines = calloc((size_t)nr + 1, sizeof(*lines));
 	Perftools__Profiles__Line **list = calloc((size_t)nr + 1, sizeof(*list));
-	uint8_t flags = nr ? 0 : NO_FUNCTION | NO_FILE | NO_LINE;
+	uint8_t flags;
 
 	if (!lines || !list) {
 		fail(p);
 		goto out;
 	}
-	for (uint32_t i = 0; i < nr; i++) {
-		perftools__profiles__line__init(&lines[i]);
-		lines[i].function_id = number_of(&p->functions, from[i].function);
-		lines[i].line = from[i].line;
+	flags = fill_lines(p, lines, from, nr);
+	for (uint32_t i = 0; i < nr; i++)
 		list[i] = &lines[i];
-		if (!oc_machine_function(p->m, from[i].function)->file)
-			flags |= NO_FILE;
-		if (!from[i].line)
-			flags |= NO_LINE;
-	}
-	if (nr > 1)
-		flags |= HAS_INLINE;
 	location.id = index + 1;
-	location.address = of->address;
 	location.n_line = nr;
 	location.line = list;
-	if (of->mapping) {
+	if (of)
+		location.address = of->address;
+	if (of && of->mapping) {
 		location.mapping_id = number_of(&p->mappings, of->mapping);
 		p->mapping_flags[of->mapping] |= flags;
 	}
@@ -615,10 +634,10 @@ static void write_function(struct pprof *p, uint32_t index)
 	const struct oc_function *of = oc_machine_function(p->m, p->functions.ids[index]);
 
 	function.id = index + 1;
-	function.name = string_index(p, of->name);
-	function.system_name = of->system_name ? string_index(p, of->system_name) : function.name;
-	function.filename = string_index(p, of->file);
-	function.start_line = of->start_line;
+	function.name = of ? string_index(p, of->name) : literal_index(p, NO_STACK_NAME);
+	function.system_name = of && of->system_name ? string_index(p, of->system_name) : function.name;
+	function.filename = of ? string_index(p, of->file) : 0;
+	function.start_line = of ? of->start_line : 0;
 	write_field(p, FIELD_FUNCTION, &function.base);
 }
 
@@ -690,8 +709,8 @@ static int pprof_init(struct pprof *p)
 
 	p->z = malloc(sizeof(*p->z));
 	p->mapping_flags = calloc((size_t)oc_machine_nr_mappings(m) + 1, sizeof(*p->mapping_flags));
-	if (!p->z || !p->mapping_flags || numbering_init(&p->locations, oc_machine_nr_locations(m)) ||
-	    numbering_init(&p->functions, oc_machine_nr_functions(m)) ||
+	if (!p->z || !p->mapping_flags || numbering_init(&p->locations, oc_machine_nr_locations(m) + 1) ||
+	    numbering_init(&p->functions, oc_machine_nr_functions(m) + 1) ||
 	    numbering_init(&p->mappings, oc_machine_nr_mappings(m)))
 		return -ENOMEM;
 	return sample_groups_init(&p->groups, m, GROUP_BY_PROCESS | GROUP_BY_THREAD | GROUP_BY_ATTRS, 0);

@@ -20,15 +20,15 @@
 
 /* Geometry in pixels of the image as it is without a script; the script makes the width fluid. */
 #define IMAGE_WIDTH   1200
-#define MARGIN	      10
+#define MARGIN        10
 #define GRAPH_WIDTH   (IMAGE_WIDTH - 2 * MARGIN)
 #define ROW_HEIGHT    18
 #define FRAME_HEIGHT  17
 #define HEADER_HEIGHT 64
 #define FOOTER_HEIGHT 40
 
-#define CULL_PX	       0.1  /* narrower frames are not drawn, only counted */
-#define CHAR_PX	       7.1  /* mean width of a character at 12 px; on the safe side */
+#define CULL_PX        0.1  /* narrower frames are not drawn, only counted */
+#define CHAR_PX        7.1  /* mean width of a character at 12 px; on the safe side */
 #define NAME_BYTES_MAX 4096 /* of one name in the file; each frame repeats its name */
 #define FLUSH_BYTES    (64 * 1024)
 
@@ -207,13 +207,14 @@ static void put_head(struct svg *s, uint32_t height)
 {
 	struct buffer *b = &s->b;
 
-	buffer_printf(b,
-		      "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
-		      "<svg version=\"1.1\" width=\"%d\" height=\"%" PRIu32 "\" viewBox=\"0 0 %d %" PRIu32
-		      "\" xmlns=\"http://www.w3.org/2000/svg\" xmlns:fg=\"http://github.com/jonhoo/inferno\">\n"
-		      "<!-- Flame graph by onecollect %s. Open it in a browser to search and zoom. -->\n"
-		      "<style type=\"text/css\"><![CDATA[\n",
-		      IMAGE_WIDTH, height, IMAGE_WIDTH, height, OC_VERSION);
+	buffer_printf(
+		b,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
+		"<svg version=\"1.1\" width=\"%d\" height=\"%" PRIu32 "\" viewBox=\"0 0 %d %" PRIu32
+		"\" xmlns=\"http://www.w3.org/2000/svg\" xmlns:fg=\"http://github.com/jonhoo/inferno\">\n"
+		"<!-- Flame graph by onecollect %s. Open it in a browser to search and zoom. -->\n"
+		"<style type=\"text/css\"><![CDATA[\n",
+		IMAGE_WIDTH, height, IMAGE_WIDTH, height, OC_VERSION);
 	buffer_append(b, style_css, sizeof(style_css) - 1);
 	buffer_puts(b, "]]></style>\n"
 		       "<rect id=\"background\" width=\"100%\" height=\"100%\"/>\n");
@@ -265,7 +266,8 @@ static void put_frame(struct svg *s, uint32_t i)
 	buffer_puts(b, shown < len ? "... (" : " (");
 	human_count(b, node->total);
 	buffer_printf(b, " sample%s, %.2f%%)</title>", node->total == 1 ? "" : "s", percent);
-	buffer_printf(b, "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32 "\" width=\"%.4f%%\" height=\"%d\" ",
+	buffer_printf(b,
+		      "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32 "\" width=\"%.4f%%\" height=\"%d\" ",
 		      flame_letter(node->frame_kind),
 		      flame_letter(node->frame_kind) == 'g' ? 0 : flame_shade(name, len), x, y, percent,
 		      FRAME_HEIGHT);
@@ -283,8 +285,8 @@ static int write_frames(struct svg *s)
 	uint32_t i = 0;
 	int rc = 0;
 
-	buffer_printf(&s->b, "<svg id=\"frames\" x=\"%d\" width=\"%d\" total_samples=\"%" PRIu64 "\">\n", MARGIN,
-		      GRAPH_WIDTH, total_of(s));
+	buffer_printf(&s->b, "<svg id=\"frames\" x=\"%d\" width=\"%d\" total_samples=\"%" PRIu64 "\">\n",
+		      MARGIN, GRAPH_WIDTH, total_of(s));
 	do {
 		bool drawn = is_drawn(s, i);
 

@@ -98,7 +98,8 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 }
 
 /* What is recorded, and when it is less than the best, why. */
-static void announce(const struct oc_recording *rec, const struct options *o, const struct console *c)
+static void announce(const struct oc_recording *rec, const struct options *o,
+		     const struct console *c)
 {
 	const char *why = "";
 	const char *collector = oc_recording_collector(rec, &why);
@@ -110,7 +111,8 @@ static void announce(const struct oc_recording *rec, const struct options *o, co
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */
-static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
+static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o,
+			  const struct console *c)
 {
 	uint64_t taken = 0, kept = 0, filtered = 0;
 	const char *whom = "the CPUs were idle";
@@ -132,7 +134,8 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 	else if (o->pids.nr)
 		whom = "the processes given with -p used no CPU time";
 	else if (o->command_argv)
-		whom = "the program used too little CPU time to be sampled; a higher -F may catch it";
+		whom = "the program used too little CPU time to be sampled; a higher -F may catch "
+		       "it";
 	else if (o->cgroup)
 		whom = "no process in the cgroup used the CPU";
 	console_warn(c, "no samples: %s in %.1f s (%llu samples hit others)", whom,
@@ -155,13 +158,13 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 	}
 	if (reason >= 0)
 		console_warn(c, "%.1f %% of the samples were lost; most because %s",
-			     100 * oc_ledger_loss_share(ledger), oc_loss_text((enum oc_loss)reason));
+			     100 * oc_ledger_loss_share(ledger),
+			     oc_loss_text((enum oc_loss)reason));
 }
 
 static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
 {
-	char *text __cleanup(cleanup_free)
-	= NULL;
+	char *text __cleanup(cleanup_free) = NULL;
 
 	if (c->verbosity == VERBOSITY_QUIET)
 		return;
@@ -173,8 +176,7 @@ static void tell_summary(const struct oc_ledger *ledger, const struct console *c
 
 static int print_json(const struct oc_ledger *ledger, const struct console *c)
 {
-	char *text __cleanup(cleanup_free)
-	= NULL;
+	char *text __cleanup(cleanup_free) = NULL;
 	struct buffer line = BUFFER_INIT;
 	int rc = oc_ledger_json(ledger, &text);
 
@@ -210,7 +212,9 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	int rc = outputs_write(outs, m, c);
 
 	if (rc == -ECANCELED)
-		console_error(c, "stopped by a second signal while writing; what was not finished is gone");
+		console_error(
+			c,
+			"stopped by a second signal while writing; what was not finished is gone");
 	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
@@ -249,7 +253,8 @@ static int run(struct oc_recording *rec, struct outputs *outs, const struct opti
 	return deliver(rec, outs, o, c);
 }
 
-static int record(struct outputs *outs, const struct options *o, const struct console *c, char *const *argv)
+static int record(struct outputs *outs, const struct options *o, const struct console *c,
+		  char *const *argv)
 {
 	struct buffer command_line = BUFFER_INIT;
 	struct oc_recording *rec = NULL;

@@ -35,11 +35,13 @@ static const struct oc_format *find_format(const char *name, struct oc_error *er
 	for (size_t i = 0; i < nr; i++)
 		suggest_consider(&near, formats[i]->name);
 	if (near.best)
-		oc_error_set(err, -EINVAL, "--format: there is no format '%.64s'; did you mean '%s'?", name,
+		oc_error_set(err, -EINVAL,
+			     "--format: there is no format '%.64s'; did you mean '%s'?", name,
 			     near.best);
 	else
 		oc_error_set(err, -EINVAL,
-			     "--format: there is no format '%.64s'; record-trace list formats shows them",
+			     "--format: there is no format '%.64s'; record-trace list formats "
+			     "shows them",
 			     name);
 	return NULL;
 }
@@ -53,8 +55,9 @@ static int add_output(struct outputs *outs, const struct oc_format *format, char
 		free(stem);
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	}
-	outs->items[outs->nr++] =
-		(struct output){ .path = path, .format = format, .stem = stem, .extension = extension };
+	outs->items[outs->nr++] = (struct output){
+		.path = path, .format = format, .stem = stem, .extension = extension
+	};
 	outs->needs_times |= format->needs_times;
 	outs->to_stdout |= !strcmp(path, "-");
 	return 0;
@@ -134,8 +137,8 @@ static void append_extensions(struct buffer *out)
 	}
 }
 
-static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format, size_t nr_asked,
-		     int64_t now_s, struct oc_error *err)
+static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format,
+		     size_t nr_asked, int64_t now_s, struct oc_error *err)
 {
 	const struct oc_format *by_path = oc_format_by_path(path);
 	struct buffer known = BUFFER_INIT;
@@ -144,20 +147,20 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 		return add_defaults(outs, path, format, now_s, err);
 	/* One name may disagree with --format; among several, --format would have to break one of them. */
 	if (format && by_path && by_path != format && nr_asked > 1)
-		return oc_error_set(
-			err, -EINVAL,
-			"--format %s contradicts -o %.128s (%s); leave --format out with several outputs",
-			format->name, path, by_path->name);
+		return oc_error_set(err, -EINVAL,
+				    "--format %s contradicts -o %.128s (%s); leave --format out "
+				    "with several outputs",
+				    format->name, path, by_path->name);
 	if (format || by_path)
 		return add_output(outs, format ? format : by_path, strdup(path), NULL, NULL, err);
 	if (!strcmp(path, "-"))
-		return oc_error_set(
-			err, -EINVAL,
-			"-o -: standard output has no extension; say the format with --format NAME");
+		return oc_error_set(err, -EINVAL,
+				    "-o -: standard output has no extension; say the format with "
+				    "--format NAME");
 	append_extensions(&known);
 	oc_error_set(err, -EINVAL,
-		     "-o %.128s: no format has this extension (%s); add one or say --format NAME", path,
-		     known.data && !known.error ? known.data : "none");
+		     "-o %.128s: no format has this extension (%s); add one or say --format NAME",
+		     path, known.data && !known.error ? known.data : "none");
 	buffer_done(&known);
 	return -EINVAL;
 }
@@ -180,18 +183,17 @@ static char *canonical_path(const char *path)
 static int check_all_different(const struct outputs *outs, struct oc_error *err)
 {
 	for (size_t i = 1; i < outs->nr; i++) {
-		char *one __cleanup(cleanup_free)
-		= canonical_path(outs->items[i].path);
+		char *one __cleanup(cleanup_free) = canonical_path(outs->items[i].path);
 
 		for (size_t j = 0; j < i; j++) {
-			char *other __cleanup(cleanup_free)
-			= canonical_path(outs->items[j].path);
+			char *other __cleanup(cleanup_free) = canonical_path(outs->items[j].path);
 
 			if (!one || !other)
 				return oc_error_set(err, -ENOMEM, "out of memory");
 			if (!strcmp(outs->items[i].path, "-") && !strcmp(outs->items[j].path, "-"))
-				return oc_error_set(err, -EINVAL,
-						    "-o - is given twice; standard output holds one format");
+				return oc_error_set(
+					err, -EINVAL,
+					"-o - is given twice; standard output holds one format");
 			if (!strcmp(one, other))
 				return oc_error_set(err, -EINVAL,
 						    "-o %.128s names the same file as -o %.128s",
@@ -208,9 +210,10 @@ static int check_modes(const struct outputs *outs, const struct options *o, stru
 				    "-o - and --json both want standard output; give one of them");
 	for (size_t i = 0; o->mode == MODE_AGGREGATE && i < outs->nr; i++) {
 		if (outs->items[i].format->needs_times)
-			return oc_error_set(err, -EINVAL,
-					    "--aggregate keeps no times, but the format %s needs them",
-					    outs->items[i].format->name);
+			return oc_error_set(
+				err, -EINVAL,
+				"--aggregate keeps no times, but the format %s needs them",
+				outs->items[i].format->name);
 	}
 	return 0;
 }
@@ -252,7 +255,8 @@ int outputs_try(struct outputs *outs, struct oc_error *err)
 	return 0;
 }
 
-static int write_one(struct output *out, const struct oc_machine *m, bool force, struct oc_error *err)
+static int write_one(struct output *out, const struct oc_machine *m, bool force,
+		     struct oc_error *err)
 {
 	int rc;
 

@@ -27,7 +27,7 @@ static char *folded(const struct oc_machine *m)
 	return text;
 }
 
-static const char expected[] = "no:de </script> 2\n"
+static const char expected[] = "no:de </script>;[no stack] 2\n"
 			       "no:de </script>;node::Start();0xdead0000 3\n"
 			       "no:de </script>;node::Start();JS:~handle /app/x.js:1_[j] 20\n"
 			       "no:de </script>;node::Start();evil:na me</script>\\n\"&' 5\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writes the outputs of a machine that is described on standard input.
- * Called by tests that look at outputs with foreign readers: flame_files FORMAT=PATH...
+ * Called by tests that look at outputs with foreign readers: write_stacks FORMAT=PATH...
  * Must not know any format but by its name.
  *
  * Input: records that end in 0x1e, each a stack: fields separated by 0x1f: comm, pid, thread name, tid, count, then the
@@ -51,7 +51,7 @@ struct importer {
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
-	fprintf(stderr, "flame_files: %s\n", what);
+	fprintf(stderr, "write_stacks: %s\n", what);
 	exit(1);
 }
 
@@ -136,7 +136,8 @@ static char read_frame(struct field frame, struct field *ret_name, struct field 
 
 	if (!kind || !strchr("ukji", kind))
 		fail("a frame has no kind");
-	*ret_name = (struct field){ frame.text + 1, (size_t)((separator ? separator : end) - frame.text - 1) };
+	*ret_name =
+		(struct field){ frame.text + 1, (size_t)((separator ? separator : end) - frame.text - 1) };
 	*ret_module = (struct field){ "/usr/bin/sample", 15 };
 	if (kind == 'k')
 		*ret_module = (struct field){ "[kernel]", 8 };
@@ -148,7 +149,8 @@ static char read_frame(struct field frame, struct field *ret_name, struct field 
 }
 
 /* Names one location by its frames: frames[nr], innermost last, the first is the function that contains them. */
-static void name_location(struct importer *im, oc_location_id location, const struct field *frames, uint32_t nr)
+static void name_location(struct importer *im, oc_location_id location, const struct field *frames,
+			  uint32_t nr)
 {
 	const struct oc_location *place = oc_machine_location(im->m, location);
 	struct oc_line lines[FIELDS_MAX];
@@ -161,14 +163,16 @@ static void name_location(struct importer *im, oc_location_id location, const st
 		function.name = (oc_string_id)check(oc_machine_intern(im->m, name.text, name.len), "intern");
 		function.system_name = function.name;
 		lines[i] = (struct oc_line){
-			.function = (oc_function_id)check(oc_machine_add_function(im->m, &function), "function"),
+			.function =
+				(oc_function_id)check(oc_machine_add_function(im->m, &function), "function"),
 		};
 	}
 	check(oc_machine_set_lines(im->m, location, lines, nr), "set_lines");
 }
 
 /* Frames from root to leaf; those inlined share the address of what contains them. */
-static oc_stack_id add_stack(struct importer *im, oc_process_id process, const struct field *frames, uint32_t nr)
+static oc_stack_id add_stack(struct importer *im, oc_process_id process, const struct field *frames,
+			     uint32_t nr)
 {
 	uint64_t addresses[OC_STACK_FRAMES_MAX];
 	uint32_t first[OC_STACK_FRAMES_MAX], nr_addresses = 0, nr_kernel = 0, nr_locations;
@@ -189,14 +193,16 @@ static oc_stack_id add_stack(struct importer *im, oc_process_id process, const s
 		first[nr_addresses] = start;
 		addresses[nr_addresses++] =
 			im->regions[region].start +
-			BYTES_PER_KEY * (1ULL + number_key(im, (struct field){ frames[start].text,
-									       (size_t)(frames[end - 1].text +
-											frames[end - 1].len -
-											frames[start].text) }));
+			BYTES_PER_KEY *
+				(1ULL + number_key(im, (struct field){ frames[start].text,
+								       (size_t)(frames[end - 1].text +
+										frames[end - 1].len -
+										frames[start].text) }));
 		nr_kernel += kind == 'k';
 		end = start;
 	}
-	callstack = check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel), "callstack");
+	callstack =
+		check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel), "callstack");
 	stack = check(oc_machine_resolve(im->m, process, (oc_callstack_id)callstack), "resolve");
 	locations = oc_machine_stack(im->m, (oc_stack_id)stack, &nr_locations);
 	for (uint32_t i = 0, end = nr; locations && i < nr_locations; end = first[i++])
@@ -272,7 +278,8 @@ static void add_facts(struct importer *im)
 	kind->stacks = kind->kept;
 	kind->incomplete[OC_STACK_BROKEN] = kind->kept / 16;
 	kind->complete = kind->kept - kind->incomplete[OC_STACK_BROKEN];
-	ledger->self = (struct oc_ledger_self){ .user_s = 0.05, .system_s = 0.03, .peak_rss_bytes = 23 << 20 };
+	ledger->self =
+		(struct oc_ledger_self){ .user_s = 0.05, .system_s = 0.03, .peak_rss_bytes = 23 << 20 };
 }
 
 static void read_input(struct buffer *in)
@@ -326,7 +333,7 @@ int main(int argc, char **argv)
 		const struct oc_format *format;
 
 		if (!path)
-			fail("usage: flame_files FORMAT=PATH...");
+			fail("usage: write_stacks FORMAT=PATH...");
 		*path++ = '\0';
 		format = oc_format_by_name(argv[i]);
 		if (!format)
