@@ -65,7 +65,6 @@ HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-INTEROP  := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
@@ -169,13 +168,6 @@ $(O)/bench/%: tests/bench/%.c $(LIB_A)
 	$(call say,BENCH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
-
-# Programs that write outputs for foreign readers; the sample recording of the unit tests is theirs too.
-$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
-	$(call say,INTEROP)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
-		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
 
 unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
