@@ -66,6 +66,11 @@ static void lose(struct perf_samples *ps, enum oc_loss reason, uint64_t count)
 
 /* ---- stacks ----------------------------------------------------------------------------------------------------- */
 
+static bool is_user_mode(const struct perf_event_header *header)
+{
+	return (header->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_USER;
+}
+
 static struct chain_parts split_chain(const struct sample_record *record)
 {
 	struct chain_parts parts = { 0 };
@@ -91,8 +96,7 @@ static struct chain_parts split_chain(const struct sample_record *record)
 		context = record->chain[i];
 		start = &record->chain[i + 1];
 	}
-	if ((record->header.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_USER)
-		parts.has_user = true;
+	parts.has_user |= is_user_mode(&record->header);
 	return parts;
 }
 
@@ -199,12 +203,13 @@ static int handle_sample(struct perf_samples *ps, uint64_t time_ns, const struct
 		lose(ps, OC_LOSS_KERNEL_BUFFER, 1);
 		return 0;
 	}
-	if (!record->id.pid && !record->id.tid) {
+	/* pid 0 is the idle task, or in user mode a task of another PID namespace; -1 is one that has just gone. */
+	if (!record->id.pid && !is_user_mode(&record->header)) {
 		ps->idle++;
 		return 0;
 	}
-	/* -1: the task is no longer visible. */
-	if (record->id.pid > INT32_MAX || (ps->is_wanted && !ps->is_wanted(ps->wanted_arg, record->id.pid))) {
+	if (!record->id.pid || record->id.pid > INT32_MAX ||
+	    (ps->is_wanted && !ps->is_wanted(ps->wanted_arg, record->id.pid))) {
 		ps->filtered++;
 		return 0;
 	}

@@ -87,7 +87,8 @@ static int scan_maps_text(struct scan *s)
 	if (r && r != -EFBIG)
 		return r;
 	while (proc_next_map(text->data, text->len, &pos, &map)) {
-		if (!map.executable)
+		/* The upper half is the kernel's: the vsyscall page, which the query does not show either. */
+		if (!map.executable || map.start >> 63)
 			continue;
 		proc_map_path(map.path, map.path_len, s->path, sizeof(s->path));
 		report_mapping(s, map.start, map.end, map.file_offset, map.device, map.inode);
