@@ -178,24 +178,36 @@ $(O)/live/%: tests/live/%.c $(O)/obj/tests/unit/fake_sink.o $(LIB_A)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(O)/obj/tests/unit/fake_sink.o \
 		$(LIB_A) $(LDLIBS) -o $@
 
-# Programs that write outputs for foreign readers; the sample recording of the unit tests is theirs too.
+# Programs that write known recordings for other people's tools to read; the unit tests' sample recording is theirs too.
 $(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
 	$(call say,INTEROP)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
 		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
+
+# Fuzz targets: with libFuzzer in a tree of their own, and in any tree as a program that replays stored inputs.
+REPLAYS := $(patsubst $(O)/fuzz/%,$(O)/replay/%,$(FUZZERS))
+
+$(O)/fuzz/%: tests/fuzz/%.c $(LIB_A)
+	$(call say,FUZZER)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
+
+$(O)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB_A)
+	$(call say,REPLAY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter %.c,$^) $(LIB_A) $(LDLIBS) -o $@
+
+fuzzers: $(FUZZERS)
+replays: $(REPLAYS)
+
+fuzz: ## fuzz targets into build-fuzz/fuzz; run one with a folder for its finds and tests/fuzz/corpus/NAME
+	@$(MAKE) $(PARALLEL) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined O=build-fuzz fuzzers
 
 unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
-
-# Programs that write known recordings, for other people's tools to read.
-INTEROP := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
-$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
-	$(call say,INTEROP)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter-out %.h,$^) $(LDLIBS) -o $@
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
 tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
@@ -262,7 +274,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-.PHONY: all unit fixtures tests demo check check-live check-interop check-arm64 lint tidy bench install uninstall \
-	clean help
+.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live check-interop check-arm64 lint tidy bench \
+	install uninstall clean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

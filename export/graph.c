@@ -11,22 +11,15 @@
 
 #include <errno.h>
 
-#include "base/arena.h"
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "export/sample_groups.h"
+#include "export/text_table.h"
 
 /* Set in the ids of texts that the graph itself owns. */
 #define OWN_TEXT 0x80000000U
-
-#define NO_STACK_NAME "[no stack]"
-
-struct text {
-	const char *text;
-	size_t len;
-};
 
 struct oc_graph {
 	const struct oc_machine *m;
@@ -35,10 +28,7 @@ struct oc_graph {
 	uint32_t nr_nodes;
 	struct oc_graph_function *functions;
 	uint32_t nr_functions;
-	struct text *texts; /* of id OWN_TEXT | i at i - 1 */
-	size_t texts_cap;
-	struct id_table text_ids;
-	struct arena arena;
+	struct text_table texts; /* id OWN_TEXT | i is its text i */
 };
 
 struct symbol {
@@ -85,34 +75,19 @@ const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, size_t *r
 
 	if (!(name & OWN_TEXT))
 		return oc_machine_string(g->m, name, ret_len);
-	own = &g->texts[(name & ~OWN_TEXT) - 1];
+	own = &g->texts.texts[(name & ~OWN_TEXT) - 1];
 	if (ret_len)
 		*ret_len = own->len;
 	return own->text;
 }
 
-static bool text_equal(const void *owner, uint32_t id, const void *wanted)
-{
-	const struct text *have = &((const struct text *)owner)[id - 1], *want = wanted;
-
-	return have->len == want->len && !memcmp(have->text, want->text, want->len);
-}
-
 static int64_t own_text(struct oc_graph *g, const char *text, size_t len)
 {
-	struct text wanted = { text, len };
-	uint64_t hash = hash_bytes(text, len);
-	uint32_t id = id_table_find(&g->text_ids, hash, text_equal, g->texts, &wanted);
-	size_t nr = g->text_ids.count;
+	int64_t id = text_table_copy(&g->texts, text, len);
 
-	if (id)
-		return OWN_TEXT | id;
-	wanted.text = arena_copy(&g->arena, text, len);
-	if (!wanted.text || array_reserve(&g->texts, &g->texts_cap, nr + 1, sizeof(*g->texts)) ||
-	    id_table_add(&g->text_ids, hash, (uint32_t)nr + 1))
+	if (id >= OWN_TEXT)
 		return -ENOMEM;
-	g->texts[nr] = wanted;
-	return OWN_TEXT | (uint32_t)(nr + 1);
+	return id < 0 ? id : OWN_TEXT | id;
 }
 
 static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
@@ -564,9 +539,7 @@ void oc_graph_free(struct oc_graph *g)
 		return;
 	free(g->nodes);
 	free(g->functions);
-	free(g->texts);
-	id_table_done(&g->text_ids);
-	arena_done(&g->arena);
+	text_table_done(&g->texts);
 	free(g);
 }
 

@@ -27,12 +27,12 @@
 
 static struct layout_node *node_at(const struct oc_machine *m, uint32_t id)
 {
-	return stable_array_at(&m->nodes, id - 1);
+	return STABLE_ARRAY_AT(&m->nodes, struct layout_node, id - 1);
 }
 
 static struct oc_mapping *mapping_at(const struct oc_machine *m, oc_mapping_id id)
 {
-	return stable_array_at(&m->mappings, id - 1);
+	return STABLE_ARRAY_AT(&m->mappings, struct oc_mapping, id - 1);
 }
 
 /* ---- trees ---- */
@@ -94,7 +94,8 @@ static uint32_t balance(const struct edit *e, uint32_t left, oc_mapping_id mappi
 	if (height(e, left) > height(e, right) + 1) {
 		outer = consume(e, left);
 		if (height(e, outer.left) >= height(e, outer.right))
-			return make(e, outer.left, outer.mapping, make(e, outer.right, mapping, right));
+			return make(e, outer.left, outer.mapping,
+				    make(e, outer.right, mapping, right));
 		inner = consume(e, outer.right);
 		return make(e, make(e, outer.left, outer.mapping, inner.left), inner.mapping,
 			    make(e, inner.right, mapping, right));
@@ -102,7 +103,8 @@ static uint32_t balance(const struct edit *e, uint32_t left, oc_mapping_id mappi
 	if (height(e, right) > height(e, left) + 1) {
 		outer = consume(e, right);
 		if (height(e, outer.right) >= height(e, outer.left))
-			return make(e, make(e, left, mapping, outer.left), outer.mapping, outer.right);
+			return make(e, make(e, left, mapping, outer.left), outer.mapping,
+				    outer.right);
 		inner = consume(e, outer.left);
 		return make(e, make(e, left, mapping, inner.left), inner.mapping,
 			    make(e, inner.right, outer.mapping, outer.right));
@@ -177,13 +179,11 @@ static oc_mapping_id find_at_or_below(const struct oc_machine *m, uint32_t root,
 
 	while (root) {
 		const struct layout_node *node = node_at(m, root);
+		bool is_below = node->start <= address;
 
-		if (node->start <= address) {
-			found = node->mapping;
-			root = node->right;
-		} else {
-			root = node->left;
-		}
+		/* Which way it goes cannot be predicted, so the compiler is asked not to branch. */
+		found = is_below ? node->mapping : found;
+		root = is_below ? node->right : node->left;
 	}
 	return found;
 }
@@ -307,7 +307,8 @@ int layout_note_unknown(struct oc_machine *m, struct layout *layout, uint64_t ad
 	if (array_reserve(&unknown->pages, &unknown->cap, unknown->nr + 1, sizeof(*unknown->pages)))
 		return -ENOMEM;
 	m->layout_bytes += (unknown->cap - before) * sizeof(*unknown->pages);
-	memmove(&unknown->pages[at + 1], &unknown->pages[at], (unknown->nr - at) * sizeof(*unknown->pages));
+	memmove(&unknown->pages[at + 1], &unknown->pages[at],
+		(unknown->nr - at) * sizeof(*unknown->pages));
 	unknown->pages[at] = page;
 	unknown->nr++;
 	return 0;
@@ -339,8 +340,8 @@ struct replacement {
 };
 
 /* The part [start, end) of a mapping lives on as a mapping of its own. Cannot fail: the record is reserved. */
-static oc_mapping_id keep_part(const struct replacement *r, const struct oc_mapping *whole, uint64_t start,
-			       uint64_t end)
+static oc_mapping_id keep_part(const struct replacement *r, const struct oc_mapping *whole,
+			       uint64_t start, uint64_t end)
 {
 	struct oc_mapping *part = stable_array_add(&r->edit.m->mappings);
 
@@ -357,7 +358,8 @@ static oc_mapping_id keep_part(const struct replacement *r, const struct oc_mapp
 }
 
 /* The record of the mapping that is added. Cannot fail: it is reserved. */
-static oc_mapping_id append_now(struct oc_machine *m, const struct oc_mapping *mapping, uint64_t time_ns)
+static oc_mapping_id append_now(struct oc_machine *m, const struct oc_mapping *mapping,
+				uint64_t time_ns)
 {
 	struct oc_mapping *added = stable_array_add(&m->mappings);
 

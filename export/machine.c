@@ -45,6 +45,8 @@ struct oc_machine *oc_machine_new(const struct oc_machine_opts *opts)
 		memcpy(&defaults, opts, MIN(opts->size, sizeof(defaults)));
 	init_arrays(m);
 	layout_init(&m->kernel_layout, 0, 0);
+	/* Addresses of memory are random in each run, which is random enough to keep collisions from being made. */
+	m->seed = hash_u64((uintptr_t)m ^ hash_u64((uintptr_t)&defaults));
 	m->memory_budget_bytes = defaults.memory_budget_bytes;
 	if (spill_init(&m->spill, defaults.spill_dir)) {
 		oc_machine_free(m);

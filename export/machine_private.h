@@ -200,6 +200,7 @@ struct oc_machine {
 	struct oc_ledger ledger;
 	struct oc_recording_info info;
 	uint64_t memory_budget_bytes;
+	uint64_t seed; /* of hashes of what others choose; different in each run */
 
 	struct arena content; /* texts, address arrays, location arrays, attributes */
 

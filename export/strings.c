@@ -14,7 +14,7 @@
 static bool string_equal(const void *owner, uint32_t id, const void *wanted)
 {
 	const struct oc_machine *m = owner;
-	const struct string_entry *have = stable_array_at(&m->strings, id - 1);
+	const struct string_entry *have = STABLE_ARRAY_AT(&m->strings, struct string_entry, id - 1);
 	const struct string_entry *want = wanted;
 
 	return have->len == want->len && !memcmp(have->text, want->text, want->len);

@@ -103,6 +103,7 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 	if (!rec)
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	rec->called_ns = clock_monotonic_ns();
+	clock_self_cpu(&rec->user_s, &rec->system_s);
 	rec->command = (struct command)COMMAND_INIT;
 	rc = recording_opts_copy(&rec->opts, opts, err);
 	if (!rc && rec->opts.command) {
@@ -336,10 +337,8 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 
 int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
 {
-	int rc;
+	int rc = collect(rec, err);
 
-	clock_self_cpu(&rec->user_s, &rec->system_s);
-	rc = collect(rec, err);
 	return rc ? rc : finish(rec, err);
 }
 

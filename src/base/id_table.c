@@ -21,6 +21,31 @@ uint64_t hash_bytes(const void *data, size_t size)
 	return XXH3_64bits(data, size);
 }
 
+/* Both halves of the 128-bit product. */
+static uint64_t fold_product(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/*
+ * Sum of products of pairs, each word shifted by a key of its place (the NH construction of UMAC, RFC 4418). The pairs
+ * do not wait for each other, so the processor multiplies several at a time.
+ */
+uint64_t hash_words(const uint64_t *words, size_t nr, uint64_t seed)
+{
+	const uint64_t step = 0x9e3779b97f4a7c15ULL; /* 2^64 / golden ratio: keys far apart */
+	uint64_t sum = nr * step, key = seed | 1;
+	size_t i;
+
+	for (i = 0; i + 2 <= nr; i += 2, key += 2 * step)
+		sum += fold_product(words[i] + key, words[i + 1] + (key ^ step));
+	if (i < nr)
+		sum += fold_product(words[i] + key, key ^ step);
+	return fold_product(sum ^ seed, step) ^ sum >> 32;
+}
+
 void id_table_done(struct id_table *t)
 {
 	free(t->slots);
@@ -69,5 +94,6 @@ int id_table_add(struct id_table *t, uint64_t hash, uint32_t id)
 
 size_t id_table_bytes(const struct id_table *t)
 {
-	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) + t->hashes_cap * sizeof(*t->hashes);
+	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) +
+	       t->hashes_cap * sizeof(*t->hashes);
 }

@@ -45,6 +45,10 @@ static inline void *stable_array_at(const struct stable_array *a, uint32_t index
 	return a->chunks[index >> a->shift] + (index & ((1u << a->shift) - 1)) * a->elem_size;
 }
 
+/* Like stable_array_at(), faster where the type is known: the size of an element is a constant then. */
+#define STABLE_ARRAY_AT(a, type, index) \
+	((type *)(void *)(a)->chunks[(index) >> (a)->shift] + ((index) & ((1u << (a)->shift) - 1)))
+
 /* The element that an id counted from 1 names, or NULL when there is none. */
 static inline void *stable_array_by_id(const struct stable_array *a, uint32_t id)
 {

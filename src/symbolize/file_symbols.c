@@ -225,8 +225,7 @@ static int compare_places(const void *left, const void *right)
 /* Turns offsets into ascending addresses. Returns how many there are, or -ENOMEM. */
 static int64_t place_offsets(struct file_symbols *fs, const uint64_t *offsets, size_t nr)
 {
-	struct place *places __cleanup(cleanup_free)
-	= malloc((nr + 1) * sizeof(*places));
+	struct place *places __cleanup(cleanup_free) = malloc((nr + 1) * sizeof(*places));
 	bool sorted = true;
 	size_t n = 0;
 

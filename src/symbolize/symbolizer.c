@@ -155,7 +155,7 @@ int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
 {
-	return jit_processes_read(&s->jits, m, process);
+	return jit_processes_hold(&s->jits, m, process);
 }
 
 /* ---- naming ------------------------------------------------------------------------------------------------ */
@@ -349,7 +349,7 @@ static int name_jit(struct run *run, const struct place *places, size_t nr)
 	oc_process_id process = places[0].group;
 	struct symbol_match match __cleanup(symbol_match_done) = { 0 };
 	const struct oc_process *facts = oc_machine_process(run->m, process);
-	const struct buffer *text;
+	const struct buffer *text = NULL;
 	const char *name;
 	uint64_t skipped = 0;
 	size_t len;
@@ -358,10 +358,8 @@ static int name_jit(struct run *run, const struct place *places, size_t nr)
 	/* One that was not noted while it lived: its pid is only known to be still its own if it has not ended. */
 	if (facts && facts->end_ns == UINT64_MAX)
 		rc = jit_processes_note(&run->s->jits, process, facts->pid);
-	if (rc)
-		return rc;
-	rc = jit_processes_read(&run->s->jits, run->m, process);
-	text = jit_processes_map(&run->s->jits, process);
+	if (!rc)
+		rc = jit_processes_map(&run->s->jits, run->m, process, &text);
 	if (rc || !text)
 		return rc;
 	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_LATEST, NULL, NULL);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Names of addresses agree with what nm and eu-addr2line say of the same files, for every symbol they know.
+"""Names of addresses agree with what readelf and eu-addr2line say of the same files, for every symbol they know.
 
 The program under test names file offsets; readelf's program headers turn the addresses of the other tools into offsets.
 """
@@ -43,12 +43,12 @@ class Segments:
 
 
 class Symbols:
-    """Function symbols by nm: which names cover an address, and where symbols start."""
+    """Function symbols by readelf: which names cover an address, and where symbols start."""
 
     def __init__(self, path, dynamic):
         table = run("readelf", "-sW", "--dyn-syms" if dynamic else "--syms", path)
         wanted = ".dynsym" if dynamic else ".symtab"
-        self.functions, self.starts, here = [], set(), False
+        self.functions, starts, here = [], set(), False
         for line in table.splitlines():
             if line.startswith("Symbol table"):
                 here = f"'{wanted}'" in line
@@ -57,24 +57,28 @@ class Symbols:
                 continue
             start = int(field[1], 16)
             if field[3] in ("FUNC", "IFUNC", "NOTYPE"):
-                self.starts.add(start)
+                starts.add(start)
             if field[3] in ("FUNC", "IFUNC"):
-                size = int(field[2], 0)
-                self.functions.append((start, size, re.sub("@.*", "", field[7])))
+                self.functions.append((start, int(field[2], 0), re.sub("@.*", "", field[7])))
         self.functions.sort()
-        self.by_start = [start for start, _, _ in self.functions]
-        self.longest = max((size for _, size, _ in self.functions), default=0)
+        self.starts = sorted(starts)
+        self.sized_starts = {start for start, size, _ in self.functions if size}
 
-    def covering(self, address):
-        """Names of the symbols with a size that cover the address."""
-        names = set()
-        at = bisect.bisect_right(self.by_start, address) - 1
-        while at >= 0 and self.by_start[at] + self.longest > address:
-            start, size, name = self.functions[at]
-            if address < start + size:
-                names.add(name)
-            at -= 1
-        return names
+    def covering(self, addresses):
+        """For each address the names of the symbols with a size that cover it."""
+        result, active, at = {}, [], 0
+        for address in sorted(addresses):
+            while at < len(self.functions) and self.functions[at][0] <= address:
+                active.append(self.functions[at])
+                at += 1
+            active = [symbol for symbol in active if address < symbol[0] + symbol[1]]
+            result[address] = {name for _, _, name in active}
+        return result
+
+    def open_ended(self, address):
+        """True when the last symbol in front of the address has no size, so that it may hold the address."""
+        at = bisect.bisect_right(self.starts, address) - 1
+        return at >= 0 and self.starts[at] not in self.sized_starts
 
     def places(self):
         """First, middle and last byte of each function, and the bytes right in front and behind."""
@@ -114,22 +118,14 @@ class SymbolsTest(unittest.TestCase):
     def compare(self, path, symbols, names):
         """Where symbols with a size cover an address one of them is named; elsewhere nothing that ends before it."""
         wrong = []
+        covering = symbols.covering(names)
         for address, name in names.items():
-            covering = symbols.covering(address)
-            if covering and name not in covering:
-                wrong.append((hex(address), name, sorted(covering)[:4]))
-            elif not covering and name is not None and not self.may_reach(symbols, address):
+            if covering[address] and name not in covering[address]:
+                wrong.append((hex(address), name, sorted(covering[address])[:4]))
+            elif not covering[address] and name is not None and not symbols.open_ended(address):
                 wrong.append((hex(address), name, "nothing covers it"))
         self.assertEqual(wrong[:10], [], f"{path}: {len(wrong)} of {len(names)} differ")
         self.assertGreater(len(names), 0)
-
-    @staticmethod
-    def may_reach(symbols, address):
-        """True when the last symbol in front of the address has no size, so that it may hold it."""
-        starts = sorted(symbols.starts) if not hasattr(symbols, "sorted") else symbols.sorted
-        symbols.sorted = starts
-        at = bisect.bisect_right(starts, address) - 1
-        return at >= 0 and not any(start == starts[at] and size for start, size, _ in symbols.functions)
 
     def check_dynamic(self, path):
         symbols = Symbols(path, dynamic=True)
@@ -167,7 +163,6 @@ class SymbolsTest(unittest.TestCase):
         path = os.path.join(BUILD, "tests", "unit")
         packed = os.path.join(self.folder, "mini")
         stripped = os.path.join(self.folder, "with-mini")
-        run("objcopy", "-S", "--keep-symbols=/dev/null", "--only-keep-debug", path, packed)
         run("objcopy", "--strip-debug", "--only-keep-debug", path, packed)
         run("xz", "--keep", "--force", packed)
         run("strip", "-o", stripped, path)
@@ -179,11 +174,60 @@ class SymbolsTest(unittest.TestCase):
         """eu-addr2line, another reader, names the same function inside of each."""
         path = os.path.join(BUILD, "tests", "unit")
         symbols = Symbols(path, dynamic=False)
-        middles = sorted({start + size // 2 for start, size, _ in symbols.functions if size})
-        ours = self.names(path, middles)
+        ours = self.names(path, {start + size // 2 for start, size, _ in symbols.functions if size})
+        covering = symbols.covering(ours)
         out = run("eu-addr2line", "-S", "-e", path, *map(hex, ours)).splitlines()[::2]
-        differing = [(hex(address), ours[address], theirs) for address, theirs in zip(ours, out)
-                     if re.sub(r"[@+].*", "", theirs) != ours[address]
-                     and re.sub(r"[@+].*", "", theirs) not in symbols.covering(address)]
         self.assertEqual(len(out), len(ours))
+        differing = []
+        for (address, name), theirs in zip(ours.items(), out):
+            theirs = re.sub(r"[@+].*", "", theirs)
+            if theirs != name and not {theirs, name} <= covering[address]:
+                differing.append((hex(address), name, theirs))
         self.assertEqual(differing[:10], [])
+
+    def build(self, name, *flags):
+        """A small program with a function whose code is known to be at a place of its own."""
+        source = os.path.join(self.folder, "small.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("""
+                __attribute__((noinline)) int known_function(int a) { return a * 3 + 1; }
+                static __attribute__((noinline)) int hidden_function(int a) { return a ^ 77; }
+                int main(int argc, char **argv) { (void)argv; return known_function(hidden_function(argc)); }
+                """)
+        path = os.path.join(self.folder, name)
+        run("cc", "-O1", source, "-o", path, *flags)
+        return path
+
+    def test_kinds_of_programs(self):
+        """PIE or not, static, segments whose address is not their offset, sections far from each other."""
+        kinds = {
+            "pie": ["-pie"],
+            "no-pie": ["-no-pie"],
+            "static": ["-static"],
+            "shifted": ["-no-pie", "-Wl,-Ttext-segment=0x10000000"],
+            "separate": ["-Wl,-z,separate-code"],
+            "together": ["-Wl,-z,noseparate-code"],
+            "far": ["-Wl,--section-start=.text=0x20000000", "-no-pie"],
+        }
+        for name, flags in kinds.items():
+            with self.subTest(name):
+                path = self.build(name, *flags)
+                symbols = Symbols(path, dynamic=False)
+                names = self.names(path, symbols.places())
+                self.compare(path, symbols, names)
+                self.assertIn("known_function", names.values())
+                self.assertIn("hidden_function", names.values())
+
+    def test_stripped_program_has_no_names(self):
+        """Without symbols there is no name, least of all that of a neighbour."""
+        path = self.build("whole", "-Wl,--export-dynamic-symbol=known_function")
+        symbols = Symbols(path, dynamic=False)
+        stripped = os.path.join(self.folder, "bare")
+        run("strip", "-o", stripped, path)
+        names = self.names(stripped, symbols.places())
+        inside = {address for address, found in symbols.covering(names).items() if "known_function" in found}
+        self.assertTrue(inside)
+        dynamic = Symbols(stripped, dynamic=True)
+        for address, name in names.items():
+            if name is not None and not dynamic.open_ended(address):
+                self.assertIn(address, inside, name)

@@ -20,7 +20,8 @@ static void expect(const char *name, const char *want)
 
 Test(demangle, cpp_keeps_parameters_and_drops_return_types)
 {
-	expect("_ZNSt6vectorIiSaIiEE9push_backEOi", "std::vector<int, std::allocator<int> >::push_back(int&&)");
+	expect("_ZNSt6vectorIiSaIiEE9push_backEOi",
+	       "std::vector<int, std::allocator<int> >::push_back(int&&)");
 	expect("_Z3addii", "add(int, int)");
 	expect("_Z3adddd", "add(double, double)");
 	expect("_Z3fooIiEvT_", "foo<int>(int)");
@@ -36,7 +37,8 @@ Test(demangle, clones_stay_readable)
 Test(demangle, rust_without_hash)
 {
 	expect("_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad");
-	expect("_ZN71_$LT$Test$u20$$u2b$$u20$$u27$static$u20$as$u20$foo..Bar$LT$Test$GT$$GT$3bar17h930b740aa94f1d3aE",
+	expect("_ZN71_$LT$Test$u20$$u2b$$u20$$u27$static$u20$as$u20$foo..Bar$LT$Test$GT$$GT$"
+	       "3bar17h930b740aa94f1d3aE",
 	       "<Test + 'static as foo::Bar<Test>>::bar");
 	expect("_RNvNtNtCs1234_7mycrate3foo3bar1x", "mycrate::foo::bar::x");
 	expect("_RNvC6_123foo3bar", "123foo::bar");
@@ -84,7 +86,8 @@ static bool demangle_doubling_cpp(int nr)
 /* Appends a number in Rust's base 62: n > 0 is written as n - 1, with an underscore behind it. */
 static void put_base62(struct buffer *out, size_t n)
 {
-	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char digits[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	char text[12];
 	size_t len = 0;
 
