@@ -20,14 +20,15 @@ struct oc_symbolizer_opts {
 	const char *debug_dir;   /* where separate debug files are; NULL = /usr/lib/debug */
 };
 
-/* opts may be NULL. Returns NULL = no memory. */
+/* opts may be NULL. Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one. Returns NULL = no memory. */
 OC_API struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts);
 /* Closes every file and frees. Accepts NULL. */
 OC_API void oc_symbolizer_free(struct oc_symbolizer *s);
 
 /*
  * A file was mapped: opens it at once, while its process lives, and keeps it for oc_symbolizer_run(). One descriptor
- * per module. Opened inside the process's root (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS), or when the process
+ * per module, so calling it again for a module that is kept costs nothing, and for one that is not it is tried again
+ * in the process that mapped it now. Of anonymous memory only its process is noted, for its perf map. Opened inside the process's root (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS), or when the process
  * has gone from our own root; only a regular file whose build-id or device and inode match the module is taken.
  *
  * m: for the module's facts; a build-id found in the file is set there when the module has none.
@@ -38,7 +39,8 @@ OC_API int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_
 
 /*
  * A process that runs JIT code exits: reads its perf map (/tmp/perf-PID.map in its root) now if it has one, before
- * it may be removed. Only useful for processes with OC_MODULE_ANON modules. Returns 0 or -ENOMEM.
+ * it may be removed. Does nothing for processes for which no OC_MODULE_ANON module was kept. Up to 64 MiB of perf maps
+ * are held; more are refused (counted). Returns 0 or -ENOMEM.
  */
 OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process);
 
