@@ -65,6 +65,8 @@ HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+LIVE     := $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c)))
+INTEROP  := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 SKEL     := $(patsubst bpf/%.bpf.c,$(O)/skel/%.skel.h,$(BPF_SRC))
@@ -144,7 +146,7 @@ $(LIB_A): $(LIB_OBJ) $(O)/objects
 
 $(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
 $(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
@@ -169,13 +171,46 @@ $(O)/bench/%: tests/bench/%.c $(LIB_A)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
 
+# Programs that live tests run on single parts of the library.
+$(O)/live/%: tests/live/%.c $(O)/obj/tests/unit/fake_sink.o $(LIB_A)
+	$(call say,LIVE)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(O)/obj/tests/unit/fake_sink.o \
+		$(LIB_A) $(LDLIBS) -o $@
+
+# Programs that write known recordings for other people's tools to read; the unit tests' sample recording is theirs too.
+$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
+	$(call say,INTEROP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
+		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
+
+# Fuzz targets: with libFuzzer in a tree of their own, and in any tree as a program that replays stored inputs.
+REPLAYS := $(patsubst $(O)/fuzz/%,$(O)/replay/%,$(FUZZERS))
+
+$(O)/fuzz/%: tests/fuzz/%.c $(LIB_A)
+	$(call say,FUZZER)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(LDFLAGS) $< $(LIB_A) $(LDLIBS) -o $@
+
+$(O)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB_A)
+	$(call say,REPLAY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter %.c,$^) $(LIB_A) $(LDLIBS) -o $@
+
+fuzzers: $(FUZZERS)
+replays: $(REPLAYS)
+
+fuzz: ## fuzz targets into build-fuzz/fuzz; run one with a folder for its finds and tests/fuzz/corpus/NAME
+	@$(MAKE) $(PARALLEL) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined O=build-fuzz fuzzers
+
 unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -239,7 +274,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-.PHONY: all unit fixtures tests demo check check-live check-interop check-arm64 lint tidy bench install uninstall \
-	clean help
+.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live check-interop check-arm64 lint tidy bench \
+	install uninstall clean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -3,8 +3,10 @@
  * CPU samples: a perf event on each CPU runs cpu_sample(), which counts the stack it finds or sends it with its time.
  * Loaded and attached by src/linux/bpf_collector.c.
  */
-#include "stack.bpf.h"
 #include "filter.bpf.h"
+#include "stack.bpf.h"
+#include "user_regs.bpf.h"
+#include "walk_fp.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -20,54 +22,43 @@ volatile __u32 epoch = 0;
 __u64 rows_added[2] = {};
 __u64 children_missed = 0;
 
-#if defined(__TARGET_ARCH_x86)
-#define SYSCALL_EXECVE   59
-#define SYSCALL_EXECVEAT 322
-static __always_inline bool hit_user_mode(const struct bpf_perf_event_data *ctx)
-{
-	return ctx->regs.cs & 3;
-}
-#define SYSCALL_NUMBER_OFFSET __builtin_offsetof(struct pt_regs, orig_rax)
-#elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL_EXECVE        221
-#define SYSCALL_EXECVEAT      281
-static __always_inline bool hit_user_mode(const struct bpf_perf_event_data *ctx)
-{
-	return (ctx->regs.pstate & 0xf) == 0; /* EL0t, and AArch32 user mode */
-}
-/* The syscall number lies behind orig_x0, which lies behind user_pt_regs (arch/arm64/include/asm/ptrace.h). */
-#define SYSCALL_NUMBER_OFFSET (sizeof(struct user_pt_regs) + sizeof(u64))
-#else
-#error "no register layout for this architecture"
-#endif
-
-/*
- * While a task replaces its program its memory is already the new one and its registers still the old ones, so a walk
- * would mix the two images. From the outside this is: in the kernel, in execve.
- */
-static __always_inline bool is_in_exec(struct task_struct *task)
-{
-	const char *regs = (const char *)bpf_task_pt_regs(task);
-	s32 number; /* 64 bits on x86, of which the lower half says it all; an int on arm64 */
-
-	if (bpf_probe_read_kernel(&number, sizeof(number), regs + SYSCALL_NUMBER_OFFSET))
-		return false;
-	return number == SYSCALL_EXECVE || number == SYSCALL_EXECVEAT;
-}
-
 static __always_inline long take_user_stack(struct bpf_perf_event_data *ctx, struct wire_outcome *outcome,
-					    struct task_struct *task, struct wire_stack *stack,
+					    struct task_struct *task, struct scratch *scratch,
 					    struct wire_key *key)
 {
-	if (task->flags & PF_KTHREAD || !task->mm) {
-		key->user_state = WIRE_STACK_NONE;
+	struct user_regs regs = {};
+	struct fp_walk walk = {};
+
+	key->user_state = WIRE_STACK_NONE;
+	if (task->flags & PF_KTHREAD || !task->mm)
 		return 0;
-	}
-	if (!hit_user_mode(ctx) && is_in_exec(task)) {
-		key->user_state = WIRE_STACK_EXEC;
+	get_user_regs(ctx, task, &regs);
+	/* Kernel threads that serve a process (io_uring) have its memory but no user registers. */
+	if (!regs.ip)
 		return 0;
-	}
-	return take_stack(ctx, outcome, stack, BPF_F_USER_STACK, &key->user_stack, &key->user_state);
+	key->user_state = WIRE_STACK_EXEC;
+	if (regs.is_in_exec)
+		return 0;
+	walk_init(&walk.base, &scratch->stack);
+	if (regs.is_compat)
+		walk_by_kernel(&walk.base, ctx, BPF_F_USER_STACK);
+	else
+		walk_fp(&walk, scratch, regs.ip, regs.fp);
+	key->user_state = walk.base.state;
+	return walk_name(&walk.base, outcome, false, &key->user_stack);
+}
+
+static __always_inline long take_kernel_stack(struct bpf_perf_event_data *ctx, struct wire_outcome *outcome,
+					      struct scratch *scratch, struct wire_key *key)
+{
+	struct walk walk;
+
+	/* Costs more than a user walk, so only where there is something to see. */
+	if (!has_kernel_stacks || hit_user_mode(ctx))
+		return 0;
+	walk_init(&walk, &scratch->stack);
+	walk_by_kernel(&walk, ctx, 0);
+	return walk_name(&walk, outcome, true, &key->kernel_stack);
 }
 
 SEC("perf_event")
@@ -78,8 +69,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	struct wire_outcome *outcome = bpf_map_lookup_elem(&outcomes, &kind);
 	u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct task_struct *task;
-	struct wire_stack *stack;
-	u8 unused;
+	struct scratch *scratch;
 
 	if (!outcome)
 		return 0;
@@ -92,16 +82,14 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	}
 	outcome->taken++;
-	stack = bpf_map_lookup_elem(&scratch, &slot);
-	if (!stack) {
+	scratch = bpf_map_lookup_elem(&scratches, &slot);
+	if (!scratch) {
 		count_lost(outcome, WIRE_LOSS_SCRATCH);
 		return 0;
 	}
 	task = bpf_get_current_task_btf();
-	if (take_task(outcome, task, &key.task) || take_user_stack(ctx, outcome, task, stack, &key))
-		return 0;
-	if (has_kernel_stacks && !hit_user_mode(ctx) &&
-	    take_stack(ctx, outcome, stack, 0, &key.kernel_stack, &unused))
+	if (take_task(outcome, task, &key.task) || take_user_stack(ctx, outcome, task, scratch, &key) ||
+	    take_kernel_stack(ctx, outcome, scratch, &key))
 		return 0;
 	if (is_timeline)
 		emit_sample(outcome, &key);

@@ -66,14 +66,25 @@ struct {
 	__type(value, struct wire_outcome);
 } outcomes SEC(".maps");
 
-/* Room to build a stack record in. A CPU sample can interrupt any other program of ours on its CPU, so what runs in
- * task context must use the second one. */
+/* A piece of a user stack, read at once. */
+#define WINDOW_WORDS 64
+#define WINDOW_BYTES (WINDOW_WORDS * 8)
+struct stack_window {
+	u64 words[WINDOW_WORDS];
+};
+
+/* Slot -> room to walk and build a stack record in. A CPU sample can interrupt any other program of ours on its CPU,
+ * so what runs in task context must use the second slot. */
 enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT };
+struct scratch {
+	struct wire_stack stack;
+	struct stack_window window;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SCRATCH_COUNT);
 	__type(key, u32);
-	__type(value, struct wire_stack);
-} scratch SEC(".maps");
+	__type(value, struct scratch);
+} scratches SEC(".maps");
 
 #endif

@@ -8,31 +8,12 @@
 
 #include "emit.bpf.h"
 
-/* Multiply-and-fold of one word; two independent lanes keep the multiplier busy. */
+/* Multiply-and-fold of one word into a hash. */
 static __always_inline u64 mix(u64 h, u64 v)
 {
 	h ^= v;
 	h *= 0x9e3779b97f4a7c15ULL; /* 2^64 / golden ratio, odd */
 	return h ^ (h >> 29);
-}
-
-/* Never 0, which means "no stack". The frame behind an odd number of frames is whatever lies there: zeroed before. */
-static __always_inline u64 hash_frames(const struct wire_stack *stack, u32 nr)
-{
-	u64 a = mix(hash_seed, nr);
-	u64 b = hash_seed ^ 0x13198a2e03707344ULL;
-
-	for (u32 i = 0; i < WIRE_FRAMES_MAX - 1; i += 2) {
-		if (i >= nr)
-			break;
-		a = mix(a, stack->frames[i]);
-		b = mix(b, stack->frames[i + 1]);
-	}
-	if (nr == WIRE_FRAMES_MAX)
-		a = mix(a, stack->frames[WIRE_FRAMES_MAX - 1]);
-	a = mix(a, b);
-	a ^= a >> 32;
-	return a ? a : 1;
 }
 
 /* Sends the record unless `seen` has its hash. Returns 0, or -1 when the sample is lost (and counted). */
@@ -50,30 +31,81 @@ static __always_inline long send_once(struct wire_outcome *outcome, void *seen, 
 	return 0;
 }
 
-/*
- * Takes one part of the current stack. *ret_state (user part only) says what is wrong with it.
- * Returns 0 with *ret_hash (0 = no frames), or -1 when the sample is lost (and counted).
- */
-static __always_inline long take_stack(void *ctx, struct wire_outcome *outcome, struct wire_stack *stack,
-				       u64 flags, u64 *ret_hash, u8 *ret_state)
-{
-	long bytes = bpf_get_stack(ctx, stack->frames, sizeof(stack->frames), flags);
-	u32 nr;
+/* A walk of one stack part: the frames go into stack->frames, leaf first, and their hash grows with them. */
+struct walk {
+	struct wire_stack *stack;
+	u64 hash;
+	u32 nr_frames;
+	u8 state; /* enum wire_stack_reason or WIRE_STACK_FINE */
+};
 
-	*ret_hash = 0;
-	if (bytes < 8) {
-		*ret_state = WIRE_STACK_NO_STACK;
-		return 0;
+static __always_inline void walk_init(struct walk *walk, struct wire_stack *stack)
+{
+	walk->stack = stack;
+	walk->hash = hash_seed;
+	walk->nr_frames = 0;
+	walk->state = WIRE_STACK_FINE;
+}
+
+/*
+ * Sets frame `nr`, the next one; 1 = there is no room left. The callers count, by the turn that bpf_loop() tells them:
+ * a count kept here would be a different known number in each turn, and the verifier would look at every one of them.
+ */
+static __always_inline long walk_add(struct walk *walk, u32 nr, u64 address)
+{
+	if (nr >= WIRE_FRAMES_MAX) {
+		walk->state = WIRE_STACK_TRUNCATED;
+		return 1;
 	}
-	nr = (u32)bytes / 8;
-	if (nr > WIRE_FRAMES_MAX)
-		nr = WIRE_FRAMES_MAX;
-	*ret_state = nr >= frames_max ? WIRE_STACK_TRUNCATED : WIRE_STACK_FINE;
+	walk->stack->frames[nr] = address;
+	walk->hash = mix(walk->hash, address);
+	walk->nr_frames = nr + 1;
+	return 0;
+}
+
+static long hash_step(u32 i, struct walk *walk)
+{
+	if (i >= WIRE_FRAMES_MAX)
+		return 1;
+	walk->hash = mix(walk->hash, walk->stack->frames[i]);
+	return 0;
+}
+
+/* Lets the kernel walk: its own stacks, and user stacks of 32-bit code. */
+static __always_inline void walk_by_kernel(struct walk *walk, void *ctx, u64 flags)
+{
+	long bytes = bpf_get_stack(ctx, walk->stack->frames, sizeof(walk->stack->frames), flags);
+
+	if (bytes < 8) {
+		walk->state = WIRE_STACK_NO_STACK;
+		return;
+	}
+	walk->nr_frames = (u32)bytes / 8;
+	if (walk->nr_frames >= frames_max)
+		walk->state = WIRE_STACK_TRUNCATED;
+	bpf_loop(walk->nr_frames, hash_step, walk, 0);
+}
+
+/*
+ * Gives what was walked its name and makes it known. The name is never 0; its lowest bit tells kernel from user.
+ * Returns 0 with *ret_name (0 = no frames), or -1 when the sample is lost (and counted).
+ */
+static __always_inline long walk_name(const struct walk *walk, struct wire_outcome *outcome, bool is_kernel,
+				      u64 *ret_name)
+{
+	struct wire_stack *stack = walk->stack;
+	u32 nr = walk->nr_frames &
+		 WIRE_FRAMES_MAX; /* 127, so a mask as well, which the verifier understands */
+	u64 name = walk->hash ^ (walk->hash >> 32);
+
+	if (!nr)
+		return 0;
+	name = ((name | 2) & ~1ULL) | is_kernel;
 	stack->type = WIRE_STACK;
-	stack->is_kernel = !(flags & BPF_F_USER_STACK);
+	stack->is_kernel = is_kernel;
 	stack->nr_frames = nr;
-	stack->stack = *ret_hash = hash_frames(stack, nr) ^ (u64)stack->is_kernel;
-	return send_once(outcome, &seen_stacks, *ret_hash, stack, WIRE_STACK_HEADER_SIZE + (u64)nr * 8);
+	stack->stack = *ret_name = name;
+	return send_once(outcome, &seen_stacks, name, stack, WIRE_STACK_HEADER_SIZE + (u64)nr * 8);
 }
 
 static __always_inline u32 ns_id(struct task_struct *task)

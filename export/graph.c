@@ -11,20 +11,15 @@
 
 #include <errno.h>
 
-#include "base/arena.h"
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "export/sample_groups.h"
+#include "export/text_table.h"
 
 /* Set in the ids of texts that the graph itself owns. */
 #define OWN_TEXT 0x80000000U
-
-struct text {
-	const char *text;
-	size_t len;
-};
 
 struct oc_graph {
 	const struct oc_machine *m;
@@ -33,10 +28,7 @@ struct oc_graph {
 	uint32_t nr_nodes;
 	struct oc_graph_function *functions;
 	uint32_t nr_functions;
-	struct text *texts; /* of id OWN_TEXT | i at i - 1 */
-	size_t texts_cap;
-	struct id_table text_ids;
-	struct arena arena;
+	struct text_table texts; /* id OWN_TEXT | i is its text i */
 };
 
 struct symbol {
@@ -44,7 +36,7 @@ struct symbol {
 	enum oc_frame_kind frame_kind;
 	oc_string_id module;
 	uint32_t last_stack; /* stack that counted last, so that recursion counts once */
-	uint32_t last_node; /* newest node of this symbol; they are chained through builder.older */
+	uint32_t last_node;  /* newest node of this symbol; they are chained through builder.older */
 	uint64_t self;
 	uint64_t total;
 };
@@ -83,34 +75,19 @@ const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, size_t *r
 
 	if (!(name & OWN_TEXT))
 		return oc_machine_string(g->m, name, ret_len);
-	own = &g->texts[(name & ~OWN_TEXT) - 1];
+	own = &g->texts.texts[(name & ~OWN_TEXT) - 1];
 	if (ret_len)
 		*ret_len = own->len;
 	return own->text;
 }
 
-static bool text_equal(const void *owner, uint32_t id, const void *wanted)
-{
-	const struct text *have = &((const struct text *)owner)[id - 1], *want = wanted;
-
-	return have->len == want->len && !memcmp(have->text, want->text, want->len);
-}
-
 static int64_t own_text(struct oc_graph *g, const char *text, size_t len)
 {
-	struct text wanted = { text, len };
-	uint64_t hash = hash_bytes(text, len);
-	uint32_t id = id_table_find(&g->text_ids, hash, text_equal, g->texts, &wanted);
-	size_t nr = g->text_ids.count;
+	int64_t id = text_table_copy(&g->texts, text, len);
 
-	if (id)
-		return OWN_TEXT | id;
-	wanted.text = arena_copy(&g->arena, text, len);
-	if (!wanted.text || array_reserve(&g->texts, &g->texts_cap, nr + 1, sizeof(*g->texts)) ||
-	    id_table_add(&g->text_ids, hash, (uint32_t)nr + 1))
+	if (id >= OWN_TEXT)
 		return -ENOMEM;
-	g->texts[nr] = wanted;
-	return OWN_TEXT | (uint32_t)(nr + 1);
+	return id < 0 ? id : OWN_TEXT | id;
 }
 
 static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
@@ -120,10 +97,14 @@ static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
 	return have->name == want->name && have->frame_kind == want->frame_kind;
 }
 
-static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind,
-			  oc_string_id module)
+static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind, oc_string_id module)
 {
-	struct symbol wanted = { .name = name, .frame_kind = kind, .module = module };
+	struct symbol wanted = {
+		.name = name,
+		.frame_kind = kind,
+		.module = module,
+		.last_stack = UINT32_MAX,
+	};
 	uint32_t key[2] = { name, kind };
 	uint64_t hash = hash_bytes(key, sizeof(key));
 	uint32_t id = id_table_find(&b->symbol_ids, hash, symbol_equal, b->symbols, &wanted);
@@ -205,8 +186,7 @@ static int64_t process_symbol(struct builder *b, oc_process_id id)
 static int64_t thread_symbol(struct builder *b, oc_thread_id id)
 {
 	const struct oc_thread *thread = oc_machine_thread(b->g->m, id);
-	const struct oc_process *process =
-		thread ? oc_machine_process(b->g->m, thread->process) : NULL;
+	const struct oc_process *process = thread ? oc_machine_process(b->g->m, thread->process) : NULL;
 	uint32_t *slot = &b->thread_symbols[thread ? id : 0];
 	oc_string_id name = 0;
 	int64_t symbol;
@@ -243,8 +223,7 @@ static int64_t child_node(struct builder *b, uint32_t parent, uint32_t symbol)
 
 	if (id)
 		return id;
-	if (nr == UINT32_MAX ||
-	    array_reserve(&g->nodes, &b->nodes_cap, nr + 1, sizeof(*g->nodes)) ||
+	if (nr == UINT32_MAX || array_reserve(&g->nodes, &b->nodes_cap, nr + 1, sizeof(*g->nodes)) ||
 	    array_reserve(&b->node_keys, &b->keys_cap, nr, sizeof(*b->node_keys)) ||
 	    array_reserve(&b->older, &b->older_cap, nr, sizeof(*b->older)) ||
 	    id_table_add(&b->node_ids, hash, (uint32_t)nr))
@@ -279,27 +258,41 @@ static int64_t group_node(struct builder *b, const struct sample_key *key)
 	return node;
 }
 
+/* Without this frame the samples would be in the total, but in no function. */
+static int64_t no_stack_symbol(struct builder *b)
+{
+	int64_t name = own_text(b->g, NO_STACK_NAME, strlen(NO_STACK_NAME));
+
+	return name < 0 ? name : add_symbol(b, (oc_string_id)name, OC_FRAME_USER, 0);
+}
+
+static int add_to_path(struct builder *b, int64_t symbol)
+{
+	if (symbol < 0)
+		return (int)symbol;
+	if (array_reserve(&b->path, &b->path_cap, b->nr_path + 1, sizeof(*b->path)))
+		return -ENOMEM;
+	b->path[b->nr_path++] = (uint32_t)symbol;
+	return 0;
+}
+
 /* Fills in b->path with the symbols of a stack, innermost first. */
 static int read_stack(struct builder *b, oc_stack_id stack)
 {
 	uint32_t nr = 0;
 	const oc_location_id *locations = oc_machine_stack(b->g->m, stack, &nr);
-	int rc;
+	int rc = 0;
 
 	b->nr_path = 0;
-	for (uint32_t i = 0; locations && i < nr; i++) {
-		if (!b->first_frame[locations[i]]) {
+	if (!locations)
+		return add_to_path(b, no_stack_symbol(b));
+	for (uint32_t i = 0; !rc && i < nr; i++) {
+		if (!b->first_frame[locations[i]])
 			rc = add_location(b, locations[i]);
-			if (rc)
-				return rc;
-		}
-		for (uint32_t f = b->first_frame[locations[i]] - 1; b->frames[f]; f++) {
-			if (array_reserve(&b->path, &b->path_cap, b->nr_path + 1, sizeof(*b->path)))
-				return -ENOMEM;
-			b->path[b->nr_path++] = b->frames[f];
-		}
+		for (uint32_t f = b->first_frame[locations[i]] - 1; !rc && b->frames[f]; f++)
+			rc = add_to_path(b, b->frames[f]);
 	}
-	return 0;
+	return rc;
 }
 
 static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weight)
@@ -312,20 +305,20 @@ static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weigh
 		symbol->last_stack = stack;
 		symbol->total += weight;
 	}
-	if (b->nr_path)
-		b->symbols[b->path[0] - 1].self += weight;
+	b->symbols[b->path[0] - 1].self += weight;
 }
 
-static int add_stack(struct builder *b, oc_stack_id stack)
+/* Adds a stack with all its groups, groups[first..last). */
+static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t last)
 {
 	uint64_t weight = 0;
 	int rc = read_stack(b, stack);
 
 	if (rc)
 		return rc;
-	for (uint32_t group = b->groups.first_of_stack[stack]; group;
-	     group = b->groups.next[group - 1]) {
-		int64_t node = group_node(b, &b->groups.keys[group - 1]);
+	for (size_t g = first; g < last; g++) {
+		const struct sample_group *group = sample_groups_at(&b->groups, g);
+		int64_t node = group_node(b, &group->key);
 
 		for (size_t i = 0; node >= 0 && i < b->nr_path; i++) {
 			size_t at = b->opts.reverse ? i : b->nr_path - 1 - i;
@@ -334,11 +327,28 @@ static int add_stack(struct builder *b, oc_stack_id stack)
 		}
 		if (node < 0)
 			return (int)node;
-		b->g->nodes[node].self += b->groups.sums[group - 1].count;
-		weight += b->groups.sums[group - 1].count;
+		b->g->nodes[node].self += group->sums[0].count;
+		weight += group->sums[0].count;
 	}
 	count_functions(b, stack, weight);
 	return 0;
+}
+
+static int add_stacks(struct builder *b)
+{
+	size_t last;
+	int rc = 0;
+
+	for (size_t first = 0; !rc && first < b->groups.nr; first = last) {
+		oc_stack_id stack = sample_groups_at(&b->groups, first)->key.stack;
+
+		for (last = first + 1; last < b->groups.nr; last++) {
+			if (sample_groups_at(&b->groups, last)->key.stack != stack)
+				break;
+		}
+		rc = add_stack(b, stack, first, last);
+	}
+	return rc;
 }
 
 /* ---- finishing ---------------------------------------------------------------------------------------------- */
@@ -420,8 +430,8 @@ static int list_functions(struct builder *b, const struct ranked_symbol *ranked,
 		if (symbol->frame_kind == OC_FRAME_GROUP)
 			continue;
 		functions[count++] = (struct ranked_function){
-			.function = { symbol->name, symbol->module, symbol->frame_kind,
-				      symbol->self, symbol->total },
+			.function = { symbol->name, symbol->module, symbol->frame_kind, symbol->self,
+				      symbol->total },
 			.rank = i,
 		};
 	}
@@ -469,10 +479,8 @@ static int builder_init(struct builder *b, struct oc_graph *g)
 		by |= GROUP_BY_THREAD;
 	b->g = g;
 	b->first_frame = calloc((size_t)oc_machine_nr_locations(m) + 1, sizeof(*b->first_frame));
-	b->process_symbols =
-		calloc((size_t)oc_machine_nr_processes(m) + 1, sizeof(*b->process_symbols));
-	b->thread_symbols =
-		calloc((size_t)oc_machine_nr_threads(m) + 1, sizeof(*b->thread_symbols));
+	b->process_symbols = calloc((size_t)oc_machine_nr_processes(m) + 1, sizeof(*b->process_symbols));
+	b->thread_symbols = calloc((size_t)oc_machine_nr_threads(m) + 1, sizeof(*b->thread_symbols));
 	if (!b->first_frame || !b->process_symbols || !b->thread_symbols ||
 	    array_reserve(&g->nodes, &b->nodes_cap, 1, sizeof(*g->nodes)))
 		return -ENOMEM;
@@ -496,8 +504,7 @@ static void builder_done(struct builder *b)
 	free(b->thread_symbols);
 }
 
-int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
-		 struct oc_graph **ret_graph)
+int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts, struct oc_graph **ret_graph)
 {
 	struct builder b = { .opts.group_by_process = !opts };
 	struct oc_graph *g;
@@ -513,10 +520,8 @@ int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
 	g->m = m;
 	g->kind = b.opts.kind ? b.opts.kind : 1;
 	rc = builder_init(&b, g);
-	for (oc_stack_id stack = 0; !rc && stack <= b.groups.nr_stacks; stack++) {
-		if (b.groups.first_of_stack[stack])
-			rc = add_stack(&b, stack);
-	}
+	if (!rc)
+		rc = add_stacks(&b);
 	if (!rc)
 		rc = finish(&b);
 	builder_done(&b);
@@ -534,9 +539,7 @@ void oc_graph_free(struct oc_graph *g)
 		return;
 	free(g->nodes);
 	free(g->functions);
-	free(g->texts);
-	id_table_done(&g->text_ids);
-	arena_done(&g->arena);
+	text_table_done(&g->texts);
 	free(g);
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/array.h"
+#include "base/id_table.h"
 #include "base/macros.h"
 
 /* Only while samples are read. */
@@ -18,34 +19,27 @@ struct grouping {
 	unsigned int by;
 	oc_kind_id kind;
 	struct id_table table;
-	size_t keys_cap;
-	size_t sums_cap;
-	size_t next_cap;
+	size_t groups_cap;
 };
 
 static bool key_equal(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct sample_key *keys = owner;
-
-	return !memcmp(&keys[id - 1], wanted, sizeof(struct sample_key));
+	return !memcmp(&sample_groups_at(owner, id - 1)->key, wanted, sizeof(struct sample_key));
 }
 
 static int64_t add_group(struct grouping *g, const struct sample_key *key, uint64_t hash)
 {
 	struct sample_groups *groups = g->groups;
-	size_t nr = groups->nr, nr_sums = (nr + 1) * groups->nr_kinds;
+	char *group;
 
-	if (nr == UINT32_MAX - 1 ||
-	    array_reserve(&groups->keys, &g->keys_cap, nr + 1, sizeof(*groups->keys)) ||
-	    array_reserve(&groups->next, &g->next_cap, nr + 1, sizeof(*groups->next)) ||
-	    array_reserve(&groups->sums, &g->sums_cap, nr_sums, sizeof(*groups->sums)) ||
-	    id_table_add(&g->table, hash, (uint32_t)nr + 1))
+	if (groups->nr == UINT32_MAX ||
+	    array_reserve(&groups->groups, &g->groups_cap, groups->nr + 1, groups->group_bytes) ||
+	    id_table_add(&g->table, hash, (uint32_t)groups->nr + 1))
 		return -ENOMEM;
-	groups->keys[nr] = *key;
-	groups->next[nr] = groups->first_of_stack[key->stack];
-	groups->first_of_stack[key->stack] = (uint32_t)nr + 1;
-	memset(&groups->sums[nr * groups->nr_kinds], 0, groups->nr_kinds * sizeof(*groups->sums));
-	return ++groups->nr;
+	group = groups->groups + groups->nr * groups->group_bytes;
+	memset(group, 0, groups->group_bytes);
+	memcpy(group, key, sizeof(*key));
+	return (int64_t)++groups->nr;
 }
 
 static uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample)
@@ -61,8 +55,8 @@ static uint64_t sample_value(const struct oc_machine *m, const struct oc_sample 
 static int add_sample(void *arg, const struct oc_sample *sample)
 {
 	struct grouping *g = arg;
-	struct sample_groups *groups = g->groups;
 	struct sample_key key = { .stack = sample->stack };
+	struct sample_group *group;
 	struct sample_sum *sum;
 	uint64_t hash;
 	int64_t id;
@@ -76,35 +70,61 @@ static int add_sample(void *arg, const struct oc_sample *sample)
 	if (g->by & GROUP_BY_ATTRS)
 		key.attrs = sample->attrs;
 	hash = hash_bytes(&key, sizeof(key));
-	id = id_table_find(&g->table, hash, key_equal, groups->keys, &key);
+	id = id_table_find(&g->table, hash, key_equal, g->groups, &key);
 	if (!id)
 		id = add_group(g, &key, hash);
 	if (id < 0)
 		return (int)id;
-	sum = &groups->sums[(size_t)(id - 1) * groups->nr_kinds];
-	if (!g->kind)
-		sum += sample->kind - 1;
+	group = (struct sample_group *)(g->groups->groups + (size_t)(id - 1) * g->groups->group_bytes);
+	sum = &group->sums[g->kind ? 0 : sample->kind - 1];
 	sum->count += sample->count;
 	sum->value += sample_value(g->m, sample);
 	return 0;
 }
 
-int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m,
-		       unsigned int by, oc_kind_id kind)
+/* Counting sort: stacks are numbered densely, and all that follows walks the groups in order. */
+static int sort_by_stack(struct sample_groups *groups, uint32_t nr_stacks)
 {
-	struct sample_groups groups = {
-		.nr_stacks = oc_machine_nr_stacks(m),
-		.nr_kinds = kind ? 1 : oc_machine_nr_kinds(m),
-	};
+	size_t *place = calloc((size_t)nr_stacks + 1, sizeof(*place));
+	char *sorted = malloc(groups->nr * groups->group_bytes + 1);
+	size_t start = 0;
+
+	if (!place || !sorted) {
+		free(place);
+		free(sorted);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < groups->nr; i++)
+		place[sample_groups_at(groups, i)->key.stack]++;
+	for (size_t stack = 0; stack <= nr_stacks; stack++) {
+		size_t nr = place[stack];
+
+		place[stack] = start;
+		start += nr;
+	}
+	for (size_t i = 0; i < groups->nr; i++) {
+		const struct sample_group *group = sample_groups_at(groups, i);
+
+		memcpy(sorted + place[group->key.stack]++ * groups->group_bytes, group, groups->group_bytes);
+	}
+	free(place);
+	free(groups->groups);
+	groups->groups = sorted;
+	return 0;
+}
+
+int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m, unsigned int by,
+		       oc_kind_id kind)
+{
+	struct sample_groups groups = { .nr_kinds = kind ? 1 : oc_machine_nr_kinds(m) };
 	struct grouping g = { .groups = &groups, .m = m, .by = by, .kind = kind };
 	int rc;
 
-	groups.first_of_stack =
-		calloc((size_t)groups.nr_stacks + 1, sizeof(*groups.first_of_stack));
-	if (!groups.first_of_stack)
-		return -ENOMEM;
+	groups.group_bytes = sizeof(struct sample_group) + groups.nr_kinds * sizeof(struct sample_sum);
 	rc = oc_machine_each_sample(m, add_sample, &g);
 	id_table_done(&g.table);
+	if (!rc)
+		rc = sort_by_stack(&groups, oc_machine_nr_stacks(m));
 	if (rc) {
 		sample_groups_done(&groups);
 		return rc;
@@ -115,9 +135,6 @@ int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine
 
 void sample_groups_done(struct sample_groups *groups)
 {
-	free(groups->keys);
-	free(groups->sums);
-	free(groups->first_of_stack);
-	free(groups->next);
+	free(groups->groups);
 	*groups = (struct sample_groups){ 0 };
 }

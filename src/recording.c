@@ -7,9 +7,10 @@
 #include <onecollect/recording.h>
 
 #include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,6 +104,7 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 	if (!rec)
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	rec->called_ns = clock_monotonic_ns();
+	clock_self_cpu(&rec->user_s, &rec->system_s);
 	rec->command = (struct command)COMMAND_INIT;
 	rc = recording_opts_copy(&rec->opts, opts, err);
 	if (!rc && rec->opts.command) {
@@ -148,12 +150,26 @@ void oc_recording_stop(struct oc_recording *rec)
 		rec->collector->ops->wake(rec->collector);
 }
 
+/* A zombie has ended too, although its parent has not looked yet and kill(2) still finds it. */
+static bool has_ended(uint32_t pid)
+{
+	struct pollfd ended = { .events = POLLIN };
+	int rc;
+
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd < 0)
+		return errno == ESRCH;
+	rc = poll(&ended, 1, 0);
+	close(ended.fd);
+	return rc == 1;
+}
+
 static bool all_pids_ended(const struct oc_recording *rec)
 {
 	if (!rec->opts.collect.nr_pids)
 		return false;
 	for (uint32_t i = 0; i < rec->opts.collect.nr_pids; i++) {
-		if (!kill((pid_t)rec->opts.collect.pids[i], 0) || errno == EPERM)
+		if (!has_ended(rec->opts.collect.pids[i]))
 			return false;
 	}
 	return true;
@@ -336,10 +352,8 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 
 int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
 {
-	int rc;
+	int rc = collect(rec, err);
 
-	clock_self_cpu(&rec->user_s, &rec->system_s);
-	rc = collect(rec, err);
 	return rc ? rc : finish(rec, err);
 }
 

@@ -18,9 +18,10 @@
 /* One letter per kind of frame: root and groups, user, kernel, inlined, JIT. */
 static inline char flame_letter(enum oc_frame_kind kind)
 {
-	static const char letters[] = { [OC_FRAME_ROOT] = 'g',   [OC_FRAME_GROUP] = 'g',
-					[OC_FRAME_USER] = 'u',   [OC_FRAME_KERNEL] = 'k',
-					[OC_FRAME_INLINE] = 'i', [OC_FRAME_JIT] = 'j' };
+	static const char letters[] = {
+		[OC_FRAME_ROOT] = 'g',   [OC_FRAME_GROUP] = 'g',  [OC_FRAME_USER] = 'u',
+		[OC_FRAME_KERNEL] = 'k', [OC_FRAME_INLINE] = 'i', [OC_FRAME_JIT] = 'j'
+	};
 
 	return (size_t)kind < sizeof(letters) ? letters[kind] : 'u';
 }

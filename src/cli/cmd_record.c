@@ -42,32 +42,12 @@ static int fail(const struct console *c, int rc, const struct oc_error *err)
 	return exit_code_of(rc);
 }
 
-/* One word of a command line as a shell would need it. */
-static void append_word(struct buffer *out, const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
-
-	if (*word && !word[strspn(word, plain)]) {
-		buffer_puts(out, word);
-		return;
-	}
-	buffer_putc(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			buffer_puts(out, "'\\''");
-		else
-			buffer_putc(out, *word);
-	}
-	buffer_putc(out, '\'');
-}
-
 static void append_command_line(struct buffer *out, char *const *argv)
 {
 	for (size_t i = 0; argv[i]; i++) {
 		if (i)
 			buffer_putc(out, ' ');
-		append_word(out, argv[i]);
+		text_shell_word(out, argv[i]);
 	}
 }
 
@@ -112,13 +92,12 @@ static void announce(const struct oc_recording *rec, const struct options *o, co
 /* A recording without samples is a valid answer, but hardly the one expected. */
 static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
 {
-	uint64_t taken = 0, kept = 0, filtered = 0;
+	uint64_t taken = 0, kept = 0;
 	const char *whom = "the CPUs were idle";
 
 	for (uint32_t i = 0; i < ledger->nr_kinds; i++) {
 		taken += ledger->kinds[i].taken;
 		kept += ledger->kinds[i].kept;
-		filtered += ledger->kinds[i].filtered;
 	}
 	if (kept)
 		return;
@@ -127,16 +106,18 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 			     (unsigned long long)taken);
 		return;
 	}
-	if (o->process_filters.nr)
+	if (ledger->duration_ns < 1000000000ULL / o->frequency_hz)
+		whom = "the recording was shorter than the time between two samples";
+	else if (o->process_filters.nr)
 		whom = "no process that --process-filter matches used the CPU";
 	else if (o->pids.nr)
 		whom = "the processes given with -p used no CPU time";
 	else if (o->command_argv)
-		whom = "the program used too little CPU time to be sampled; a higher -F may catch it";
+		whom = "the program used too little CPU time to be sampled; a higher -F may catch "
+		       "it";
 	else if (o->cgroup)
 		whom = "no process in the cgroup used the CPU";
-	console_warn(c, "no samples: %s in %.1f s (%llu samples hit others)", whom,
-		     (double)ledger->duration_ns / 1e9, (unsigned long long)filtered);
+	console_warn(c, "no samples: %s in %.1f s", whom, (double)ledger->duration_ns / 1e9);
 }
 
 /* The reason that lost most, whose text says what to change. */
@@ -160,8 +141,7 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 
 static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
 {
-	char *text __cleanup(cleanup_free)
-	= NULL;
+	char *text __cleanup(cleanup_free) = NULL;
 
 	if (c->verbosity == VERBOSITY_QUIET)
 		return;
@@ -173,8 +153,7 @@ static void tell_summary(const struct oc_ledger *ledger, const struct console *c
 
 static int print_json(const struct oc_ledger *ledger, const struct console *c)
 {
-	char *text __cleanup(cleanup_free)
-	= NULL;
+	char *text __cleanup(cleanup_free) = NULL;
 	struct buffer line = BUFFER_INIT;
 	int rc = oc_ledger_json(ledger, &text);
 

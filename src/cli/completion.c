@@ -72,12 +72,12 @@ static void bash_script(struct buffer *out)
 		if (table[i].type != OPTION_LATER && table[i].arg)
 			bash_values(out, &table[i]);
 	}
-	buffer_puts(out,
-		    "\tlist)\n\t\tmapfile -t COMPREPLY < <(compgen -W formats -- \"$word\")\n"
-		    "\t\treturn ;;\n"
-		    "\tcompletion)\n\t\tmapfile -t COMPREPLY < <(compgen -W \"bash zsh fish\" -- \"$word\")\n"
-		    "\t\treturn ;;\n\tesac\n"
-		    "\tmapfile -t COMPREPLY < <(compgen -W \"");
+	buffer_puts(out, "\tlist)\n\t\tmapfile -t COMPREPLY < <(compgen -W formats -- \"$word\")\n"
+			 "\t\treturn ;;\n"
+			 "\tcompletion)\n\t\tmapfile -t COMPREPLY < <(compgen -W \"bash zsh fish\" "
+			 "-- \"$word\")\n"
+			 "\t\treturn ;;\n\tesac\n"
+			 "\tmapfile -t COMPREPLY < <(compgen -W \"");
 	words_of_commands(out);
 	for (size_t i = 0; i < nr; i++) {
 		if (table[i].type != OPTION_LATER)

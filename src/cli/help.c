@@ -87,12 +87,13 @@ static void usage(struct buffer *out, enum command command)
 	const struct command_row *table = command_table(&nr);
 
 	if (command == COMMAND_RECORD) {
-		buffer_puts(
-			out,
-			"usage: record-trace [record] [OPTION]... [-o FILE]... [-- PROGRAM ARG...]\n"
-			"       record-trace COMMAND [OPTION]...\n\n"
-			"Records where a machine, or a part of it, spends its time and writes files that\n"
-			"pprof, browsers and flame graph tools open. Stops with Ctrl-C and then writes.\n");
+		buffer_puts(out, "usage: record-trace [record] [OPTION]... [-o FILE]... [-- "
+				 "PROGRAM ARG...]\n"
+				 "       record-trace COMMAND [OPTION]...\n\n"
+				 "Records where a machine, or a part of it, spends its time and "
+				 "writes files that\n"
+				 "pprof, browsers and flame graph tools open. Stops with Ctrl-C "
+				 "and then writes.\n");
 		return;
 	}
 	for (size_t i = 0; i < nr; i++) {

@@ -169,10 +169,10 @@ static int unknown_command(struct parser *p, const char *word)
 	if (near.best)
 		return oc_error_set(p->err, -EINVAL, "unknown command '%.64s'; did you mean '%s'?", word,
 				    near.best);
-	return oc_error_set(
-		p->err, -EINVAL,
-		"unknown command '%.64s'; to record a program, put it behind --: record-trace -- %.64s", word,
-		word);
+	return oc_error_set(p->err, -EINVAL,
+			    "unknown command '%.64s'; to record a program, put it behind --: "
+			    "record-trace -- %.64s",
+			    word, word);
 }
 
 /* A word that is neither option nor value: the command, then the command's topic. */

@@ -39,7 +39,8 @@ static const struct oc_format *find_format(const char *name, struct oc_error *er
 			     near.best);
 	else
 		oc_error_set(err, -EINVAL,
-			     "--format: there is no format '%.64s'; record-trace list formats shows them",
+			     "--format: there is no format '%.64s'; record-trace list formats "
+			     "shows them",
 			     name);
 	return NULL;
 }
@@ -144,16 +145,16 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 		return add_defaults(outs, path, format, now_s, err);
 	/* One name may disagree with --format; among several, --format would have to break one of them. */
 	if (format && by_path && by_path != format && nr_asked > 1)
-		return oc_error_set(
-			err, -EINVAL,
-			"--format %s contradicts -o %.128s (%s); leave --format out with several outputs",
-			format->name, path, by_path->name);
+		return oc_error_set(err, -EINVAL,
+				    "--format %s contradicts -o %.128s (%s); leave --format out "
+				    "with several outputs",
+				    format->name, path, by_path->name);
 	if (format || by_path)
 		return add_output(outs, format ? format : by_path, strdup(path), NULL, NULL, err);
 	if (!strcmp(path, "-"))
-		return oc_error_set(
-			err, -EINVAL,
-			"-o -: standard output has no extension; say the format with --format NAME");
+		return oc_error_set(err, -EINVAL,
+				    "-o -: standard output has no extension; say the format with "
+				    "--format NAME");
 	append_extensions(&known);
 	oc_error_set(err, -EINVAL,
 		     "-o %.128s: no format has this extension (%s); add one or say --format NAME", path,
@@ -171,21 +172,22 @@ static char *canonical_path(const char *path)
 	char *real = directory ? realpath(directory, NULL) : NULL;
 	struct buffer out = BUFFER_INIT;
 
-	buffer_printf(&out, "%s/%s", real ? real : directory, name);
+	if (directory)
+		buffer_printf(&out, "%s/%s", real ? real : directory, name);
 	free(real);
 	free(directory);
-	return out.error ? NULL : out.data;
+	if (out.error)
+		buffer_done(&out);
+	return out.data;
 }
 
 static int check_all_different(const struct outputs *outs, struct oc_error *err)
 {
 	for (size_t i = 1; i < outs->nr; i++) {
-		char *one __cleanup(cleanup_free)
-		= canonical_path(outs->items[i].path);
+		char *one __cleanup(cleanup_free) = canonical_path(outs->items[i].path);
 
 		for (size_t j = 0; j < i; j++) {
-			char *other __cleanup(cleanup_free)
-			= canonical_path(outs->items[j].path);
+			char *other __cleanup(cleanup_free) = canonical_path(outs->items[j].path);
 
 			if (!one || !other)
 				return oc_error_set(err, -ENOMEM, "out of memory");
@@ -334,8 +336,12 @@ void outputs_tell(const struct outputs *outs, const struct console *c)
 		const struct output *out = &outs->items[i];
 		const char *viewer = viewer_of(out->format->name);
 
-		if (out->written && viewer && strcmp(out->path, "-"))
-			console_note(c, "look at it with: %s %s", viewer, out->path);
+		struct buffer path = BUFFER_INIT;
+
+		text_shell_word(&path, out->path);
+		if (out->written && viewer && strcmp(out->path, "-") && !path.error)
+			console_note(c, "look at it with: %s %s", viewer, path.data);
+		buffer_done(&path);
 	}
 }
 

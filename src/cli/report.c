@@ -13,17 +13,20 @@
 #include "base/macros.h"
 
 #define REPORT_ROWS 12
-/* "100.0%" and a count of ten digits, twice, with blanks. */
-#define NUMBERS_WIDTH      38u
+/* "100.0%" and a count of eight digits, twice, with blanks. */
+#define NUMBERS_WIDTH      34u
 #define FUNCTION_WIDTH_MIN 20u
-#define MODULE_WIDTH_MAX   24u
+#define MODULE_WIDTH       18u
+/* Where the module column begins at most when nothing limits the width; longer names push it aside. */
+#define FUNCTION_WIDTH_ALIGNED 60u
 
 struct layout {
 	const struct oc_machine *machine;
 	const struct oc_graph *graph;
 	const struct stream *stream;
 	uint64_t total;
-	unsigned int function_width; /* 0 = no limit */
+	unsigned int function_width;
+	bool with_module;
 };
 
 static const char *base_name(const char *path)
@@ -38,45 +41,56 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
+/* Fills a column; what does not fit is cut on a terminal and kept anywhere else. */
+static void cell(struct buffer *out, const struct layout *l, const char *text, unsigned int width, bool pad)
+{
+	if (l->stream->width || text_columns(text) <= width)
+		text_fit(out, text, width, pad);
+	else
+		buffer_puts(out, text);
+}
+
 static void header(struct buffer *out, const struct layout *l, const char *title)
 {
 	buffer_printf(out, "%s%s%s\n", style_begin(l->stream, STYLE_BOLD), title,
 		      style_end(l->stream, STYLE_BOLD));
-	buffer_printf(out, "%s%7s %10s  %7s %10s  ", style_begin(l->stream, STYLE_DIM), "self", "samples",
-		      "total", "samples");
-	text_fit(out, "function", l->function_width, l->function_width > 0);
-	buffer_printf(out, "  module%s\n", style_end(l->stream, STYLE_DIM));
+	buffer_printf(out, "%s%15s  %15s  ", style_begin(l->stream, STYLE_DIM), "self", "total");
+	cell(out, l, "function", l->function_width, l->with_module);
+	buffer_printf(out, "%s%s\n", l->with_module ? "  module" : "", style_end(l->stream, STYLE_DIM));
 }
 
 static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
 {
-	const char *module = base_name(oc_machine_string(l->machine, f->module, NULL));
+	const char *module = l->with_module ? base_name(oc_machine_string(l->machine, f->module, NULL)) : "";
 
-	buffer_printf(out, "%6.1f%% %10llu  %6.1f%% %10llu  ", percent(f->self, l->total),
+	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", percent(f->self, l->total),
 		      (unsigned long long)f->self, percent(f->total, l->total), (unsigned long long)f->total);
-	text_fit(out, oc_graph_name(l->graph, f->name, NULL), l->function_width,
-		 l->function_width > 0 && *module);
+	cell(out, l, oc_graph_name(l->graph, f->name, NULL), l->function_width, *module);
 	if (*module) {
 		buffer_puts(out, "  ");
-		text_fit(out, module, l->stream->width ? MODULE_WIDTH_MAX : 0, false);
+		cell(out, l, module, MODULE_WIDTH, false);
 	}
 	buffer_putc(out, '\n');
 }
 
-/* The width of the function column: what the widest name needs, or what the terminal leaves. */
-static unsigned int function_width(const struct layout *l, const struct oc_graph_function *const *rows,
-				   size_t nr)
+/* The columns get what their widest text needs, within what the terminal has; a narrow one shows no modules. */
+static void lay_out(struct layout *l, const struct oc_graph_function *const *rows, size_t nr)
 {
-	const struct stream *s = l->stream;
-	unsigned int widest = FUNCTION_WIDTH_MIN;
-	unsigned int room = NUMBERS_WIDTH + 2 + MODULE_WIDTH_MAX;
+	unsigned int width = l->stream->width;
+	unsigned int taken = NUMBERS_WIDTH;
+	unsigned int room = FUNCTION_WIDTH_ALIGNED;
 
-	for (size_t i = 0; i < nr; i++)
-		widest = MAX(widest, text_columns(oc_graph_name(l->graph, rows[i]->name, NULL)));
-	if (!s->width)
-		return 0;
-	room = s->width > room + FUNCTION_WIDTH_MIN ? s->width - room : FUNCTION_WIDTH_MIN;
-	return MIN(widest, room);
+	l->with_module = !width || width >= NUMBERS_WIDTH + FUNCTION_WIDTH_MIN + 2 + MODULE_WIDTH;
+	if (l->with_module)
+		taken += 2 + MODULE_WIDTH;
+	if (width)
+		room = width > taken + FUNCTION_WIDTH_MIN ? width - taken : FUNCTION_WIDTH_MIN;
+	l->function_width = FUNCTION_WIDTH_MIN;
+	for (size_t i = 0; i < nr; i++) {
+		unsigned int columns = text_columns(oc_graph_name(l->graph, rows[i]->name, NULL));
+
+		l->function_width = MAX(l->function_width, MIN(columns, room));
+	}
 }
 
 static int compare_totals(const void *a, const void *b)
@@ -93,7 +107,7 @@ static int compare_totals(const void *a, const void *b)
 static void table(struct buffer *out, struct layout *l, const char *title,
 		  const struct oc_graph_function *const *rows, size_t nr)
 {
-	l->function_width = function_width(l, rows, nr);
+	lay_out(l, rows, nr);
 	header(out, l, title);
 	for (size_t i = 0; i < nr; i++)
 		row(out, l, rows[i]);

@@ -49,6 +49,7 @@ static void bpf_free(struct collector *base)
 	targets_done(c);
 	event_queue_done(&c->queue);
 	task_table_done(&c->tasks);
+	cgroup_cache_done(&c->cgroups);
 	for (size_t i = 0; i < 4; i++) {
 		int fd = (int[]){ c->epoll_fd, c->timer_fd, c->wake_fd, c->stats_fd }[i];
 
@@ -91,6 +92,7 @@ static int bpf_open(const struct collector_opts *opts, struct sink *sink, struct
 	if (!c->opts.frequency_hz)
 		c->opts.frequency_hz = DEFAULT_FREQ_HZ;
 	c->sink = sink;
+	cgroup_cache_init(&c->cgroups);
 	c->events.period_ns = 1000000000ULL / c->opts.frequency_hz;
 	c->kind = (struct collector_kind){ .name = "cpu", .period_ns = c->events.period_ns };
 	c->base = (struct collector){ .ops = &linux_bpf_collector,

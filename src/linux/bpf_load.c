@@ -39,18 +39,19 @@ int bpf_load_probe(struct oc_error *err)
 	char missing[64];
 
 	if (privilege_missing(caps, ARRAY_SIZE(caps), missing, sizeof(missing)))
-		return oc_error_set(
-			err, -EPERM,
-			"BPF programs need %s, which this process lacks; run it as root (sudo), or: "
-			"sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep "
-			"\"$(command -v record-trace)\"",
-			missing);
+		return oc_error_set(err, -EPERM,
+				    "BPF programs need %s, which this process lacks; run it as root (sudo), "
+				    "or: "
+				    "sudo setcap "
+				    "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep "
+				    "\"$(command -v record-trace)\"",
+				    missing);
 	if (access(BTF_PATH, R_OK))
-		return oc_error_set(
-			err, -EOPNOTSUPP,
-			"the kernel has no type information (%s); it needs CONFIG_DEBUG_INFO_BTF=y, "
-			"which distribution kernels since 2020 have",
-			BTF_PATH);
+		return oc_error_set(err, -EOPNOTSUPP,
+				    "the kernel has no type information (%s); it needs "
+				    "CONFIG_DEBUG_INFO_BTF=y, "
+				    "which distribution kernels since 2020 have",
+				    BTF_PATH);
 	return 0;
 }
 
@@ -111,11 +112,11 @@ static int explain_load(int code, struct oc_error *err)
 	if (uname(&os))
 		memset(&os, 0, sizeof(os));
 	if (code == -EPERM || code == -EACCES)
-		return oc_error_set(
-			err, code,
-			"the kernel refused our BPF programs (%s) although the capabilities are there; a "
-			"container's seccomp profile or kernel lockdown forbids it. %s",
-			strerror(-code), last_warning);
+		return oc_error_set(err, code,
+				    "the kernel refused our BPF programs (%s) although the "
+				    "capabilities are there; a "
+				    "container's seccomp profile or kernel lockdown forbids it. %s",
+				    strerror(-code), last_warning);
 	return oc_error_set(err, code, "our BPF programs do not load on kernel %s: %s. %s", os.release,
 			    strerror(-code), last_warning);
 }

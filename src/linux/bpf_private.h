@@ -10,6 +10,7 @@
 
 #include "bpf/wire.h"
 #include "collector.h"
+#include "linux/cgroup_facts.h"
 #include "linux/cpus.h"
 #include "linux/event_queue.h"
 #include "linux/sideband.h"
@@ -43,6 +44,7 @@ struct bpf_collector {
 	struct sideband *sideband;
 	struct event_queue queue;
 	struct task_table tasks;
+	struct cgroup_cache cgroups;
 
 	int epoll_fd;
 	int timer_fd;

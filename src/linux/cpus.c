@@ -89,17 +89,16 @@ int cpu_list_parse(const char *text, struct cpu_list *ret)
 	list.cpus = calloc(nr, sizeof(*list.cpus));
 	if (!list.cpus)
 		return -ENOMEM;
-	for (uint32_t cpu = 0; cpu <= CPU_MAX; cpu++)
-		if (bits.words[cpu / 64] & UINT64_C(1) << (cpu % 64))
-			list.cpus[list.nr++] = cpu;
+	for (uint32_t i = 0; i < ARRAY_SIZE(bits.words); i++)
+		for (uint64_t word = bits.words[i]; word; word &= word - 1)
+			list.cpus[list.nr++] = i * 64 + (uint32_t)__builtin_ctzll(word);
 	*ret = list;
 	return 0;
 }
 
 int cpu_list_online(struct cpu_list *ret)
 {
-	__cleanup(cleanup_close)
-	int fd = open(ONLINE_PATH, O_RDONLY | O_CLOEXEC);
+	__cleanup(cleanup_close) int fd = open(ONLINE_PATH, O_RDONLY | O_CLOEXEC);
 	char text[4096]; /* sysfs gives at most one page */
 	ssize_t len;
 

@@ -29,11 +29,15 @@ static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct w
 	struct task_entry entry = { .task = task->task };
 	char comm[WIRE_COMM_SIZE + 1] = { 0 };
 	struct collector_process facts = { .pid = task->tgid, .ns_pid = task->ns_tgid };
+	int rc;
 
 	memcpy(comm, task->comm, WIRE_COMM_SIZE);
 	entry.process = c->sink->ops->process_now(c->sink, time_ns, task->tgid);
 	if (!entry.process)
 		return c->sink->error;
+	rc = cgroup_cache_find(&c->cgroups, task->cgroup_id, task->tgid, &facts);
+	if (rc)
+		return rc;
 	c->sink->ops->process_facts(c->sink, entry.process, &facts);
 	entry.thread = c->sink->ops->thread(c->sink, entry.process, task->tid, task->ns_tid, comm);
 	if (c->sink->error)
@@ -104,8 +108,8 @@ int drain_ring_record(void *ctx, void *data, size_t size)
 		    size < WIRE_STACK_HEADER_SIZE + stack->nr_frames * 8u)
 			return 0;
 		c->stacks++;
-		c->sink->ops->stack_define(c->sink, stack->stack, (const uint64_t *)stack->frames, stack->nr_frames,
-					   stack->is_kernel);
+		c->sink->ops->stack_define(c->sink, stack->stack, (const uint64_t *)stack->frames,
+					   stack->nr_frames, stack->is_kernel);
 		return c->sink->error;
 	case WIRE_TASK:
 		if (size < sizeof(*task))

@@ -40,12 +40,14 @@ static int explain_refusal(int code, const char *what, struct oc_error *err)
 	if (privilege_has(CAP_PERFMON))
 		return oc_error_set(
 			err, code,
-			"cannot open %s: %s, although CAP_PERFMON is held; a seccomp filter or a security "
+			"cannot open %s: %s, although CAP_PERFMON is held; a seccomp filter or a "
+			"security "
 			"module forbids perf_event_open(2): in a container allow that system call",
 			what, strerror(-code));
 	return oc_error_set(
 		err, code,
-		"cannot open %s: %s; CAP_PERFMON is missing and kernel.perf_event_paranoid is %ld: run as "
+		"cannot open %s: %s; CAP_PERFMON is missing and kernel.perf_event_paranoid is %ld: "
+		"run as "
 		"root or with CAP_PERFMON, or set it to 2 for one's own processes or to 0 for all: "
 		"sudo sysctl kernel.perf_event_paranoid=0",
 		what, strerror(-code), setting("perf_event_paranoid"));
@@ -62,24 +64,24 @@ int perf_explain(int code, const char *what, struct oc_error *err)
 	case -EMFILE:
 	case -ENFILE:
 		getrlimit(RLIMIT_NOFILE, &files);
-		return oc_error_set(
-			err, code,
-			"cannot open %s: too many open files (the limit is %llu); raise it: ulimit -n %llu",
-			what, (unsigned long long)files.rlim_cur,
-			(unsigned long long)MAX(files.rlim_cur * 4, 65536));
+		return oc_error_set(err, code,
+				    "cannot open %s: too many open files (the limit is %llu); "
+				    "raise it: ulimit -n %llu",
+				    what, (unsigned long long)files.rlim_cur,
+				    (unsigned long long)MAX(files.rlim_cur * 4, 65536));
 	case -EINVAL:
-		return oc_error_set(
-			err, code,
-			"cannot open %s: the kernel refused the request; a sampling rate must not exceed "
-			"kernel.perf_event_max_sample_rate, which is %ld",
-			what, setting("perf_event_max_sample_rate"));
+		return oc_error_set(err, code,
+				    "cannot open %s: the kernel refused the request; a sampling "
+				    "rate must not exceed "
+				    "kernel.perf_event_max_sample_rate, which is %ld",
+				    what, setting("perf_event_max_sample_rate"));
 	case -ENOBUFS:
-		return oc_error_set(
-			err, code,
-			"cannot map the buffer of %s: the memory that a user may lock is used up "
-			"(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or raise it: "
-			"sudo sysctl kernel.perf_event_mlock_kb=8192",
-			what, setting("perf_event_mlock_kb"));
+		return oc_error_set(err, code,
+				    "cannot map the buffer of %s: the memory that a user may lock is used up "
+				    "(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or "
+				    "raise it: "
+				    "sudo sysctl kernel.perf_event_mlock_kb=8192",
+				    what, setting("perf_event_mlock_kb"));
 	case -ENOSYS:
 		return oc_error_set(err, code, "cannot open %s: this kernel is built without perf events",
 				    what);

@@ -361,8 +361,7 @@ int proc_open(uint32_t pid)
 
 int proc_read(int proc_fd, const char *name, size_t cap, struct buffer *text)
 {
-	__cleanup(cleanup_close)
-	int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
+	__cleanup(cleanup_close) int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
 	size_t step = 4096; /* what seq_file gives per read(2) at least */
 
 	if (fd < 0)

@@ -15,10 +15,11 @@
 
 #define DEFAULT_PAGES 64
 /*
- * A wake-up when this much is waiting. A program that starts makes about 600 bytes of records and one that forks 100,
- * so a start is seen at once while a fork storm costs one wake-up for several processes.
+ * A wake-up when this much is waiting; a timer of the collector sees to the rest. A program that starts makes about
+ * 650 bytes of records, more with more libraries. Measured with 4,000 runs of true(1): 65 us of CPU time per run with a
+ * wake-up per record, 44 us with one at 512 bytes, 31 us at 1024, 22 us at 4096.
  */
-#define WAKEUP_BYTES 256
+#define WAKEUP_BYTES 1024
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
  * Called by both Linux collectors at the start and after lost records.
  * Must not know where its reports go. Costs per process: 5 small files, and the executable mappings.
  */
+#include "linux/cgroup_facts.h"
 #include "linux/sideband_private.h"
 
 #include <errno.h>
@@ -86,7 +87,8 @@ static int scan_maps_text(struct scan *s)
 	if (r && r != -EFBIG)
 		return r;
 	while (proc_next_map(text->data, text->len, &pos, &map)) {
-		if (!map.executable)
+		/* The upper half is the kernel's: the vsyscall page, which the query does not show either. */
+		if (!map.executable || map.start >> 63)
 			continue;
 		proc_map_path(map.path, map.path_len, s->path, sizeof(s->path));
 		report_mapping(s, map.start, map.end, map.file_offset, map.device, map.inode);
@@ -100,8 +102,7 @@ static int scan_maps_text(struct scan *s)
  */
 static int scan_maps_query(struct scan *s)
 {
-	__cleanup(cleanup_close)
-	int fd = openat(s->proc_fd, "maps", O_RDONLY | O_CLOEXEC);
+	__cleanup(cleanup_close) int fd = openat(s->proc_fd, "maps", O_RDONLY | O_CLOEXEC);
 	uint64_t address = 0;
 
 	if (fd < 0)
@@ -162,31 +163,6 @@ static uint32_t find_ns_pid(struct scan *s)
 	    proc_parse_ns_pid(s->sb->text.data, s->sb->text.len, &ns_pid))
 		return 0;
 	return ns_pid;
-}
-
-/* Sets what the cgroup tells; the texts are in sb->cgroup. Returns 0 or -ENOMEM. */
-static int find_cgroup(struct scan *s, struct collector_process *facts)
-{
-	struct buffer *out = &s->sb->cgroup;
-	const char *path, *id;
-	size_t path_len, id_len = 0;
-
-	buffer_clear(out);
-	if (proc_read(s->proc_fd, "cgroup", SMALL_FILE_MAX, &s->sb->text) ||
-	    proc_parse_cgroup(s->sb->text.data, s->sb->text.len, &path, &path_len))
-		return 0;
-	if (cgroup_container_id(path, path_len, &id, &id_len)) {
-		buffer_append(out, id, id_len);
-		buffer_putc(out, '\0');
-	} else {
-		id_len = 0;
-	}
-	buffer_append(out, path, path_len);
-	if (out->error)
-		return -ENOMEM;
-	facts->container = id_len ? out->data : NULL;
-	facts->cgroup = id_len ? out->data + id_len + 1 : out->data;
-	return 0;
 }
 
 static uint32_t find_exe(struct scan *s)
@@ -268,7 +244,7 @@ static int scan_process(struct scan *s)
 		exe = find_exe(s);
 		facts.exe = live_exe_path(&s->sb->tasks, exe);
 		facts.ns_pid = find_ns_pid(s);
-		r = find_cgroup(s, &facts);
+		r = cgroup_facts_read(s->proc_fd, text, &s->sb->cgroup, &facts);
 		if (r)
 			return r;
 	}

@@ -116,8 +116,7 @@ static int read_header(struct elf_file *f, struct header *h)
 static int read_segments(struct elf_file *f, const struct header *h)
 {
 	size_t entry = f->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	char *raw __cleanup(cleanup_free)
-	= NULL;
+	char *raw __cleanup(cleanup_free) = NULL;
 	int rc;
 
 	if (!h->nr_segments)
@@ -243,8 +242,7 @@ static int find_build_id(const uint8_t *notes, size_t size, uint8_t ret_id[ELF_B
 static int build_id_in(const struct elf_file *f, uint64_t offset, uint64_t size,
 		       uint8_t ret_id[ELF_BUILD_ID_MAX])
 {
-	uint8_t small[1024], *large __cleanup(cleanup_free)
-	= NULL, *notes = small;
+	uint8_t small[1024], *large __cleanup(cleanup_free) = NULL, *notes = small;
 	int rc;
 
 	if (size > NOTES_MAX)
@@ -311,8 +309,7 @@ int elf_file_load_sections(struct elf_file *f)
 {
 	size_t entry = f->is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
 	char first[sizeof(Elf64_Shdr)];
-	char *raw __cleanup(cleanup_free)
-	= NULL;
+	char *raw __cleanup(cleanup_free) = NULL;
 	struct elf_section section;
 	uint64_t count = f->sections_count;
 	int rc;
@@ -443,8 +440,7 @@ int elf_file_each_symbol(const struct elf_file *f, const struct elf_section *tab
 			 int (*fn)(void *arg, const struct elf_symbol *symbol), void *arg)
 {
 	size_t entry = f->is_64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
-	char *raw __cleanup(cleanup_free)
-	= malloc(SYMBOLS_CHUNK);
+	char *raw __cleanup(cleanup_free) = malloc(SYMBOLS_CHUNK);
 	uint64_t size = table->size - table->size % entry;
 
 	if (!raw)

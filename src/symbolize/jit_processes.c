@@ -14,8 +14,8 @@
 #include "symbolize/perf_map.h"
 #include "symbolize/target_file.h"
 
-/* Perf maps of exited processes held until the end of the recording; more are refused. */
-#define HELD_BYTES_MAX (256u * 1024 * 1024)
+/* Perf maps of exited processes stay in memory until the end of the recording. */
+#define HELD_BYTES_MAX (64u * 1024 * 1024)
 /* Root directories held open; a process beyond that is found by /proc only while it lives. */
 #define ROOTS_MAX 1024
 
@@ -26,6 +26,7 @@ struct jit_process {
 	uid_t uid;
 	bool has_uid;
 	bool read; /* the perf map was looked for */
+	bool held; /* its size is part of held_bytes */
 	struct buffer map;
 };
 
@@ -67,52 +68,65 @@ int jit_processes_note(struct jit_processes *jits, oc_process_id process, uint32
 	return 0;
 }
 
-/* Reads the map below root_fd. Returns as perf_map_read(). */
-static int read_map(struct jit_process *jit, uint32_t pid, int root_fd)
+/* Reads the map that the process knows under its own number, ns_pid. Returns as perf_map_read(). */
+static int read_map(struct jit_process *jit, uint32_t ns_pid)
 {
-	int rc = jit->has_uid ? perf_map_read(root_fd, pid, jit->uid, &jit->map) : -EPERM;
+	int rc = jit->has_uid ? perf_map_read(jit->root_fd, ns_pid, jit->uid, &jit->map) : -EPERM;
 
 	/* It may have changed its user since it was noted. */
 	if (rc == -EPERM && !target_uid(jit->pid, &jit->uid))
-		rc = perf_map_read(root_fd, pid, jit->uid, &jit->map);
+		rc = perf_map_read(jit->root_fd, ns_pid, jit->uid, &jit->map);
 	return rc;
 }
 
-int jit_processes_read(struct jit_processes *jits, struct oc_machine *m, oc_process_id process)
+/* Reads the map of a process the first time it is asked for, up to max bytes. */
+static int read_once(struct jit_process *jit, struct oc_machine *m, size_t max)
 {
-	struct jit_process *jit = find(jits, process);
-	const struct oc_process *facts = oc_machine_process(m, process);
-	int root_fd __cleanup(cleanup_close)
-	= -1;
+	const struct oc_process *facts = oc_machine_process(m, jit->process);
 	int rc;
 
-	if (!jit || jit->read || !facts)
+	if (jit->read || !facts)
 		return 0;
 	jit->read = true;
-	root_fd = jit->root_fd >= 0 ? jit->root_fd : target_open_root(jit->pid);
-	jit->root_fd = -1;
-	if (root_fd < 0)
+	if (jit->root_fd < 0)
+		jit->root_fd = target_open_root(jit->pid);
+	if (jit->root_fd < 0)
 		return 0;
-	rc = read_map(jit, facts->ns_pid ? facts->ns_pid : jit->pid, root_fd);
-	if (!rc && jits->bytes + jit->map.len > HELD_BYTES_MAX)
+	rc = read_map(jit, facts->ns_pid ? facts->ns_pid : jit->pid);
+	if (!rc && jit->map.len > max)
 		rc = -EFBIG;
-	if (!rc) {
-		jits->bytes += jit->map.len;
+	if (!rc)
 		return 0;
-	}
 	buffer_done(&jit->map);
-	if (rc == -ENOMEM)
-		return rc;
-	if (rc != -ENOENT)
+	if (rc != -ENOENT && rc != -ENOMEM)
 		oc_machine_ledger(m)->notes[OC_NOTE_PERF_MAPS_REFUSED]++;
-	return 0;
+	return rc == -ENOMEM ? rc : 0;
 }
 
-const struct buffer *jit_processes_map(const struct jit_processes *jits, oc_process_id process)
+int jit_processes_hold(struct jit_processes *jits, struct oc_machine *m, oc_process_id process)
 {
-	const struct jit_process *jit = find(jits, process);
+	struct jit_process *jit = find(jits, process);
+	int rc;
 
-	return jit && jit->map.len ? &jit->map : NULL;
+	if (!jit || jit->read)
+		return 0;
+	rc = read_once(jit, m, HELD_BYTES_MAX - jits->held_bytes);
+	cleanup_close(&jit->root_fd);
+	jit->root_fd = -1;
+	jit->held = true;
+	jits->held_bytes += jit->map.len;
+	return rc;
+}
+
+int jit_processes_map(struct jit_processes *jits, struct oc_machine *m, oc_process_id process,
+		      const struct buffer **ret_map)
+{
+	struct jit_process *jit = find(jits, process);
+	int rc = jit ? read_once(jit, m, SIZE_MAX) : 0;
+
+	if (!rc)
+		*ret_map = jit && jit->map.len ? &jit->map : NULL;
+	return rc;
 }
 
 void jit_processes_drop(struct jit_processes *jits, oc_process_id process)
@@ -121,6 +135,9 @@ void jit_processes_drop(struct jit_processes *jits, oc_process_id process)
 
 	if (!jit)
 		return;
-	jits->bytes -= jit->map.len;
+	if (jit->held)
+		jits->held_bytes -= jit->map.len;
+	else
+		jit->read = false; /* it lives: its next map will have more */
 	buffer_done(&jit->map);
 }

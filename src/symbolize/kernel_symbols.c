@@ -17,8 +17,7 @@
 
 int kernel_symbols_read(const char *path, struct buffer *out)
 {
-	int fd __cleanup(cleanup_close)
-	= open(path, O_RDONLY | O_CLOEXEC);
+	int fd __cleanup(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : buffer_read_fd(out, fd, TEXT_MAX);
 }

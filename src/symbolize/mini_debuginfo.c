@@ -43,8 +43,7 @@ static int decode(lzma_stream *stream, struct buffer *out)
 int mini_debuginfo_unpack(const struct elf_file *elf, struct buffer *out)
 {
 	const struct elf_section *section = elf_file_section_by_name(elf, ".gnu_debugdata");
-	uint8_t *packed __cleanup(cleanup_free)
-	= NULL;
+	uint8_t *packed __cleanup(cleanup_free) = NULL;
 	lzma_stream stream = LZMA_STREAM_INIT;
 	int rc;
 

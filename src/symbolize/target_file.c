@@ -58,8 +58,7 @@ int target_open_at(int root_fd, const char *path, uint64_t max_bytes, struct tar
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	struct target_file file = { .where = TARGET_IN_PROCESS };
-	int path_fd __cleanup(cleanup_close)
-	= -1;
+	int path_fd __cleanup(cleanup_close) = -1;
 	int rc;
 
 	if (path[0] != '/')
@@ -80,8 +79,7 @@ int target_open_at(int root_fd, const char *path, uint64_t max_bytes, struct tar
 
 int target_open_own(const char *path, uint64_t max_bytes, struct target_file *ret_file)
 {
-	int root_fd __cleanup(cleanup_close)
-	= open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int root_fd __cleanup(cleanup_close) = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
 	if (root_fd < 0)
@@ -94,8 +92,7 @@ int target_open_own(const char *path, uint64_t max_bytes, struct target_file *re
 
 int target_open(uint32_t pid, const char *path, uint64_t max_bytes, struct target_file *ret_file)
 {
-	int root_fd __cleanup(cleanup_close)
-	= target_open_root(pid);
+	int root_fd __cleanup(cleanup_close) = target_open_root(pid);
 
 	if (root_fd == -ESRCH || root_fd == -EACCES || root_fd == -EPERM)
 		return target_open_own(path, max_bytes, ret_file);
@@ -105,8 +102,7 @@ int target_open(uint32_t pid, const char *path, uint64_t max_bytes, struct targe
 int target_open_executable(uint32_t pid, uint64_t max_bytes, struct target_file *ret_file)
 {
 	struct target_file file = { .where = TARGET_EXECUTABLE };
-	int path_fd __cleanup(cleanup_close)
-	= -1;
+	int path_fd __cleanup(cleanup_close) = -1;
 	char path[32];
 	int rc;
 
@@ -133,8 +129,7 @@ int target_uid(uint32_t pid, uid_t *ret_uid)
 {
 	unsigned int real, effective;
 	char path[32], text[4096];
-	int fd __cleanup(cleanup_close)
-	= -1;
+	int fd __cleanup(cleanup_close) = -1;
 	const char *line;
 	ssize_t n;
 

@@ -319,6 +319,28 @@ class Run(TreeTest):
             with open(stat, encoding="utf-8") as file:
                 self.assertEqual(file.read().rsplit(")", 1)[1].split()[0], "Z")
 
+    def sanitized(self, body):
+        program = os.path.join(self.tree, "build-san", "tests", "unit")
+        os.makedirs(os.path.dirname(program))
+        os.makedirs(os.path.join(self.tree, "tests"))
+        shutil.copy(os.path.join(ROOT, "tests", "run"), os.path.join(self.tree, "tests", "run"))
+        source = f"#include <criterion/criterion.h>\n#include <stdlib.h>\nvoid *volatile keep;\nTest(a, b) {{ {body} }}\n"
+        subprocess.run(["gcc", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-x", "c", "-",
+                        "-lcriterion", "-o", program], input=source, text=True, check=True)
+        done = subprocess.run([os.path.join(self.tree, "tests", "run"), "unit-san"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)
+        return done.returncode, done.stdout.splitlines()[-1]
+
+    def test_sanitizers_are_heard(self):
+        for body, passes in (("keep = malloc(9); free(keep);", True), ("keep = malloc(9); keep = NULL;", False),
+                             ("char *p = malloc(4); keep = p; p[4] = 1; free(p);", False),
+                             ("volatile int x = 2147483647; x += 1;", False)):
+            with self.subTest(body):
+                self.assertEqual(self.sanitized(body), (0, "1 passed, 0 failed, 0 skipped") if passes else
+                                 (1, "0 passed, 1 failed, 0 skipped"))
+                shutil.rmtree(os.path.join(self.tree, "build-san"))
+                shutil.rmtree(os.path.join(self.tree, "tests"))
+
     def test_does_not_load(self):
         done = self.suite("    pass\nimport no_such_module\n")
         self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (1, "0 passed, 1 failed, 0 skipped"))

@@ -25,7 +25,7 @@ RECORD_TRACE = BUILD / "record-trace"
 RATE = 999
 
 # What a command under test may take beyond what it was asked to, before it counts as hanging.
-PATIENCE_S = 60
+PATIENCE_S = 90
 
 EPOLL_SYSCALLS = {"x86_64": {232, 281, 441}, "aarch64": {22, 441}}[os.uname().machine]
 
@@ -144,7 +144,7 @@ class Recorder:
     def finish(self, status=0):
         """Waits for the end; status None accepts any."""
         try:
-            out, err = self.process.communicate(timeout=PATIENCE_S + 60)
+            out, err = self.process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError("record-trace hangs") from None
         if status is not None:

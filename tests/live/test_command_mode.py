@@ -2,6 +2,7 @@
 """`record-trace -- COMMAND`: recorded from its first instruction, with its children, and its exit status is told."""
 
 import os
+import signal
 import time
 
 from support import RATE, LiveTest, fixture, poll_until, weight
@@ -33,9 +34,11 @@ class CommandMode(LiveTest):
         for status in (0, 3, 127):
             with self.subTest(status=status):
                 result = self.record(command=[fixture("brief"), 20, status])
-                self.assertRegex(result.err, rf"brief exited with status {status}\b")
+                self.assertEqual(result.summary["command"], {"exit_status": status})
+                self.assertRegex(result.err, rf"exited with status {status}\b")
         result = self.record(command=["sh", "-c", "kill -SEGV $$"])
-        self.assertRegex(result.err, r"sh was killed by signal 11\b")
+        self.assertEqual(result.summary["command"], {"signal": signal.SIGSEGV})
+        self.assertRegex(result.err, r"killed by signal 11\b")
 
     def test_interrupt_reaches_the_command(self):
         """Ctrl-C stops the recording; the command must not be left running unseen."""

@@ -11,6 +11,7 @@ class Symbols(LiveTest):
     def test_jit_code(self):
         result = self.record("-F", RATE, command=[fixture("jit"), 2000, self.truth_path])
         truth = self.truth()
+        os.unlink(truth["map"])
         hot = weight(result.folded, containing="jit_hot(int, char const*)")
         warm = weight(result.folded, containing="jit_warm")
 

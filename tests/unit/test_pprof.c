@@ -108,8 +108,7 @@ static const Perftools__Profiles__Function *leaf(const profile *p, const Perftoo
 {
 	const Perftools__Profiles__Location *location;
 
-	if (!sample->n_location_id)
-		return NULL;
+	cr_assert(sample->n_location_id);
 	location = p->location[sample->location_id[0] - 1];
 	return location->n_line ? p->function[location->line[0]->function_id - 1] : NULL;
 }
@@ -217,6 +216,7 @@ Test(pprof, samples)
 	cr_assert_eq(self_of(p, "JS:~handle /app/x.js:1"), SAMPLE_JIT);
 	cr_assert_eq(self_of(p, "evil;na me</script>\\n\"&' "), SAMPLE_HOSTILE);
 	cr_assert_eq(self_of(p, "compute(int)"), 0);
+	cr_assert_eq(self_of(p, "[no stack]"), SAMPLE_NO_STACK, "pprof drops samples without locations");
 	cr_assert_eq(labelled(p, "pid", "100"), SAMPLE_SERVER_MAIN);
 	cr_assert_eq(labelled(p, "tid", "101"), 30);
 	cr_assert_eq(labelled(p, "thread_name", "work;er\\n1"), 30);
@@ -280,7 +280,7 @@ Test(pprof, mappings)
 	cr_assert(mapping(p, "[anon]")->has_functions);
 	for (size_t i = 0; i < p->n_location; i++)
 		unmapped += !p->location[i]->mapping_id;
-	cr_assert_eq(unmapped, 1, "the address outside every mapping");
+	cr_assert_eq(unmapped, 2, "the address outside every mapping, and no stack at all");
 	profile_free(p);
 	oc_machine_free(m);
 }

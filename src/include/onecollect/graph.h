@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Call trees and function totals made from the samples of a machine; what flame graphs and reports are drawn from.
- * All weights are oc_sample.count of one kind.
+ * All weights are oc_sample.count of one kind. Samples without a stack count for one frame, "[no stack]".
  */
 #ifndef ONECOLLECT_GRAPH_H
 #define ONECOLLECT_GRAPH_H
@@ -35,7 +35,7 @@ struct oc_graph_node {
 
 /* What one function weighs. self: samples with it as leaf; total: samples with it anywhere, each counted once. */
 struct oc_graph_function {
-	oc_string_id name;
+	oc_string_id name;   /* see oc_graph_name() */
 	oc_string_id module; /* path of the module of its first location met; 0 = unknown */
 	enum oc_frame_kind frame_kind;
 	uint64_t self;
@@ -67,7 +67,7 @@ OC_API const struct oc_graph_node *oc_graph_nodes(const struct oc_graph *g, uint
 OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uint32_t *ret_nr);
 /*
  * Text of a node's or function's name, NUL-terminated; "" for the root. *ret_len (may be NULL) is its length.
- * Names of groups ("comm-pid") are made for the graph and unknown to oc_machine_string().
+ * Names of groups ("comm-pid") and "[no stack]" are made for the graph and unknown to oc_machine_string().
  */
 OC_API const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, size_t *ret_len);
 /* The kind that the graph is of. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes the outputs of a machine that is described on standard input.
- * Called by tests that look at outputs with foreign readers: flame_files FORMAT=PATH...
+ * Writes the outputs of a machine that is described on standard input, or of the sample machine of the unit tests.
+ * Called by tests that look at outputs with foreign readers: write_stacks [--sample] FORMAT=PATH...
  * Must not know any format but by its name.
  *
  * Input: records that end in 0x1e, each a stack: fields separated by 0x1f: comm, pid, thread name, tid, count, then the
@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/text.h"
+#include "unit/sample_machine.h"
 
 #define FIELDS_MAX    4096
 #define USER_BASE     0x10000000ULL
@@ -51,7 +52,7 @@ struct importer {
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
-	fprintf(stderr, "flame_files: %s\n", what);
+	fprintf(stderr, "write_stacks: %s\n", what);
 	exit(1);
 }
 
@@ -136,7 +137,8 @@ static char read_frame(struct field frame, struct field *ret_name, struct field 
 
 	if (!kind || !strchr("ukji", kind))
 		fail("a frame has no kind");
-	*ret_name = (struct field){ frame.text + 1, (size_t)((separator ? separator : end) - frame.text - 1) };
+	*ret_name =
+		(struct field){ frame.text + 1, (size_t)((separator ? separator : end) - frame.text - 1) };
 	*ret_module = (struct field){ "/usr/bin/sample", 15 };
 	if (kind == 'k')
 		*ret_module = (struct field){ "[kernel]", 8 };
@@ -148,7 +150,8 @@ static char read_frame(struct field frame, struct field *ret_name, struct field 
 }
 
 /* Names one location by its frames: frames[nr], innermost last, the first is the function that contains them. */
-static void name_location(struct importer *im, oc_location_id location, const struct field *frames, uint32_t nr)
+static void name_location(struct importer *im, oc_location_id location, const struct field *frames,
+			  uint32_t nr)
 {
 	const struct oc_location *place = oc_machine_location(im->m, location);
 	struct oc_line lines[FIELDS_MAX];
@@ -161,14 +164,16 @@ static void name_location(struct importer *im, oc_location_id location, const st
 		function.name = (oc_string_id)check(oc_machine_intern(im->m, name.text, name.len), "intern");
 		function.system_name = function.name;
 		lines[i] = (struct oc_line){
-			.function = (oc_function_id)check(oc_machine_add_function(im->m, &function), "function"),
+			.function =
+				(oc_function_id)check(oc_machine_add_function(im->m, &function), "function"),
 		};
 	}
 	check(oc_machine_set_lines(im->m, location, lines, nr), "set_lines");
 }
 
 /* Frames from root to leaf; those inlined share the address of what contains them. */
-static oc_stack_id add_stack(struct importer *im, oc_process_id process, const struct field *frames, uint32_t nr)
+static oc_stack_id add_stack(struct importer *im, oc_process_id process, const struct field *frames,
+			     uint32_t nr)
 {
 	uint64_t addresses[OC_STACK_FRAMES_MAX];
 	uint32_t first[OC_STACK_FRAMES_MAX], nr_addresses = 0, nr_kernel = 0, nr_locations;
@@ -189,14 +194,16 @@ static oc_stack_id add_stack(struct importer *im, oc_process_id process, const s
 		first[nr_addresses] = start;
 		addresses[nr_addresses++] =
 			im->regions[region].start +
-			BYTES_PER_KEY * (1ULL + number_key(im, (struct field){ frames[start].text,
-									       (size_t)(frames[end - 1].text +
-											frames[end - 1].len -
-											frames[start].text) }));
+			BYTES_PER_KEY *
+				(1ULL + number_key(im, (struct field){ frames[start].text,
+								       (size_t)(frames[end - 1].text +
+										frames[end - 1].len -
+										frames[start].text) }));
 		nr_kernel += kind == 'k';
 		end = start;
 	}
-	callstack = check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel), "callstack");
+	callstack =
+		check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel), "callstack");
 	stack = check(oc_machine_resolve(im->m, process, (oc_callstack_id)callstack), "resolve");
 	locations = oc_machine_stack(im->m, (oc_stack_id)stack, &nr_locations);
 	for (uint32_t i = 0, end = nr; locations && i < nr_locations; end = first[i++])
@@ -272,7 +279,8 @@ static void add_facts(struct importer *im)
 	kind->stacks = kind->kept;
 	kind->incomplete[OC_STACK_BROKEN] = kind->kept / 16;
 	kind->complete = kind->kept - kind->incomplete[OC_STACK_BROKEN];
-	ledger->self = (struct oc_ledger_self){ .user_s = 0.05, .system_s = 0.03, .peak_rss_bytes = 23 << 20 };
+	ledger->self =
+		(struct oc_ledger_self){ .user_s = 0.05, .system_s = 0.03, .peak_rss_bytes = 23 << 20 };
 }
 
 static void read_input(struct buffer *in)
@@ -306,37 +314,50 @@ static void import(struct importer *im, const struct buffer *in)
 	}
 }
 
+/* The machine that standard input describes. What it points to stays until the program ends. */
+static struct oc_machine *import_machine(struct importer *im, struct buffer *in)
+{
+	static const struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+
+	im->m = oc_machine_new(NULL);
+	if (!im->m)
+		fail("out of memory");
+	im->kind = (oc_kind_id)check(oc_machine_add_kind(im->m, &cpu), "add_kind");
+	read_input(in);
+	import(im, in);
+	add_facts(im);
+	check(oc_machine_finish(im->m), "finish");
+	return im->m;
+}
+
+static void write_output(const struct oc_machine *m, char *argument)
+{
+	char *path = strchr(argument, '=');
+	const struct oc_format *format;
+	struct oc_error err = { 0 };
+
+	if (!path)
+		fail("usage: write_stacks [--sample] FORMAT=PATH...");
+	*path++ = '\0';
+	format = oc_format_by_name(argument);
+	if (!format)
+		fail("no such format");
+	if (oc_format_write_file(format, m, path, true, NULL, &err))
+		fail(err.message);
+}
+
 int main(int argc, char **argv)
 {
 	static struct importer im;
-	static const struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+	bool sample = argc > 1 && !strcmp(argv[1], "--sample");
 	struct buffer in = BUFFER_INIT;
-	struct oc_error err = { 0 };
+	struct oc_machine *m = sample ? sample_machine_new(0) : import_machine(&im, &in);
 
-	im.m = oc_machine_new(NULL);
-	if (!im.m)
-		fail("out of memory");
-	im.kind = (oc_kind_id)check(oc_machine_add_kind(im.m, &cpu), "add_kind");
-	read_input(&in);
-	import(&im, &in);
-	add_facts(&im);
-	check(oc_machine_finish(im.m), "finish");
-	for (int i = 1; i < argc; i++) {
-		char *path = strchr(argv[i], '=');
-		const struct oc_format *format;
-
-		if (!path)
-			fail("usage: flame_files FORMAT=PATH...");
-		*path++ = '\0';
-		format = oc_format_by_name(argv[i]);
-		if (!format)
-			fail("no such format");
-		if (oc_format_write_file(format, im.m, path, true, NULL, &err))
-			fail(err.message);
-	}
+	for (int i = sample ? 2 : 1; i < argc; i++)
+		write_output(m, argv[i]);
 	buffer_done(&in);
 	id_table_done(&im.key_ids);
 	free(im.keys);
-	oc_machine_free(im.m);
+	oc_machine_free(m);
 	return 0;
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Time to write a pprof profile of 200,000 samples, by gzip level: the load of the budget for that format.
+ * 4,000 stacks of mean depth 27.5 out of 3,000 functions, 64 threads; a few stacks and threads are much hotter than
+ * the rest, as in real recordings. Prints one JSON line: median milliseconds of RUNS runs, and bytes, per level.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <onecollect/format.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/macros.h"
+#include "export/formats/formats_private.h"
+
+#define RUNS       11
+#define SAMPLES    200000
+#define STACKS     4000
+#define FUNCTIONS  3000
+#define THREADS    64
+#define DEPTH_MIN  10
+#define DEPTH_MAX  45
+#define CODE       0x400000ULL
+#define CODE_BYTES 64 /* per function */
+
+static uint64_t random_state = 88172645463325252ULL;
+
+/* xorshift64: the same load in each run and on each machine. */
+static uint64_t next_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* A number below n; small ones are more frequent. */
+static uint32_t skewed(uint32_t n)
+{
+	double x = (double)(next_random() >> 11) / 9007199254740992.0;
+
+	return (uint32_t)(x * x * n);
+}
+
+static uint32_t must(int64_t result)
+{
+	if (result < 0) {
+		fprintf(stderr, "bench_pprof: %s\n", strerror((int)-result));
+		exit(1);
+	}
+	return (uint32_t)result;
+}
+
+static oc_string_id intern(struct oc_machine *m, const char *fmt, uint32_t number)
+{
+	char text[128];
+	int len = snprintf(text, sizeof(text), fmt, number);
+
+	return must(oc_machine_intern(m, text, (size_t)len));
+}
+
+static oc_process_id add_process(struct oc_machine *m, oc_thread_id *threads)
+{
+	struct oc_module module = { .path = intern(m, "/usr/bin/load%u", 1),
+				    .build_id = { 1 },
+				    .build_id_size = 20 };
+	struct oc_mapping mapping = {
+		.start = CODE,
+		.end = CODE + FUNCTIONS * CODE_BYTES,
+		.since_ns = 1,
+		.until_ns = UINT64_MAX,
+	};
+	struct oc_process facts = { .comm = intern(m, "load%u", 1), .exe = module.path };
+
+	mapping.process = must(oc_machine_process_start(m, 1000, 0, 1));
+	mapping.module = must(oc_machine_add_module(m, &module));
+	must(oc_machine_add_mapping(m, &mapping));
+	must(oc_machine_process_set(m, mapping.process, &facts));
+	for (uint32_t i = 0; i < THREADS; i++) {
+		threads[i] = must(oc_machine_add_thread(m, mapping.process, 1000 + i));
+		must(oc_machine_thread_set_name(m, threads[i], intern(m, "worker-%u", i)));
+	}
+	return mapping.process;
+}
+
+static oc_stack_id add_stack(struct oc_machine *m, oc_process_id process)
+{
+	uint64_t addresses[DEPTH_MAX];
+	uint32_t depth = DEPTH_MIN + (uint32_t)(next_random() % (DEPTH_MAX - DEPTH_MIN + 1));
+
+	for (uint32_t i = 0; i < depth; i++)
+		addresses[i] = CODE + skewed(FUNCTIONS) * CODE_BYTES + 8 + next_random() % 4;
+	return must(
+		oc_machine_resolve(m, process, must(oc_machine_intern_callstack(m, addresses, depth, 0))));
+}
+
+static void symbolize(struct oc_machine *m)
+{
+	for (oc_location_id id = 1; id <= oc_machine_nr_locations(m); id++) {
+		const struct oc_location *location = oc_machine_location(m, id);
+		uint32_t number = (uint32_t)((location->address - CODE) / CODE_BYTES);
+		struct oc_function function = {
+			.name = intern(m, "load::module::Component::function_%u()", number),
+			.system_name = intern(m, "_ZN4load6module9Component8function_%uEv", number),
+			.module = location->module,
+		};
+		struct oc_line line = { .function = must(oc_machine_add_function(m, &function)) };
+
+		must(oc_machine_set_lines(m, id, &line, 1));
+	}
+}
+
+static struct oc_machine *make_load(void)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_NANOSECONDS, .period_ns = 1001001 };
+	static oc_stack_id stacks[STACKS];
+	oc_thread_id threads[THREADS];
+	struct oc_sample sample = { .count = 1, .value = kind.period_ns };
+
+	if (!m)
+		must(-1);
+	sample.kind = must(oc_machine_add_kind(m, &kind));
+	sample.process = add_process(m, threads);
+	for (uint32_t i = 0; i < STACKS; i++)
+		stacks[i] = add_stack(m, sample.process);
+	for (uint32_t i = 0; i < SAMPLES; i++) {
+		sample.time_ns = 1000 + i;
+		sample.stack = stacks[skewed(STACKS)];
+		sample.thread = threads[skewed(THREADS)];
+		must(oc_machine_add_sample(m, &sample));
+	}
+	symbolize(m);
+	must(oc_machine_finish(m));
+	return m;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct result {
+	uint64_t wall_ns; /* medians */
+	uint64_t cpu_ns;  /* differs from wall_ns when other programs want the CPU too */
+	uint64_t bytes;
+};
+
+static struct result measure(const struct oc_machine *m, int level)
+{
+	uint64_t wall[RUNS], cpu[RUNS];
+	struct result result = { 0 };
+
+	for (size_t i = 0; i < RUNS; i++) {
+		uint64_t start = clock_monotonic_ns();
+		double user, system, user_end, system_end;
+		struct oc_output *out;
+
+		clock_self_cpu(&user, &system);
+		must(oc_output_open_memory(&out));
+		must(pprof_write(m, out, level, NULL));
+		clock_self_cpu(&user_end, &system_end);
+		wall[i] = clock_monotonic_ns() - start;
+		cpu[i] = (uint64_t)((user_end - user + system_end - system) * 1e9);
+		result.bytes = oc_output_bytes(out);
+		oc_output_abort(out);
+	}
+	qsort(wall, RUNS, sizeof(wall[0]), compare_times);
+	qsort(cpu, RUNS, sizeof(cpu[0]), compare_times);
+	result.wall_ns = wall[RUNS / 2];
+	result.cpu_ns = cpu[RUNS / 2];
+	return result;
+}
+
+int main(void)
+{
+	static const int levels[] = { 1, 2, 3, 4, 6 };
+	struct oc_machine *m = make_load();
+	struct buffer text = BUFFER_INIT;
+	struct json j;
+
+	json_init(&j, &text);
+	json_object_begin(&j);
+	json_key(&j, "bench");
+	json_string(&j, "pprof");
+	json_key(&j, "samples");
+	json_u64(&j, SAMPLES);
+	json_key(&j, "levels");
+	json_object_begin(&j);
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		char level[8];
+		struct result result = measure(m, levels[i]);
+
+		snprintf(level, sizeof(level), "%d", levels[i]);
+		json_key(&j, level);
+		json_object_begin(&j);
+		json_key(&j, "median_ms");
+		json_double(&j, (double)result.wall_ns / 1e6);
+		json_key(&j, "median_cpu_ms");
+		json_double(&j, (double)result.cpu_ns / 1e6);
+		json_key(&j, "bytes");
+		json_u64(&j, result.bytes);
+		json_object_end(&j);
+	}
+	json_object_end(&j);
+	json_object_end(&j);
+	must(text.error);
+	puts(text.data);
+	buffer_done(&text);
+	oc_machine_free(m);
+	return 0;
+}
