@@ -189,21 +189,3 @@ Test(svg, loads_nothing)
 	cr_assert_null(strstr(svg, "@import"));
 	free(svg);
 }
-
-Test(svg, a_full_disk_is_an_error)
-{
-	struct oc_machine *m = sample_machine_new(0);
-	struct oc_output *out;
-	int rc;
-
-	/* Standard output is closed, so the first write that reaches it fails. */
-	fclose(stdout);
-	cr_assert_eq(oc_output_open("-", false, &out, NULL), 0);
-	rc = oc_format_svg.write(m, out, NULL);
-	if (!rc)
-		rc = oc_output_commit(out, NULL);
-	else
-		oc_output_abort(out);
-	cr_assert_lt(rc, 0);
-	oc_machine_free(m);
-}
