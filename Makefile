@@ -178,11 +178,11 @@ $(O)/live/%: tests/live/%.c $(O)/obj/tests/unit/fake_sink.o $(LIB_A)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< $(O)/obj/tests/unit/fake_sink.o \
 		$(LIB_A) $(LDLIBS) -o $@
 
-# Programs that write outputs for foreign readers; the sample recording of the unit tests is theirs too.
+# Programs that write known recordings for other people's tools to read; the unit tests' sample recording is theirs too.
 $(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
 	$(call say,INTEROP)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
 		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
 
 # Fuzz targets: with libFuzzer in a tree of their own, and in any tree as a program that replays stored inputs.
@@ -208,13 +208,6 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 	$(O)/tests/unit
 
 fixtures: $(FIXTURES)
-
-# Programs that write known recordings, for other people's tools to read.
-INTEROP := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
-$(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
-	$(call say,INTEROP)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $(filter-out %.h,$^) $(LDLIBS) -o $@
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
 tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)

@@ -354,6 +354,9 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	double bpf_s = self->has_bpf_time ? (double)self->bpf_ns / 1e9 : 0;
 	double cpu_s = self->user_s + self->system_s + bpf_s;
 
+	/* A recording that was read from a file, say, has no cost of its own. */
+	if (cpu_s <= 0 && !self->peak_rss_bytes)
+		return;
 	buffer_printf(out, LABEL "%.3f s CPU", "cost", cpu_s);
 	if (ledger->duration_ns) {
 		buffer_puts(out, " in ");

@@ -28,6 +28,9 @@ struct sample_group {
 	struct sample_sum sums[]; /* [nr_kinds of the groups] */
 };
 
+/* The one frame that outputs show for samples of stack 0, so that totals and the sums of functions agree. */
+#define NO_STACK_NAME "[no stack]"
+
 /* Sorted by stack; groups of one stack are in the order in which they first occurred. */
 struct sample_groups {
 	size_t nr;

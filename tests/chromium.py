@@ -8,6 +8,8 @@
 Messages are JSON ended by NUL, from us on the browser's descriptor 3, to us on its descriptor 4.
 """
 
+import base64
+import fcntl
 import json
 import os
 import select
@@ -40,8 +42,9 @@ class BrowserError(Exception):
 class Page:
     """One tab. Collects what a well-behaved page never does: errors and requests to anything but its own file."""
 
-    def __init__(self, browser, session, url):
+    def __init__(self, browser, target, session, url):
         self.browser = browser
+        self.target = target
         self.session = session
         self.url = url
         self.errors = []
@@ -120,10 +123,13 @@ class Page:
         """Types into the element that has the focus."""
         self.call("Input.insertText", text=text)
 
+    def close(self):
+        """Closes the tab."""
+        self.browser.call("Target.closeTarget", targetId=self.target)
+        del self.browser.pages[self.session]
+
     def screenshot(self, path):
         """Writes what the window shows to a PNG file."""
-        import base64
-
         data = self.call("Page.captureScreenshot", format="png")["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))
@@ -141,21 +147,20 @@ class Browser:
     def __enter__(self):
         self.profile = tempfile.mkdtemp(prefix="onecollect-chromium-")
         to_read, self.to = os.pipe()
-        self.back, back_write = os.pipe()
-        # The child's ends become its descriptors 3 and 4; the shell does the renaming, free of surprises from fork.
-        argv = [self.binary, *FLAGS, f"--user-data-dir={self.profile}", "about:blank"]
-        script = f'exec "$@" 3<&{to_read} 4>&{back_write}'
-        # Numbers beyond 9 are not portable in a shell's redirections, so bash.
+        self.back, to_write = os.pipe()
+        # The child's ends become its descriptors 3 and 4: first out of the way, for they may be 3 and 4 already.
+        ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (to_read, to_write)]
         self.process = subprocess.Popen(
-            ["bash", "-c", script, "chromium", *argv],
-            pass_fds=(to_read, back_write),
+            ["bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "chromium", self.binary, *FLAGS]
+            + [f"--user-data-dir={self.profile}", "about:blank"],
+            pass_fds=ends,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=dict(os.environ, HOME=self.profile),
         )
-        os.close(to_read)
-        os.close(back_write)
+        for fd in (to_read, to_write, *ends):
+            os.close(fd)
         return self
 
     def __exit__(self, *args):
@@ -204,7 +209,7 @@ class Browser:
         """Opens a page and waits until it is loaded. before: script that runs in it before its own."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session, url)
+        page = Page(self, target, session, url)
         self.pages[session] = page
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")

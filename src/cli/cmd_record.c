@@ -42,32 +42,12 @@ static int fail(const struct console *c, int rc, const struct oc_error *err)
 	return exit_code_of(rc);
 }
 
-/* One word of a command line as a shell would need it. */
-static void append_word(struct buffer *out, const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
-
-	if (*word && !word[strspn(word, plain)]) {
-		buffer_puts(out, word);
-		return;
-	}
-	buffer_putc(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			buffer_puts(out, "'\\''");
-		else
-			buffer_putc(out, *word);
-	}
-	buffer_putc(out, '\'');
-}
-
 static void append_command_line(struct buffer *out, char *const *argv)
 {
 	for (size_t i = 0; argv[i]; i++) {
 		if (i)
 			buffer_putc(out, ' ');
-		append_word(out, argv[i]);
+		text_shell_word(out, argv[i]);
 	}
 }
 
@@ -98,8 +78,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 }
 
 /* What is recorded, and when it is less than the best, why. */
-static void announce(const struct oc_recording *rec, const struct options *o,
-		     const struct console *c)
+static void announce(const struct oc_recording *rec, const struct options *o, const struct console *c)
 {
 	const char *why = "";
 	const char *collector = oc_recording_collector(rec, &why);
@@ -111,16 +90,14 @@ static void announce(const struct oc_recording *rec, const struct options *o,
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */
-static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o,
-			  const struct console *c)
+static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
 {
-	uint64_t taken = 0, kept = 0, filtered = 0;
+	uint64_t taken = 0, kept = 0;
 	const char *whom = "the CPUs were idle";
 
 	for (uint32_t i = 0; i < ledger->nr_kinds; i++) {
 		taken += ledger->kinds[i].taken;
 		kept += ledger->kinds[i].kept;
-		filtered += ledger->kinds[i].filtered;
 	}
 	if (kept)
 		return;
@@ -129,7 +106,9 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 			     (unsigned long long)taken);
 		return;
 	}
-	if (o->process_filters.nr)
+	if (ledger->duration_ns < 1000000000ULL / o->frequency_hz)
+		whom = "the recording was shorter than the time between two samples";
+	else if (o->process_filters.nr)
 		whom = "no process that --process-filter matches used the CPU";
 	else if (o->pids.nr)
 		whom = "the processes given with -p used no CPU time";
@@ -138,8 +117,7 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 		       "it";
 	else if (o->cgroup)
 		whom = "no process in the cgroup used the CPU";
-	console_warn(c, "no samples: %s in %.1f s (%llu samples hit others)", whom,
-		     (double)ledger->duration_ns / 1e9, (unsigned long long)filtered);
+	console_warn(c, "no samples: %s in %.1f s", whom, (double)ledger->duration_ns / 1e9);
 }
 
 /* The reason that lost most, whose text says what to change. */
@@ -158,8 +136,7 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 	}
 	if (reason >= 0)
 		console_warn(c, "%.1f %% of the samples were lost; most because %s",
-			     100 * oc_ledger_loss_share(ledger),
-			     oc_loss_text((enum oc_loss)reason));
+			     100 * oc_ledger_loss_share(ledger), oc_loss_text((enum oc_loss)reason));
 }
 
 static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
@@ -212,9 +189,7 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	int rc = outputs_write(outs, m, c);
 
 	if (rc == -ECANCELED)
-		console_error(
-			c,
-			"stopped by a second signal while writing; what was not finished is gone");
+		console_error(c, "stopped by a second signal while writing; what was not finished is gone");
 	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
@@ -253,8 +228,7 @@ static int run(struct oc_recording *rec, struct outputs *outs, const struct opti
 	return deliver(rec, outs, o, c);
 }
 
-static int record(struct outputs *outs, const struct options *o, const struct console *c,
-		  char *const *argv)
+static int record(struct outputs *outs, const struct options *o, const struct console *c, char *const *argv)
 {
 	struct buffer command_line = BUFFER_INIT;
 	struct oc_recording *rec = NULL;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 
 #define ELLIPSIS     "..."
 #define ELLIPSIS_LEN 3u
@@ -46,14 +47,13 @@ static void stream_init(struct stream *s, int fd, enum color_when color, char *c
 
 	memset(s, 0, sizeof(*s));
 	s->terminal = isatty(fd) && !dumb;
-	s->color = color == COLOR_ALWAYS ||
-		   (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
+	s->color =
+		color == COLOR_ALWAYS || (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
 	if (s->terminal && !ioctl(fd, TIOCGWINSZ, &size))
 		s->width = size.ws_col;
 }
 
-void console_init(struct console *c, enum color_when color, enum verbosity verbosity,
-		  char *const *env)
+void console_init(struct console *c, enum color_when color, enum verbosity verbosity, char *const *env)
 {
 	stream_init(&c->out, STDOUT_FILENO, color, env);
 	stream_init(&c->err, STDERR_FILENO, color, env);
@@ -83,8 +83,11 @@ static void message(const struct console *c, enum style style, const char *label
 	char text[2048];
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	buffer_printf(&line, "record-trace: %s%s%s%s\n", style_begin(&c->err, style), label,
-		      style_end(&c->err, style), text);
+	buffer_printf(&line, "record-trace: %s%s%s", style_begin(&c->err, style), label,
+		      style_end(&c->err, style));
+	/* Names of files and programs may hold anything, commands for the terminal included. */
+	text_clean(&line, text, strlen(text));
+	buffer_putc(&line, '\n');
 	if (!line.error)
 		fwrite(line.data, 1, line.len, stderr);
 	fflush(stderr);
@@ -191,4 +194,23 @@ void text_fit(struct buffer *out, const char *text, unsigned int width, bool pad
 	}
 	for (; pad && columns < width; columns++)
 		buffer_putc(out, ' ');
+}
+
+void text_shell_word(struct buffer *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+
+	if (*word && !word[strspn(word, plain)]) {
+		buffer_puts(out, word);
+		return;
+	}
+	buffer_putc(out, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buffer_puts(out, "'\\''");
+		else
+			buffer_putc(out, *word);
+	}
+	buffer_putc(out, '\'');
 }

@@ -33,10 +33,9 @@ enum style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BA
 void console_guard_descriptors(void);
 
 /* Looks at both streams. env: NULL-terminated; NO_COLOR and TERM count while color is COLOR_AUTO. */
-void console_init(struct console *c, enum color_when color, enum verbosity verbosity,
-		  char *const *env);
+void console_init(struct console *c, enum color_when color, enum verbosity verbosity, char *const *env);
 
-/* Messages on stderr, one line each: always; unless quiet; only when verbose. */
+/* Messages on stderr, one line each, cleaned: always; unless quiet; unless quiet; only when verbose. */
 void console_error(const struct console *c, const char *fmt, ...) __printf_like(2, 3);
 void console_warn(const struct console *c, const char *fmt, ...) __printf_like(2, 3);
 void console_note(const struct console *c, const char *fmt, ...) __printf_like(2, 3);
@@ -56,6 +55,8 @@ const char *style_end(const struct stream *s, enum style style);
  * text: clean UTF-8; one code point counts as one column. width 0 = no limit.
  */
 void text_fit(struct buffer *out, const char *text, unsigned int width, bool pad);
+/* Appends a word of a command line as a shell needs it, in quotes when it must be. */
+void text_shell_word(struct buffer *out, const char *word);
 /* Number of code points of clean UTF-8. */
 unsigned int text_columns(const char *text);
 

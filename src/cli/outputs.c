@@ -35,8 +35,7 @@ static const struct oc_format *find_format(const char *name, struct oc_error *er
 	for (size_t i = 0; i < nr; i++)
 		suggest_consider(&near, formats[i]->name);
 	if (near.best)
-		oc_error_set(err, -EINVAL,
-			     "--format: there is no format '%.64s'; did you mean '%s'?", name,
+		oc_error_set(err, -EINVAL, "--format: there is no format '%.64s'; did you mean '%s'?", name,
 			     near.best);
 	else
 		oc_error_set(err, -EINVAL,
@@ -55,9 +54,8 @@ static int add_output(struct outputs *outs, const struct oc_format *format, char
 		free(stem);
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	}
-	outs->items[outs->nr++] = (struct output){
-		.path = path, .format = format, .stem = stem, .extension = extension
-	};
+	outs->items[outs->nr++] =
+		(struct output){ .path = path, .format = format, .stem = stem, .extension = extension };
 	outs->needs_times |= format->needs_times;
 	outs->to_stdout |= !strcmp(path, "-");
 	return 0;
@@ -137,8 +135,8 @@ static void append_extensions(struct buffer *out)
 	}
 }
 
-static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format,
-		     size_t nr_asked, int64_t now_s, struct oc_error *err)
+static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format, size_t nr_asked,
+		     int64_t now_s, struct oc_error *err)
 {
 	const struct oc_format *by_path = oc_format_by_path(path);
 	struct buffer known = BUFFER_INIT;
@@ -159,8 +157,8 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 				    "--format NAME");
 	append_extensions(&known);
 	oc_error_set(err, -EINVAL,
-		     "-o %.128s: no format has this extension (%s); add one or say --format NAME",
-		     path, known.data && !known.error ? known.data : "none");
+		     "-o %.128s: no format has this extension (%s); add one or say --format NAME", path,
+		     known.data && !known.error ? known.data : "none");
 	buffer_done(&known);
 	return -EINVAL;
 }
@@ -174,10 +172,13 @@ static char *canonical_path(const char *path)
 	char *real = directory ? realpath(directory, NULL) : NULL;
 	struct buffer out = BUFFER_INIT;
 
-	buffer_printf(&out, "%s/%s", real ? real : directory, name);
+	if (directory)
+		buffer_printf(&out, "%s/%s", real ? real : directory, name);
 	free(real);
 	free(directory);
-	return out.error ? NULL : out.data;
+	if (out.error)
+		buffer_done(&out);
+	return out.data;
 }
 
 static int check_all_different(const struct outputs *outs, struct oc_error *err)
@@ -191,9 +192,8 @@ static int check_all_different(const struct outputs *outs, struct oc_error *err)
 			if (!one || !other)
 				return oc_error_set(err, -ENOMEM, "out of memory");
 			if (!strcmp(outs->items[i].path, "-") && !strcmp(outs->items[j].path, "-"))
-				return oc_error_set(
-					err, -EINVAL,
-					"-o - is given twice; standard output holds one format");
+				return oc_error_set(err, -EINVAL,
+						    "-o - is given twice; standard output holds one format");
 			if (!strcmp(one, other))
 				return oc_error_set(err, -EINVAL,
 						    "-o %.128s names the same file as -o %.128s",
@@ -210,10 +210,9 @@ static int check_modes(const struct outputs *outs, const struct options *o, stru
 				    "-o - and --json both want standard output; give one of them");
 	for (size_t i = 0; o->mode == MODE_AGGREGATE && i < outs->nr; i++) {
 		if (outs->items[i].format->needs_times)
-			return oc_error_set(
-				err, -EINVAL,
-				"--aggregate keeps no times, but the format %s needs them",
-				outs->items[i].format->name);
+			return oc_error_set(err, -EINVAL,
+					    "--aggregate keeps no times, but the format %s needs them",
+					    outs->items[i].format->name);
 	}
 	return 0;
 }
@@ -255,8 +254,7 @@ int outputs_try(struct outputs *outs, struct oc_error *err)
 	return 0;
 }
 
-static int write_one(struct output *out, const struct oc_machine *m, bool force,
-		     struct oc_error *err)
+static int write_one(struct output *out, const struct oc_machine *m, bool force, struct oc_error *err)
 {
 	int rc;
 
@@ -338,8 +336,12 @@ void outputs_tell(const struct outputs *outs, const struct console *c)
 		const struct output *out = &outs->items[i];
 		const char *viewer = viewer_of(out->format->name);
 
-		if (out->written && viewer && strcmp(out->path, "-"))
-			console_note(c, "look at it with: %s %s", viewer, out->path);
+		struct buffer path = BUFFER_INIT;
+
+		text_shell_word(&path, out->path);
+		if (out->written && viewer && strcmp(out->path, "-") && !path.error)
+			console_note(c, "look at it with: %s %s", viewer, path.data);
+		buffer_done(&path);
 	}
 }
 

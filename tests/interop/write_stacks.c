@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes the outputs of a machine that is described on standard input.
- * Called by tests that look at outputs with foreign readers: write_stacks FORMAT=PATH...
+ * Writes the outputs of a machine that is described on standard input, or of the sample machine of the unit tests.
+ * Called by tests that look at outputs with foreign readers: write_stacks [--sample] FORMAT=PATH...
  * Must not know any format but by its name.
  *
  * Input: records that end in 0x1e, each a stack: fields separated by 0x1f: comm, pid, thread name, tid, count, then the
@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/text.h"
+#include "sample_machine.h"
 
 #define FIELDS_MAX    4096
 #define USER_BASE     0x10000000ULL
@@ -313,37 +314,50 @@ static void import(struct importer *im, const struct buffer *in)
 	}
 }
 
+/* The machine that standard input describes. What it points to stays until the program ends. */
+static struct oc_machine *import_machine(struct importer *im, struct buffer *in)
+{
+	static const struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+
+	im->m = oc_machine_new(NULL);
+	if (!im->m)
+		fail("out of memory");
+	im->kind = (oc_kind_id)check(oc_machine_add_kind(im->m, &cpu), "add_kind");
+	read_input(in);
+	import(im, in);
+	add_facts(im);
+	check(oc_machine_finish(im->m), "finish");
+	return im->m;
+}
+
+static void write_output(const struct oc_machine *m, char *argument)
+{
+	char *path = strchr(argument, '=');
+	const struct oc_format *format;
+	struct oc_error err = { 0 };
+
+	if (!path)
+		fail("usage: write_stacks [--sample] FORMAT=PATH...");
+	*path++ = '\0';
+	format = oc_format_by_name(argument);
+	if (!format)
+		fail("no such format");
+	if (oc_format_write_file(format, m, path, true, NULL, &err))
+		fail(err.message);
+}
+
 int main(int argc, char **argv)
 {
 	static struct importer im;
-	static const struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+	bool sample = argc > 1 && !strcmp(argv[1], "--sample");
 	struct buffer in = BUFFER_INIT;
-	struct oc_error err = { 0 };
+	struct oc_machine *m = sample ? sample_machine_new(0) : import_machine(&im, &in);
 
-	im.m = oc_machine_new(NULL);
-	if (!im.m)
-		fail("out of memory");
-	im.kind = (oc_kind_id)check(oc_machine_add_kind(im.m, &cpu), "add_kind");
-	read_input(&in);
-	import(&im, &in);
-	add_facts(&im);
-	check(oc_machine_finish(im.m), "finish");
-	for (int i = 1; i < argc; i++) {
-		char *path = strchr(argv[i], '=');
-		const struct oc_format *format;
-
-		if (!path)
-			fail("usage: write_stacks FORMAT=PATH...");
-		*path++ = '\0';
-		format = oc_format_by_name(argv[i]);
-		if (!format)
-			fail("no such format");
-		if (oc_format_write_file(format, im.m, path, true, NULL, &err))
-			fail(err.message);
-	}
+	for (int i = sample ? 2 : 1; i < argc; i++)
+		write_output(m, argv[i]);
 	buffer_done(&in);
 	id_table_done(&im.key_ids);
 	free(im.keys);
-	oc_machine_free(im.m);
+	oc_machine_free(m);
 	return 0;
 }

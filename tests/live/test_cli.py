@@ -133,6 +133,11 @@ class Usage(CliTest):
         self.assertEqual(result.stdout.splitlines(), ["auto bpf perf", "--frequency"])
 
 
+    def test_names_cannot_speak_to_the_terminal(self):
+        result = self.run_cli("-o", "evil\x1b]0;x\x07\n.nothing")
+        self.assert_refused(result, USAGE, "evil\\x1b]0;x\\x07\\n.nothing")
+
+
 class Targets(CliTest):
     def test_unknown_pid(self):
         with open("/proc/sys/kernel/pid_max", encoding="ascii") as f:
@@ -231,6 +236,10 @@ class Outputs(CliTest):
         self.assertIn(html, result.stderr)
         self.assertIn(f"xdg-open {html}", result.stderr)
         self.assertIn(f"pprof -http=: {profile}", result.stderr)
+
+    def test_the_next_command_can_be_pasted(self):
+        result = self.run_cli("-d", "200ms", "-o", "my graph.html")
+        self.assertIn("xdg-open 'my graph.html'\n", result.stderr)
 
     def test_default_names_never_collide(self):
         runs = [self.start_cli("-d", "300ms", "-q") for _ in range(3)]
@@ -468,6 +477,16 @@ class Check(CliTest):
     def test_recording_without_privilege(self):
         result = self.run_cli("-d", "200ms", "-o", "-", "--format", "folded", wrap=NOBODY)
         self.assert_refused(result, PRIVILEGE, "CAP_")
+
+    def test_falling_back_is_said_in_one_line(self):
+        self.dir.chmod(0o777)
+        result = self.run_cli("-o", "a.folded", "--", fixture("brief"), 100, wrap=NOBODY)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        said = [line for line in result.stderr.splitlines() if "warning" in line]
+        self.assertEqual(len(said), 1, result.stderr)
+        self.assertRegex(said[0], r"^record-trace: warning: using perf-event: .*CAP_BPF")
+        quiet = self.run_cli("-q", "-o", "b.folded", "--", fixture("brief"), 100, wrap=NOBODY)
+        self.assertEqual((quiet.returncode, quiet.stderr), (0, ""))
 
 
 def bpf_programs(pid):

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <onecollect/format.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -116,6 +118,25 @@ Test(folded, names_that_read_the_same_are_one_line)
 	oc_machine_free(m);
 }
 
+Test(folded, names_of_any_length_are_whole)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT };
+	size_t len = 70000;
+	char *name = calloc(len + 1, 1), *text;
+
+	memset(name, 'x', len);
+	cr_assert_eq(oc_machine_add_kind(m, &kind), 1);
+	add_stack(m, 1, "a", name, 3);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	text = folded(m);
+	cr_assert_eq(strlen(text), strlen("a;") + len + strlen(" 3\n"));
+	cr_assert_eq(strspn(text + 2, "x"), len);
+	free(text);
+	free(name);
+	oc_machine_free(m);
+}
+
 Test(formats, are_found_by_name_and_by_extension)
 {
 	size_t nr;
@@ -169,6 +190,30 @@ Test(formats, write_file_is_all_or_nothing)
 	verdict = 1;
 	cr_assert_eq(oc_format_write_file(format, m, path, false, NULL, &err), -ECANCELED);
 	cr_assert_eq(rmdir(dir), 0);
+	oc_machine_free(m);
+}
+
+/* A limit on file sizes stands for a full disk: it fails in the middle of writing, too. */
+Test(formats, a_failed_write_is_an_error_and_leaves_nothing)
+{
+	struct oc_machine *m = sample_machine_new(0);
+	struct rlimit limit = { .rlim_cur = 16, .rlim_max = 16 };
+	char dir[] = "/tmp/oc-formats-XXXXXX", path[64];
+	size_t nr;
+	const struct oc_format *const *all = oc_formats(&nr);
+
+	cr_assert_not_null(mkdtemp(dir));
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (size_t i = 0; i < nr; i++) {
+		struct oc_error err = { 0 };
+
+		snprintf(path, sizeof(path), "%s/x", dir);
+		cr_assert_eq(oc_format_write_file(all[i], m, path, false, NULL, &err), -EFBIG);
+		cr_assert_eq(err.code, -EFBIG);
+		cr_assert(strstr(err.message, path));
+	}
+	cr_assert_eq(rmdir(dir), 0, "no file stays behind");
 	oc_machine_free(m);
 }
 

@@ -96,16 +96,19 @@ Test(ledger, json_is_the_documented_object)
 	cr_assert_eq(oc_ledger_add_output(&ledger, "a\"b.pb.gz", "pprof", 123, 29963), 0);
 	ledger.exit_code = OC_EXIT_LOSSY;
 	cr_assert_eq(oc_ledger_json(&ledger, &text), 0);
-	cr_assert_str_eq(
-		text,
-		"{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":\"nanoseconds\","
-		"\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,\"taken\":29973,"
-		"\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,\"complete\":990,"
-		"\"incomplete\":{\"truncated\":10}}},\"balanced\":true,\"notes\":{\"cpu_reopened\":2},"
-		"\"self\":{\"user_s\":0.25,\"system_s\":0.125,\"peak_rss_bytes\":12582912,"
-		"\"map_bytes\":1048576,\"kernel_to_user_bytes\":4096,\"start_ms\":80.5,\"stop_ms\":20},"
-		"\"outputs\":[{\"path\":\"a\\\"b.pb.gz\",\"format\":\"pprof\",\"bytes\":123,"
-		"\"samples\":29963}],\"exit\":5}");
+	cr_assert_str_eq(text, "{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":"
+			       "\"nanoseconds\","
+			       "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,"
+			       "\"taken\":29973,"
+			       "\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,"
+			       "\"complete\":990,"
+			       "\"incomplete\":{\"truncated\":10}}},\"balanced\":true,\"notes\":{\"cpu_"
+			       "reopened\":2},"
+			       "\"self\":{\"user_s\":0.25,\"system_s\":0.125,\"peak_rss_bytes\":12582912,"
+			       "\"map_bytes\":1048576,\"kernel_to_user_bytes\":4096,\"start_ms\":80.5,"
+			       "\"stop_ms\":20},"
+			       "\"outputs\":[{\"path\":\"a\\\"b.pb.gz\",\"format\":\"pprof\",\"bytes\":123,"
+			       "\"samples\":29963}],\"exit\":5}");
 	free(text);
 	oc_ledger_done(&ledger);
 }
@@ -164,19 +167,21 @@ Test(ledger, summary_names_what_was_lost_and_the_remedy)
 	ledger.self.bpf_ns = 225000000;
 	cr_assert_eq(oc_ledger_add_output(&ledger, "x\x1b[31m.svg", "svg", 2048, 29963), 0);
 	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
-	cr_assert_str_eq(
-		text,
-		"cpu       29,963 samples kept of 29,973 taken; 60,000 due at 999 Hz, 30,000 idle, 27 of "
-		"others\n"
-		"  lost    7 (0.02 %) ring_full: the kernel-to-user ring buffer was full; raise --buffer\n"
-		"  lost    3 (0.01 %) hook: dropped on request by a sample filter\n"
-		"  stacks  99.00 % reach their root (990 of 1,000)\n"
-		"  cut     10 (1.00 %) truncated: the stack is deeper than the frames recorded\n"
-		"note      2 cpu_reopened: CPUs that came back and were opened again\n"
-		"cost      0.600 s CPU in 30.0 s = 2.00 % of a CPU (user 0.250, system 0.125, BPF 0.225)\n"
-		"memory    13.0 MiB (process 12.0 MiB, kernel 1.0 MiB); from the kernel 4.0 KiB; "
-		"started in 80 ms, stopped in 20 ms\n"
-		"wrote     x\\x1b[31m.svg (svg, 2.0 KiB, 29,963 samples)\n");
+	cr_assert_str_eq(text,
+			 "cpu       29,963 samples kept of 29,973 taken; 60,000 due at 999 Hz, 30,000 idle, "
+			 "27 of "
+			 "others\n"
+			 "  lost    7 (0.02 %) ring_full: the kernel-to-user ring buffer was full; raise "
+			 "--buffer\n"
+			 "  lost    3 (0.01 %) hook: dropped on request by a sample filter\n"
+			 "  stacks  99.00 % reach their root (990 of 1,000)\n"
+			 "  cut     10 (1.00 %) truncated: the stack is deeper than the frames recorded\n"
+			 "note      2 cpu_reopened: CPUs that came back and were opened again\n"
+			 "cost      0.600 s CPU in 30.0 s = 2.00 % of a CPU (user 0.250, system 0.125, BPF "
+			 "0.225)\n"
+			 "memory    13.0 MiB (process 12.0 MiB, kernel 1.0 MiB); from the kernel 4.0 KiB; "
+			 "started in 80 ms, stopped in 20 ms\n"
+			 "wrote     x\\x1b[31m.svg (svg, 2.0 KiB, 29,963 samples)\n");
 	free(text);
 	oc_ledger_done(&ledger);
 }
@@ -190,6 +195,16 @@ Test(ledger, summary_says_when_counts_do_not_add_up)
 	ledger.kinds[0].taken++;
 	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
 	cr_assert(strstr(text, "the counts of cpu do not add up"));
+	free(text);
+}
+
+Test(ledger, summary_leaves_out_a_cost_that_nobody_measured)
+{
+	struct oc_ledger ledger = { 0 };
+	char *text;
+
+	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
+	cr_assert_str_eq(text, "");
 	free(text);
 }
 

@@ -133,7 +133,8 @@ Test(options, lists_and_flags)
 {
 	struct options o;
 
-	expect_ok(&o, "-qo - --format folded --process-filter a* --process-filter b? --cgroup x/y --force "
+	expect_ok(&o, "-qo - --format folded --process-filter a* --process-filter b? --cgroup x/y "
+		      "--force "
 		      "--bpf-stats --no-symbols --timeline --collector perf --unwind fp --buffer 64K "
 		      "--memory-budget 1G --map-entries 100 --color never --on-cpu");
 	cr_assert_eq(o.verbosity, VERBOSITY_QUIET);
@@ -580,6 +581,25 @@ Test(console, text_is_cut_between_characters)
 		   7, true,
 		   "gr\xc3\xbc\xc3\x9f"
 		   "e  ");
+}
+
+static void expect_shell_word(const char *word, const char *want)
+{
+	struct buffer out = BUFFER_INIT;
+
+	text_shell_word(&out, word);
+	cr_assert_str_eq(out.data, want);
+	buffer_done(&out);
+}
+
+Test(console, words_are_quoted_for_a_shell)
+{
+	expect_shell_word("a/b-c_d.svg", "a/b-c_d.svg");
+	expect_shell_word("", "''");
+	expect_shell_word("a b", "'a b'");
+	expect_shell_word("$(reboot)", "'$(reboot)'");
+	expect_shell_word("it's", "'it'\\''s'");
+	expect_shell_word("*", "'*'");
 }
 
 Test(console, styles_only_with_colours)

@@ -1125,8 +1125,8 @@ function byName(values) {
 
 // window.onecollect: what is shown, in numbers. For tests and for the console; changes nothing.
 //   total                 samples in the recording
-//   selfByFunction()      {name: samples with it as leaf}, of the whole recording
-//   totalByFunction()     {name: samples with it anywhere}
+//   selfByFunction()      {name: samples with it as leaf}, of the whole recording; kinds of one name added up
+//   totalByFunction()     {name: samples with it anywhere}, likewise
 //   matched()             samples that the search matches, null without a search
 //   view()                direction, grouping, names on the way to the zoomed frame, its samples, frames drawn
 //   tree()                [depth, name, samples] of every node of the graph as it is shown, depth first
