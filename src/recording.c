@@ -34,8 +34,6 @@ struct oc_recording {
 	struct sink *sink;
 	struct collector *collector;
 	struct command command;
-	struct pollfd *
-		pidfds; /* [opts.collect.nr_pids] of the processes asked for; fd -1 = gone; NULL with a command */
 	char why[OC_ERROR_MESSAGE_MAX]; /* why not the best collector */
 	atomic_uint stop_requests;
 	oc_progress_fn on_progress;
@@ -97,23 +95,6 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 	return rc ? oc_error_set(err, rc, "cannot set up the sample kinds: %s", strerror(-rc)) : 0;
 }
 
-/* From here on a pid that is used again is not mistaken for the process that was asked for. */
-static int open_pidfds(struct oc_recording *rec, struct oc_error *err)
-{
-	rec->pidfds = calloc((size_t)rec->opts.collect.nr_pids + 1, sizeof(*rec->pidfds));
-	if (!rec->pidfds)
-		return oc_error_set(err, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < rec->opts.collect.nr_pids; i++)
-		rec->pidfds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
-	for (uint32_t i = 0; i < rec->opts.collect.nr_pids; i++) {
-		rec->pidfds[i].fd = (int)syscall(SYS_pidfd_open, rec->opts.collect.pids[i], 0);
-		if (rec->pidfds[i].fd < 0 && errno != ESRCH)
-			return oc_error_set(err, -errno, "cannot watch process %u: %s",
-					    rec->opts.collect.pids[i], strerror(errno));
-	}
-	return 0;
-}
-
 int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording **ret_recording,
 		     struct oc_error *err)
 {
@@ -130,8 +111,6 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 		rc = command_start(&rec->command, rec->opts.command, err);
 		if (!rc)
 			rc = recording_opts_add_pid(&rec->opts, (uint32_t)rec->command.pid, err);
-	} else if (!rc) {
-		rc = open_pidfds(rec, err);
 	}
 	rc = rc ? rc : open_parts(rec, err);
 	if (rc) {
@@ -149,9 +128,6 @@ void oc_recording_free(struct oc_recording *rec)
 	if (rec->collector)
 		rec->collector->ops->free(rec->collector);
 	command_done(&rec->command);
-	for (uint32_t i = 0; rec->pidfds && i < rec->opts.collect.nr_pids; i++)
-		cleanup_close(&rec->pidfds[i].fd);
-	free(rec->pidfds);
 	machine_sink_free(rec->sink);
 	oc_symbolizer_free(rec->symbolizer);
 	oc_machine_free(rec->machine);
@@ -174,13 +150,26 @@ void oc_recording_stop(struct oc_recording *rec)
 		rec->collector->ops->wake(rec->collector);
 }
 
-/* A process whose parent has not asked about its end yet has ended all the same: its pidfd is readable. */
-static bool all_pids_ended(struct oc_recording *rec)
+/* A zombie has ended too, although its parent has not looked yet and kill(2) still finds it. */
+static bool has_ended(uint32_t pid)
 {
-	if (!rec->opts.collect.nr_pids || poll(rec->pidfds, rec->opts.collect.nr_pids, 0) < 0)
+	struct pollfd ended = { .events = POLLIN };
+	int rc;
+
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd < 0)
+		return errno == ESRCH;
+	rc = poll(&ended, 1, 0);
+	close(ended.fd);
+	return rc == 1;
+}
+
+static bool all_pids_ended(const struct oc_recording *rec)
+{
+	if (!rec->opts.collect.nr_pids)
 		return false;
 	for (uint32_t i = 0; i < rec->opts.collect.nr_pids; i++) {
-		if (rec->pidfds[i].fd >= 0 && !rec->pidfds[i].revents)
+		if (!has_ended(rec->opts.collect.pids[i]))
 			return false;
 	}
 	return true;
