@@ -31,6 +31,8 @@ static void setup_fixture(struct fixture *f)
 static void teardown_fixture(struct fixture *f)
 {
 	live_tasks_done(&f->sb.tasks);
+	buffer_done(&f->sb.text);
+	buffer_done(&f->sb.cgroup);
 	buffer_done(&f->record);
 	buffer_done(&f->watched);
 	fake_sink_done(&f->sink);
