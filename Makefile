@@ -182,7 +182,7 @@ $(O)/live/%: tests/live/%.c $(O)/obj/tests/unit/fake_sink.o $(LIB_A)
 $(O)/interop/%: tests/interop/%.c $(O)/obj/tests/unit/sample_machine.o $(LIB_A)
 	$(call say,INTEROP)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
+	$(Q)$(CC) $(CPPFLAGS) -Itests -Itests/unit $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) $< \
 		$(O)/obj/tests/unit/sample_machine.o $(LIB_A) $(LDLIBS) -o $@
 
 # Fuzz targets: with libFuzzer in a tree of their own, and in any tree as a program that replays stored inputs.
