@@ -15,7 +15,9 @@
 #include "base/clock.h"
 #include "base/macros.h"
 
-#define FLIP_NS     10000000000ULL /* an idle machine is drained this often */
+#define FLIP_NS 10000000000ULL /* an idle machine is drained this often */
+#define RECORDS_AT_ONCE \
+	65536            /* then the loop gets to see its clock, even when the kernel is faster than we are */
 #define BATCH_SLACK 1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
 
 static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, uint64_t count)
@@ -93,9 +95,8 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 	deliver(c, &key, sample->time_ns, sample->cpu, &one);
 }
 
-int drain_ring_record(void *ctx, void *data, size_t size)
+static int handle_ring_record(struct bpf_collector *c, void *data, size_t size)
 {
-	struct bpf_collector *c = ctx;
 	const struct wire_stack *stack = data;
 	const struct wire_task *task = data;
 	const struct wire_sample *sample = data;
@@ -114,13 +115,25 @@ int drain_ring_record(void *ctx, void *data, size_t size)
 	case WIRE_TASK:
 		if (size < sizeof(*task))
 			return 0;
+		c->record_time_ns = task->time_ns;
 		return event_queue_push(&c->queue, EVENT_BPF, task->time_ns, data, sizeof(*task));
 	case WIRE_SAMPLE:
 		if (size < sizeof(*sample))
 			return 0;
+		c->record_time_ns = sample->time_ns;
 		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data, sizeof(*sample));
 	}
 	return 0;
+}
+
+int drain_ring_record(void *ctx, void *data, size_t size)
+{
+	struct bpf_collector *c = ctx;
+	int rc = handle_ring_record(c, data, size);
+
+	if (rc)
+		return rc;
+	return --c->records_left ? 0 : -EAGAIN;
 }
 
 static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
@@ -139,9 +152,14 @@ static int handle_event(void *arg, enum event_source source, uint64_t time_ns, c
 
 int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error *err)
 {
-	int rc = ring_buffer__consume(c->ring);
+	int rc;
 
-	if (rc >= 0)
+	c->records_left = c->running ? RECORDS_AT_ONCE : UINT64_MAX;
+	rc = ring_buffer__consume(c->ring);
+	/* What is left in the ring buffer may be older than what the other buffers hold. */
+	if (rc == -EAGAIN)
+		horizon_ns = MIN(horizon_ns, c->record_time_ns - IN_FLIGHT_NS);
+	if (rc >= 0 || rc == -EAGAIN)
 		rc = sideband_read(c->sideband, &c->queue);
 	if (rc >= 0)
 		rc = event_queue_dispatch(&c->queue, horizon_ns, handle_event, c);
