@@ -75,6 +75,13 @@ uint64_t oc_ledger_incomplete(const struct oc_ledger_kind *kind)
 	return sum(kind->incomplete, OC_STACK_COUNT);
 }
 
+uint64_t oc_ledger_undelivered(const struct oc_ledger_kind *kind)
+{
+	uint64_t delivered = kind->idle + kind->filtered + kind->taken;
+
+	return kind->due > delivered ? kind->due - delivered : 0;
+}
+
 double oc_ledger_loss_share(const struct oc_ledger *ledger)
 {
 	double worst = 0;
@@ -170,6 +177,7 @@ static void json_kind(struct json *j, const struct oc_ledger_kind *kind)
 	json_field(j, "due", kind->due);
 	json_field(j, "idle", kind->idle);
 	json_field(j, "filtered", kind->filtered);
+	json_field(j, "undelivered", oc_ledger_undelivered(kind));
 	json_field(j, "taken", kind->taken);
 	json_field(j, "kept", kind->kept);
 	json_reasons(j, "lost", loss_reasons, kind->lost, OC_LOSS_COUNT);
@@ -284,6 +292,9 @@ int oc_ledger_json(const struct oc_ledger *ledger, char **ret_text)
 /* Every line begins with a label in a column of its own. */
 #define LABEL "%-10s"
 
+/* What the timer did not deliver is worth a word from this part of the due samples on. */
+#define UNDELIVERED_PART 200
+
 static void say_taken(struct buffer *out, const struct oc_ledger_kind *kind)
 {
 	buffer_printf(out, LABEL, kind->name);
@@ -307,6 +318,12 @@ static void say_taken(struct buffer *out, const struct oc_ledger_kind *kind)
 		buffer_puts(out, ", ");
 		human_count(out, kind->filtered);
 		buffer_puts(out, " of others");
+	}
+	/* A few are always between the starts and stops of the CPUs. */
+	if (oc_ledger_undelivered(kind) * UNDELIVERED_PART > kind->due) {
+		buffer_puts(out, ", ");
+		human_count(out, oc_ledger_undelivered(kind));
+		buffer_puts(out, " never delivered by the timer");
 	}
 	buffer_putc(out, '\n');
 }

@@ -7,9 +7,10 @@
 #include <onecollect/recording.h>
 
 #include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,12 +150,26 @@ void oc_recording_stop(struct oc_recording *rec)
 		rec->collector->ops->wake(rec->collector);
 }
 
+/* A zombie has ended too, although its parent has not looked yet and kill(2) still finds it. */
+static bool has_ended(uint32_t pid)
+{
+	struct pollfd ended = { .events = POLLIN };
+	int rc;
+
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd < 0)
+		return errno == ESRCH;
+	rc = poll(&ended, 1, 0);
+	close(ended.fd);
+	return rc == 1;
+}
+
 static bool all_pids_ended(const struct oc_recording *rec)
 {
 	if (!rec->opts.collect.nr_pids)
 		return false;
 	for (uint32_t i = 0; i < rec->opts.collect.nr_pids; i++) {
-		if (!kill((pid_t)rec->opts.collect.pids[i], 0) || errno == EPERM)
+		if (!has_ended(rec->opts.collect.pids[i]))
 			return false;
 	}
 	return true;

@@ -140,6 +140,8 @@ static int add_thread(struct page *p, uint32_t process, uint32_t node)
 
 static int add_sample(struct page *p, uint32_t frame, uint64_t count)
 {
+	/* Every sample lies below the group of its thread. */
+	assert(p->nr_threads);
 	if (array_reserve(&p->samples, &p->samples_cap, p->nr_samples + 1, sizeof(*p->samples)))
 		return -ENOMEM;
 	p->samples[p->nr_samples++] = (struct sample){
@@ -377,7 +379,7 @@ static int put_functions(struct page *p, struct module_list *modules)
 		int64_t module = number_module(modules, function->module);
 		char kind[2];
 		size_t len;
-		const char *name = oc_machine_string(p->m, function->name, &len);
+		const char *name = oc_graph_name(p->graph, function->name, &len);
 
 		if (module < 0)
 			return (int)module;

@@ -363,11 +363,15 @@ static void fill_labels(struct pprof *p, const struct sample_key *key)
 	p->nr_labels = 0;
 	if (process) {
 		add_number_label(p, literal_index(p, "pid"), process->pid);
+		if (process->ns_pid && process->ns_pid != process->pid)
+			add_number_label(p, literal_index(p, "ns_pid"), process->ns_pid);
 		add_text_label(p, literal_index(p, "comm"), process->comm);
 		add_text_label(p, literal_index(p, "container_id"), process->container);
 	}
 	if (thread) {
 		add_number_label(p, literal_index(p, "tid"), thread->tid);
+		if (thread->ns_tid && thread->ns_tid != thread->tid)
+			add_number_label(p, literal_index(p, "ns_tid"), thread->ns_tid);
 		add_text_label(p, literal_index(p, "thread_name"), thread->name);
 	}
 	if (key->attrs && oc_machine_walk_attrs(p->m, key->attrs, add_attr_label, p))

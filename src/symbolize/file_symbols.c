@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "symbolize/mini_debuginfo.h"
+#include "symbolize/plt_symbols.h"
 #include "symbolize/target_file.h"
 
 /* Longer symbol names are cut; the longest of large C++ programs have some ten thousand bytes. */
@@ -195,9 +196,13 @@ static int feed_symbol(void *arg, const struct elf_symbol *in)
 int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol, struct buffer *out)
 {
 	const struct file_table *table = &fs->tables[symbol->name >> 32];
+	int rc;
 
 	buffer_clear(out);
-	return elf_file_string(table->elf, table->names, (uint32_t)symbol->name, NAME_MAX_BYTES, out);
+	rc = elf_file_string(table->elf, table->names, (uint32_t)symbol->name, NAME_MAX_BYTES, out);
+	if (!rc && symbol->name >> 32 == FILE_TABLE_PLT)
+		buffer_puts(out, "@plt");
+	return rc ? rc : out->error;
 }
 
 static uint64_t weigh_name(void *arg, uint64_t name)
@@ -267,6 +272,12 @@ int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struc
 		struct feed feed = { .fs = fs, .table = i };
 
 		rc = elf_file_each_symbol(fs->tables[i].elf, fs->tables[i].symbols, feed_symbol, &feed);
+	}
+	if (!rc) {
+		struct file_table *plt = &fs->tables[FILE_TABLE_PLT];
+
+		plt->elf = elf;
+		rc = plt_symbols_match(elf, &fs->match, (uint64_t)FILE_TABLE_PLT << 32, &plt->names);
 	}
 	if (!rc)
 		symbol_match_finish(&fs->match);

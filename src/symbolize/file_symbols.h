@@ -27,8 +27,9 @@ struct file_table {
 	const struct elf_section *names;
 };
 
-/* Own table, or: debug file's (or mini-debuginfo's) and the dynamic one. */
-#define FILE_TABLES_MAX 2
+/* Own table, or: debug file's (or mini-debuginfo's) and the dynamic one. Then the table of the stubs' names. */
+#define FILE_TABLES_MAX 3
+#define FILE_TABLE_PLT  2
 
 /* All zero = closed. */
 struct file_symbols {
@@ -61,7 +62,7 @@ void file_symbols_close(struct file_symbols *fs);
 /* The symbol of offsets[i], NULL = none covers it. Symbols with equal `name` are the same one. */
 const struct symbol *file_symbols_get(const struct file_symbols *fs, size_t i);
 
-/* Puts the symbol's name, as stored, into *out (dropping what was there). Returns 0 or an error as above. */
+/* Puts the symbol's name, as stored (of a stub: with "@plt" behind it), into *out (dropping what was there). Returns 0 or an error as above. */
 int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol, struct buffer *out);
 
 #endif

@@ -161,35 +161,47 @@ int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc
 /* ---- naming ------------------------------------------------------------------------------------------------ */
 
 /*
+ * Puts the name for people of run->raw, of a kernel module if kmod_len is not 0, into run->pretty.
+ * Cuts run->raw. Returns 0 or -ENOMEM.
+ */
+static int make_pretty(struct run *run, const char *kmod, size_t kmod_len)
+{
+	static const char plt[] = "@plt";
+	char *name = run->raw.data;
+	size_t len = run->raw.len;
+	char *at = len > 1 && !kmod_len ? memchr(name + 1, '@', len - 1) : NULL;
+	bool is_stub = at && !strcmp(at, plt);
+
+	/* "memcpy@@GLIBC_2.14": which version it is does not concern people. */
+	if (at) {
+		*at = '\0';
+		len = (size_t)(at - name);
+	}
+	if (!demangle(name, &run->pretty) && !run->pretty.error) {
+		buffer_clear(&run->pretty);
+		buffer_append(&run->pretty, name, len);
+	}
+	if (is_stub)
+		buffer_puts(&run->pretty, plt);
+	if (kmod_len)
+		buffer_printf(&run->pretty, " [%.*s]", (int)kmod_len, kmod);
+	return run->pretty.error;
+}
+
+/*
  * Makes the function called run->raw, of a kernel module if kmod_len is not 0.
  * Returns its id or -ENOMEM.
  */
 static int64_t add_function(struct run *run, oc_module_id module, const char *kmod, size_t kmod_len)
 {
 	struct oc_function function = { .module = module };
-	char *name = run->raw.data;
-	size_t len = run->raw.len;
-	char *version = len > 1 ? memchr(name + 1, '@', len - 1) : NULL;
 	int64_t id;
 
-	id = oc_machine_intern(run->m, name, len);
+	id = oc_machine_intern(run->m, run->raw.data, run->raw.len);
 	if (id < 0)
 		return id;
 	function.system_name = (oc_string_id)id;
-	/* "memcpy@@GLIBC_2.14": which version it is does not concern people. */
-	if (version && !kmod_len) {
-		*version = '\0';
-		len = (size_t)(version - name);
-	}
-	if (!demangle(name, &run->pretty)) {
-		if (run->pretty.error)
-			return -ENOMEM;
-		buffer_clear(&run->pretty);
-		buffer_append(&run->pretty, name, len);
-	}
-	if (kmod_len)
-		buffer_printf(&run->pretty, " [%.*s]", (int)kmod_len, kmod);
-	if (run->pretty.error)
+	if (make_pretty(run, kmod, kmod_len))
 		return -ENOMEM;
 	id = oc_machine_intern(run->m, run->pretty.data, run->pretty.len);
 	if (id < 0)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The SVG and the HTML flame graph in a real browser: what they show equals the folded output of the same machine."""
 
+import base64
 import collections
+import hashlib
 import json
 import os
 import re
@@ -85,7 +87,7 @@ def many_records(nr):
 
 
 class Folded:
-    """What the folded output says. Folded writes ':' for ';', so names are compared with that."""
+    """What the folded output says."""
 
     def __init__(self, path):
         self.total = 0
@@ -124,8 +126,8 @@ class Folded:
 
 
 def normal(name):
-    """A name as the folded output would write it."""
-    return name.replace(";", ":")
+    """A name as the folded output writes it: what ends a frame or a line is not in it."""
+    return name.replace(";", ":").rstrip(" ")
 
 
 def svg_name(name):
@@ -164,7 +166,8 @@ class FlameCase(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="onecollect-flame-")
         cls.addClassCleanup(cls.folder.cleanup)
         outputs = [f"{name}={cls.path(name)}" for name in ("svg", "html", "folded")]
-        subprocess.run([WRITE_STACKS, *outputs], input=cls.records(), check=True)
+        argv = [WRITE_STACKS, *outputs] if cls.records else [WRITE_STACKS, "--sample", *outputs]
+        subprocess.run(argv, input=cls.records() if cls.records else b"", check=True)
         cls.folded = Folded(cls.path("folded"))
         cls.browser = cls.enterClassContext(Browser())
 
@@ -504,6 +507,12 @@ class Svg(FlameCase):
         page.wait_for(f"{area} === 1580")
 
 
+class Sample(Agreement):
+    """The machine of the unit tests: addresses without names, samples without a stack."""
+
+    records = None
+
+
 class Hostile(Agreement):
     """Names that want out of where they are put; and a stack of 2,000 frames."""
 
@@ -551,6 +560,28 @@ class Hostile(Agreement):
         self.assertEqual(page.evaluate("document.querySelector('#matched').textContent"), f"Matched: {share:.2f}%")
 
 
+class Empty(Agreement):
+    """No samples at all."""
+
+    records = staticmethod(lambda: b"")
+
+    def test_html_has_nothing_to_show(self):
+        page = self.open("html")
+        for control in ("#icicle", "#callers", "#tab-recording", "#tab-functions", "#theme", "#canvas"):
+            page.click(control)
+        for key in ("ArrowUp", "ArrowLeft", "Enter", "Escape"):
+            page.key(key)
+        page.key("/")
+        page.type("x")
+        self.assertEqual(page.evaluate("onecollect.matched()"), 0)
+        self.assertIn("No function", page.evaluate("document.querySelector('#rows').innerText"))
+
+    def test_svg_has_a_root(self):
+        page = self.open("svg")
+        page.click("#frames g")
+        self.assertEqual(page.evaluate("document.querySelector('#frames title').textContent"), "all (0 samples, 100.00%)")
+
+
 class Many(FlameCase):
     """A tree of more than 100,000 nodes."""
 
@@ -577,3 +608,31 @@ class Many(FlameCase):
         self.assertGreater(left_out, 90000)
         self.assertEqual(drawn + left_out, len(nodes))
         self.assertIn(f"{left_out:,} frames narrower", page.evaluate("document.querySelector('#culled').textContent"))
+
+
+class EmbedFile(unittest.TestCase):
+    """The step that puts script and style into the program."""
+
+    def embed(self, name, text):
+        """Runs it on a file of that name."""
+        with tempfile.TemporaryDirectory(prefix="onecollect-embed-") as folder:
+            path = os.path.join(folder, name)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            argv = [os.path.join(ROOT, "scripts", "embed-file"), path]
+            return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    def test_the_hash_is_that_of_the_bytes(self):
+        text = 'a("\\n\t");\n// größe\n'
+        done = self.embed("my-file.js", text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        self.assertIn(f'#define MY_FILE_JS_SHA256 "{digest}"', done.stdout)
+        self.assertIn("static const char my_file_js[]", done.stdout)
+        self.assertIn('"a(\\"\\\\n\t\\");\\n"', done.stdout)
+
+    def test_what_would_end_its_element_is_refused(self):
+        for name, text in (("a.js", "x = '</SCRIPT>'"), ("a.js", "// <!--"), ("a.js", "]]>"), ("a.css", "/* </style> */")):
+            with self.subTest(text=text):
+                self.assertEqual(self.embed(name, text + "\n").returncode, 1)
+        self.assertEqual(self.embed("a.js", "no newline").returncode, 1)

@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/text.h"
-#include "sample_machine.h"
+#include "unit/sample_machine.h"
 
 #define FIELDS_MAX    4096
 #define USER_BASE     0x10000000ULL

@@ -159,6 +159,18 @@ class Targets(CliTest):
         self.assertIn("'./text'", result.stderr)
         self.assertEqual(self.files(), ["text"])
 
+    def test_recording_ends_with_its_processes(self):
+        """Also when nobody has waited for them yet."""
+        zombie, other = (self.start("sh", "-c", "read line", stdin=subprocess.PIPE) for _ in range(2))
+        recorder = self.start_cli("-o", "a.folded", "-p", f"{zombie.pid},{other.pid}")
+        poll_until(lambda: bpf_programs(recorder.pid), 10, "recording has begun")
+        zombie.stdin.close()
+        time.sleep(0.5)
+        self.assertIsNone(recorder.poll(), "one of two still runs")
+        other.stdin.close()
+        self.assertEqual(recorder.wait(10), 0)
+        self.assertEqual((zombie.returncode, other.returncode), (None, None), "both are still zombies")
+
     def test_no_samples_is_an_answer(self):
         idle = self.start("sleep", "60").pid
         for args, text in [(["-p", idle], "-p"), (["--process-filter", "no-such-name*"], "--process-filter")]:

@@ -11,7 +11,7 @@
 const ROW = 20; // pixels from one row of frames to the next
 const GAP = 1; // of these, between two rows
 const INSET = 5; // from a frame's edge to its name
-const MIN_PX = 0.7; // narrower frames are drawn as a grey strip, without what is above them
+const MIN_PX = 0.7; // narrower frames are drawn as a pale strip, without what is above them
 const TEXT_PX = 22; // narrower frames bear no name
 const TABLE_ROW = 26;
 const ZOOM_MS = 180;
@@ -42,6 +42,8 @@ const number = new Intl.NumberFormat("en-US");
 const count = n => number.format(n);
 const share = (part, whole, digits = 2) => `${(whole ? part / whole * 100 : 0).toFixed(digits)}%`;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+// The page lays out no more of a name than anyone would read.
+const brief = (text, letters = 1000) => text.length > letters ? `${text.slice(0, letters)}\u2026` : text;
 const basename = path => path.slice(path.lastIndexOf("/") + 1);
 
 function element(tag, text, className) {
@@ -308,7 +310,7 @@ function zoom(node, remember = true) {
 	scrollToFocus();
 	moveTo(view.tree.start[node], view.tree.start[node] + Math.max(view.tree.total[node], 1));
 	updateTable();
-	say(`Zoomed to ${nodeName(node)}`);
+	say(`Zoomed to ${brief(nodeName(node), 200)}`);
 }
 
 function goBack() {
@@ -413,7 +415,7 @@ function requestPaint() {
 // Reads what the style sheet says, so that colours other than the frames' stand in one place.
 function readColours() {
 	const style = getComputedStyle(document.documentElement);
-	for (const name of ["bg", "frame-text", "dust", "accent", "on-accent", "outline"])
+	for (const name of ["bg", "frame-text", "accent", "on-accent", "outline"])
 		colours[name] = style.getPropertyValue(`--${name}`).trim();
 	colours.font = `12px ${style.getPropertyValue("--font").trim()}`;
 	const palette = PALETTES[view.dark ? "dark" : "light"];
@@ -545,8 +547,8 @@ function paint() {
 		} else if (right - left < MIN_PX && node) {
 			if (visible && !(Math.floor(left) <= strips[depth])) {
 				strips[depth] = Math.floor(left);
-				context.globalAlpha = view.marks ? 0.3 : 1;
-				context.fillStyle = colours.dust;
+				context.globalAlpha = view.marks ? 0.2 : 0.5;
+				context.fillStyle = symbolColour(tree.symbol[node]);
 				context.fillRect(strips[depth], top, 1, ROW - GAP);
 			}
 			node = tree.end[node];
@@ -604,8 +606,8 @@ function showTip(node, x, y) {
 	about.append(swatch, isFunction ? KINDS[model.kinds[symbol]] : symbol === model.root ? "everything" : "group");
 	const module = isFunction ? data.modules[model.modules[symbol]] : "";
 	if (module)
-		about.append(" \u00b7 ", element("span", module));
-	tip.replaceChildren(element("div", model.names[symbol], "tip-name"), about);
+		about.append(" \u00b7 ", element("span", brief(module, 300)));
+	tip.replaceChildren(element("div", brief(model.names[symbol]), "tip-name"), about);
 	line(tip, "this frame", view.reverse ? null : tree.self[node], tree.total[node], tree.total[0]);
 	if (view.focus)
 		line(tip, "of the zoom", null, tree.total[node], tree.total[view.focus]);
@@ -649,9 +651,9 @@ function wheel(event) {
 // ---- zoom path ---------------------------------------------------------------------------------------------------
 
 function crumb(node, current) {
-	const button = element("button", nodeName(node));
+	const button = element("button", brief(nodeName(node), 300));
 	button.type = "button";
-	button.title = nodeName(node).slice(0, 300);
+	button.title = button.textContent;
 	if (current)
 		button.setAttribute("aria-current", "location");
 	button.addEventListener("click", () => zoom(node));
@@ -696,7 +698,7 @@ function updateTable() {
 	table.selfs = sums.selfs;
 	table.totals = sums.totals;
 	table.all = zoomed ? view.tree.total[view.focus] : plain.total[0];
-	$("scope").textContent = zoomed ? `in ${nodeName(view.focus)}` : "";
+	$("scope").textContent = zoomed ? `in ${brief(nodeName(view.focus), 300)}` : "";
 	$("scope").title = zoomed ? `${count(table.all)} samples` : "";
 	filterTable();
 }
@@ -747,11 +749,11 @@ function weightCell(value) {
 function tableRow(i) {
 	const row = element("tr");
 	const name = element("td", undefined, "text"), swatch = element("span", undefined, "swatch");
-	const path = data.modules[model.modules[i]], module = element("td", basename(path), "text muted");
+	const path = data.modules[model.modules[i]], module = element("td", brief(basename(path), 300), "text muted");
 	swatch.style.background = symbolColour(i);
-	name.append(swatch, model.names[i]);
-	name.title = `${model.names[i].slice(0, 1000)} (${KINDS[model.kinds[i]]})`;
-	module.title = path;
+	name.append(swatch, brief(model.names[i]));
+	name.title = `${brief(model.names[i])} (${KINDS[model.kinds[i]]})`;
+	module.title = brief(path);
 	row.append(weightCell(table.selfs[i]), weightCell(table.totals[i]), name, module);
 	row.dataset.function = i;
 	row.tabIndex = -1;
@@ -787,86 +789,85 @@ function bytes(n) {
 	return `${(n / unit[0]).toFixed(unit[0] > 1 ? 1 : 0)} ${unit[1]}`;
 }
 
-function facts(title, rows) {
+function facts(title, rows, picture) {
 	const list = element("dl");
 	for (const [label, value, note] of rows) {
-		if (value === "" || value === null)
+		if (value === "")
 			continue;
 		const dd = element("dd", value);
 		if (note)
 			dd.append(element("p", note, "muted"));
 		list.append(element("dt", label), dd);
 	}
-	return list.childElementCount ? [element("h2", title), list] : [];
+	return list.childElementCount ? [element("h2", title), picture || "", list] : [];
 }
 
-function reasons(list, whole) {
-	return list.map(r => [r.name.replace(/_/g, " "), `${count(r.count)}  ${whole ? share(r.count, whole) : ""}`, r.text]);
+// Counted reasons, each with the sentence that explains it.
+function reasons(list, all) {
+	return list.map(r => [r.name.replace(/_/g, " "), `${count(r.count)}  ${all ? share(r.count, all) : ""}`, r.text]);
 }
 
-function meter(part, whole, label) {
+function meter(part, all, label) {
 	const bar = element("div", undefined, "meter");
-	bar.style.setProperty("--share", share(part, whole));
+	bar.style.setProperty("--share", share(part, all));
 	bar.setAttribute("role", "img");
 	bar.setAttribute("aria-label", label);
 	return bar;
 }
 
-function showFacts() {
-	const r = data.recording, l = data.ledger, c = data.cost;
-	const lost = l.lost.reduce((sum, reason) => sum + reason.count, 0);
-	const seconds = r.duration_ns / 1e9;
-	$("recording").replaceChildren(
-		...facts("Recording", [
-			["Command", r.command], ["Host", r.host], ["System", r.os],
-			["Start", r.start_ms ? new Date(r.start_ms).toLocaleString() : ""],
-			["Duration", seconds ? `${seconds.toFixed(1)} s` : ""],
-			["CPUs", r.cpus ? count(r.cpus) : ""],
-			["Kind", data.kind.name + (data.kind.period_ns ? ` at ${Math.round(1e9 / data.kind.period_ns)} Hz` : "")],
-			["Recorder", r.tool],
-		]),
+const some = (n, text) => n ? text(n) : "";
+const seconds = data.recording.duration_ns / 1e9;
+const rate = some(data.kind.period_ns, ns => `${Math.round(1e9 / ns)} Hz`);
+const lost = data.ledger.lost.reduce((sum, reason) => sum + reason.count, 0);
+
+function recordingFacts(r) {
+	return facts("Recording", [
+		["Command", r.command], ["Host", r.host], ["System", r.os],
+		["Start", some(r.start_ms, ms => new Date(ms).toLocaleString())],
+		["Duration", some(seconds, s => `${s.toFixed(1)} s`)],
+		["CPUs", some(r.cpus, count)],
+		["Kind", rate ? `${data.kind.name} at ${rate}` : data.kind.name],
+		["Recorder", r.tool],
+	]);
+}
+
+function sampleFacts(l) {
+	return [
 		...facts("Samples", [
 			["Taken", count(l.taken)],
 			["Kept", `${count(l.kept)}  ${share(l.kept, l.taken)}`],
 			["Lost", `${count(lost)}  ${share(lost, l.taken)}`],
 			...reasons(l.lost, l.taken),
-			["Due", l.due ? count(l.due) : "", "online CPU time divided by the sampling period"],
-			["Idle", l.idle ? count(l.idle) : "", "the CPU had nothing to do"],
-			["Filtered", l.filtered ? count(l.filtered) : "", "of tasks that were not asked for"],
+			["Due", some(l.due, count), "online CPU time divided by the sampling period"],
+			["Idle", some(l.idle, count), "the CPU had nothing to do"],
+			["Filtered", some(l.filtered, count), "of tasks that were not asked for"],
 		]),
-		...facts("User stacks", l.stacks ? [
-			["Complete", `${count(l.complete)} of ${count(l.stacks)}  ${share(l.complete, l.stacks)}`],
+		...facts("User stacks", [
+			["Complete", some(l.stacks, all => `${count(l.complete)} of ${count(all)}  ${share(l.complete, all)}`)],
 			...reasons(l.incomplete, l.stacks),
-		] : []),
+		], meter(l.complete, l.stacks, "share of complete stacks")),
 		...facts("Notes", reasons(l.notes, 0)),
-		...facts("Cost of recording", [
-			["CPU", c.user_s + c.system_s ? `${(c.user_s + c.system_s).toFixed(2)} s` : "",
-				seconds ? `${share(c.user_s + c.system_s, seconds)} of one CPU` : ""],
-			["BPF", c.bpf_runs ? `${(c.bpf_ns / c.bpf_runs / 1000).toFixed(2)} \u00b5s each` : "", `${count(c.bpf_runs || 0)} runs`],
-			["Memory", c.peak_rss_bytes ? bytes(c.peak_rss_bytes) : "", c.map_bytes ? `and ${bytes(c.map_bytes)} in the kernel` : ""],
-			["From kernel", c.kernel_to_user_bytes ? bytes(c.kernel_to_user_bytes) : ""],
-		]),
-	);
-	if (l.stacks)
-		$("recording").querySelectorAll("h2")[2]?.after(meter(l.complete, l.stacks, "share of complete stacks"));
+	];
+}
+
+function costFacts(c) {
+	return facts("Cost of recording", [
+		["CPU", some(c.user_s + c.system_s, s => `${s.toFixed(2)} s`),
+			some(seconds, s => `${share(c.user_s + c.system_s, s)} of one CPU`)],
+		["BPF", some(c.bpf_runs, n => `${(c.bpf_ns / n / 1000).toFixed(2)} \u00b5s each`), `${count(c.bpf_runs || 0)} runs`],
+		["Memory", some(c.peak_rss_bytes, bytes), some(c.map_bytes, n => `and ${bytes(n)} in the kernel`)],
+		["From kernel", some(c.kernel_to_user_bytes, bytes)],
+	]);
 }
 
 function showHeading() {
-	const r = data.recording, l = data.ledger;
-	const lost = l.taken - l.kept;
-	const parts = [`${count(data.total)} ${data.kind.name} samples`];
-	if (data.kind.period_ns)
-		parts.push(`${Math.round(1e9 / data.kind.period_ns)} Hz`);
-	if (r.duration_ns)
-		parts.push(`${(r.duration_ns / 1e9).toFixed(1)} s`);
-	if (r.host)
-		parts.push(r.host);
-	parts.push(`${count(lost)} lost`);
-	$("title").textContent = r.command || "Flame graph";
-	$("title").title = r.command;
-	$("subtitle").textContent = parts.join("  \u00b7  ");
-	$("subtitle").title = parts.join(", ");
-	document.title = `${r.command || "Flame graph"} \u2013 ${data.kind.name}`;
+	const r = data.recording;
+	const parts = [`${count(data.total)} ${data.kind.name} samples`, rate, some(seconds, n => `${n.toFixed(1)} s`), r.host,
+		`${count(lost)} lost`];
+	$("title").textContent = brief(r.command.replace(/^\S*\//, "")) || "Flame graph";
+	$("title").title = brief(r.command);
+	$("subtitle").textContent = $("subtitle").title = parts.filter(part => part).join("  \u00b7  ");
+	document.title = `${$("title").textContent} \u2013 ${data.kind.name}`;
 }
 
 // What the colours mean, and how the samples divide.
@@ -1014,7 +1015,7 @@ function select(node) {
 		scroller.scrollTop += top + 2 * ROW - geometry.height;
 	paint();
 	showTip(node, rect.left + extent(node)[0], rect.top + rowTop(tree.depth[node]));
-	say(`${nodeName(node).slice(0, 200)}, ${count(tree.total[node])} samples, ${share(tree.total[node], tree.total[0])}`);
+	say(`${brief(nodeName(node), 200)}, ${count(tree.total[node])} samples, ${share(tree.total[node], tree.total[0])}`);
 }
 
 function escape(inField) {
@@ -1148,7 +1149,7 @@ function exposeFacts() {
 
 function start() {
 	showHeading();
-	showFacts();
+	$("recording").append(...recordingFacts(data.recording), ...sampleFacts(data.ledger), ...costFacts(data.cost));
 	connectControls();
 	connectGraph();
 	connectTable();
