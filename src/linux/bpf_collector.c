@@ -19,6 +19,7 @@
 #define TICK_NS         100000000ULL /* how often buffers and counters are looked at, at least */
 #define CPU_CHECK_NS    500000000ULL /* how often CPUs are looked at; they are back within 2 s */
 #define CGROUP_SCAN_NS  1000000000ULL
+#define IN_FLIGHT_NS    20000000ULL /* a record reaches its buffer this long after its time, at most */
 #define DEFAULT_FREQ_HZ 999u
 
 enum poll_source { POLL_RING, POLL_SIDEBAND, POLL_TIMER, POLL_WAKE };

@@ -18,8 +18,6 @@
 
 #include "cpu.skel.h"
 
-#define IN_FLIGHT_NS 20000000ULL /* a record reaches its buffer this long after its time, at most */
-
 /* A sampling event of one CPU. */
 struct cpu_event {
 	uint32_t cpu;
@@ -65,11 +63,10 @@ struct bpf_collector {
 	struct wire_key *keys; /* [counts_entries + slack], for draining */
 	struct wire_count *counts;
 
-	uint64_t records_left;   /* to take from the ring buffer before drain_records() goes on */
-	uint64_t record_time_ns; /* of the last one taken */
 	uint64_t samples;
 	uint64_t stacks;
 	uint64_t counter_bytes;
+	uint64_t round_bytes; /* read from the ring in this round of drain_records() */
 	uint64_t lost_by_user[WIRE_KIND_COUNT]
 			     [OC_LOSS_COUNT]; /* found out in user space: unknown stack or task */
 };

@@ -15,10 +15,9 @@
 #include "base/clock.h"
 #include "base/macros.h"
 
-#define FLIP_NS 10000000000ULL /* an idle machine is drained this often */
-#define RECORDS_AT_ONCE \
-	65536            /* then the loop gets to see its clock, even when the kernel is faster than we are */
-#define BATCH_SLACK 1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
+#define FLIP_NS            10000000000ULL /* an idle machine is drained this often */
+#define RING_RECORD_HEADER 8              /* BPF_RINGBUF_HDR_SZ of include/uapi/linux/bpf.h */
+#define BATCH_SLACK        1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
 
 static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, uint64_t count)
 {
@@ -95,7 +94,7 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 	deliver(c, &key, sample->time_ns, sample->cpu, &one);
 }
 
-static int handle_ring_record(struct bpf_collector *c, void *data, size_t size)
+static int take_ring_record(struct bpf_collector *c, const void *data, size_t size)
 {
 	const struct wire_stack *stack = data;
 	const struct wire_task *task = data;
@@ -103,7 +102,7 @@ static int handle_ring_record(struct bpf_collector *c, void *data, size_t size)
 
 	if (!size)
 		return 0;
-	switch (*(uint8_t *)data) {
+	switch (*(const uint8_t *)data) {
 	case WIRE_STACK:
 		if (size < WIRE_STACK_HEADER_SIZE || stack->nr_frames > WIRE_FRAMES_MAX ||
 		    size < WIRE_STACK_HEADER_SIZE + stack->nr_frames * 8u)
@@ -115,25 +114,28 @@ static int handle_ring_record(struct bpf_collector *c, void *data, size_t size)
 	case WIRE_TASK:
 		if (size < sizeof(*task))
 			return 0;
-		c->record_time_ns = task->time_ns;
 		return event_queue_push(&c->queue, EVENT_BPF, task->time_ns, data, sizeof(*task));
 	case WIRE_SAMPLE:
 		if (size < sizeof(*sample))
 			return 0;
-		c->record_time_ns = sample->time_ns;
 		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data, sizeof(*sample));
 	}
 	return 0;
 }
 
+/*
+ * libbpf goes on until it finds the ring empty, which at a high rate it may never do. One ring full holds all that was
+ * there when the round began; then the round ends (-EAGAIN, the record counts as consumed).
+ */
 int drain_ring_record(void *ctx, void *data, size_t size)
 {
 	struct bpf_collector *c = ctx;
-	int rc = handle_ring_record(c, data, size);
+	int rc = take_ring_record(c, data, size);
 
-	if (rc)
-		return rc;
-	return --c->records_left ? 0 : -EAGAIN;
+	c->round_bytes += RING_RECORD_HEADER + size;
+	if (!rc && c->round_bytes >= bpf_map__max_entries(c->skel->maps.records))
+		return -EAGAIN;
+	return rc;
 }
 
 static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
@@ -154,11 +156,8 @@ int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error 
 {
 	int rc;
 
-	c->records_left = c->running ? RECORDS_AT_ONCE : UINT64_MAX;
+	c->round_bytes = 0;
 	rc = ring_buffer__consume(c->ring);
-	/* What is left in the ring buffer may be older than what the other buffers hold. */
-	if (rc == -EAGAIN)
-		horizon_ns = MIN(horizon_ns, c->record_time_ns - IN_FLIGHT_NS);
 	if (rc >= 0 || rc == -EAGAIN)
 		rc = sideband_read(c->sideband, &c->queue);
 	if (rc >= 0)

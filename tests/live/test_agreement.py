@@ -17,7 +17,7 @@ import signal
 import statistics
 import subprocess
 
-from support import RATE, LiveTest, is_named, poll_until
+from support import RATE, LiveTest, is_named, poll_until, state_of
 
 TOP = 20
 Z_MAX = 4.5  # 4 loads x about 25 functions: 4.5 happens by chance once in 1,500 runs of this file
@@ -101,10 +101,7 @@ class Agreement(LiveTest):
 
     def check(self, *command):
         """Runs a command that begins once both tools are attached to the shell it comes from."""
-        script = 'kill -STOP $$; "$@" > /dev/null 2>&1'
-        shell = self.start("sh", "-c", script, "sh", *command, cwd=self.dir)
-        poll_until(lambda: state_of(shell.pid) == "T", 5, "the shell stops")
-
+        shell = self.start_stopped(*command, cwd=self.dir, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         data = self.dir / "perf.data"
         # --buildid-mmap: without it perf 6.1 misreads, and dies of, what kernels write beside a tool that asks for build-ids.
         perf = self.start("perf", "record", "-q", "--buildid-mmap", "-e", "cpu-clock", "-F", RATE, "-g", "-o", data,
@@ -142,11 +139,3 @@ class Agreement(LiveTest):
         source.write_text(f"int f(int, int);\n{body}\n")
         self.check("gcc", "-O2", "-c", source, "-o", self.dir / "out.o")
 
-
-def state_of(pid):
-    """The letter of a process's state in /proc, '' when it has gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return ""
