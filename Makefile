@@ -223,7 +223,7 @@ check: ## install what is needed, build, run every test (root)
 	check (without root: make unit lint)" >&2; exit 1; }
 	@scripts/install-deps build check
 	@$(MAKE) $(PARALLEL) WERROR=1 tests
-	@$(MAKE) $(PARALLEL) SAN=address,undefined build-san/tests/unit
+	@$(MAKE) $(PARALLEL) SAN=address,undefined build-san/tests/unit replays
 	@tests/run
 
 # ---- parts of it, and more --------------------------------------------------------------------------------------
