@@ -28,8 +28,11 @@ OC_API void oc_symbolizer_free(struct oc_symbolizer *s);
 /*
  * A file was mapped: opens it at once, while its process lives, and keeps it for oc_symbolizer_run(). One descriptor
  * per module, so calling it again for a module that is kept costs nothing, and for one that is not it is tried again
- * in the process that mapped it now. Of anonymous memory only its process is noted, for its perf map. Opened inside the process's root (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS), or when the process
- * has gone from our own root; only a regular file whose build-id or device and inode match the module is taken.
+ * in the process that mapped it now. Of anonymous memory only its process is noted, for its perf map.
+ *
+ * Opened inside the process's root (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS), or when the process has gone from
+ * our own root. Only a regular file is taken whose build-id matches the module's; if it has none, whose inode matches,
+ * and in our own root the device too (stat(2) on overlayfs and btrfs tells another device than the mapping has).
  *
  * m: for the module's facts; a build-id found in the file is set there when the module has none.
  * Returns 0 also when the file cannot be had (it is counted in the ledger's notes), or -ENOMEM.
