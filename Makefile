@@ -210,7 +210,7 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) replays
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -223,7 +223,7 @@ check: ## install what is needed, build, run every test (root)
 	check (without root: make unit lint)" >&2; exit 1; }
 	@scripts/install-deps build check
 	@$(MAKE) $(PARALLEL) WERROR=1 tests
-	@$(MAKE) $(PARALLEL) SAN=address,undefined build-san/tests/unit
+	@$(MAKE) $(PARALLEL) SAN=address,undefined build-san/tests/unit replays
 	@tests/run
 
 # ---- parts of it, and more --------------------------------------------------------------------------------------

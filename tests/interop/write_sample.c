@@ -8,7 +8,7 @@
 
 #include <onecollect/format.h>
 
-#include "unit/sample_machine.h"
+#include "sample_machine.h"
 
 static unsigned int flag(const char *word)
 {
