@@ -123,6 +123,10 @@ class Page:
         """Types into the element that has the focus."""
         self.call("Input.insertText", text=text)
 
+    def show(self):
+        """Brings the tab to the front; one that is behind another takes seconds to answer to a click."""
+        self.call("Page.bringToFront")
+
     def close(self):
         """Closes the tab."""
         self.browser.call("Target.closeTarget", targetId=self.target)

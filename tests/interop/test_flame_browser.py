@@ -72,7 +72,7 @@ def hostile_records():
         frames = [b"umain", b"u" + name + b"\x1d" + short, b"j" + name + b"()", b"uleaf"]
         records.append(record(short, 1000 + i, short, 2000 + i, 10 + i, *frames))
     deep = []
-    for i in range(1000):
+    for i in range(500):
         deep += [b"uouter%d" % (i % 7), b"iinner%d" % i]
     records.append(record(b"deep", 3000, b"deep", 3000, 500, *deep))
     return b"".join(records)
@@ -190,8 +190,8 @@ class FlameCase(unittest.TestCase):
         page.close()
 
 
-class Agreement(FlameCase):
-    """What holds for every machine: the outputs say the same."""
+class Agreement:
+    """What holds for every machine: the outputs say the same. Mixed into the cases below."""
 
     def choose(self, page, select, value):
         """Chooses an option of a <select>."""
@@ -255,7 +255,7 @@ class Agreement(FlameCase):
             ends[depth] = (x, x + width)
 
 
-class Html(Agreement):
+class Html(Agreement, FlameCase):
     """The interactive page, with names as programs have them."""
 
     def search(self, page, term):
@@ -406,7 +406,9 @@ class Html(Agreement):
         self.assertEqual([light.evaluate("onecollect.view().dark"), dark.evaluate("onecollect.view().dark")], [False, True])
         colours = [light.evaluate(background), dark.evaluate(background)]
         self.assertNotEqual(*colours)
+        light.show()
         light.click("#theme")
+        dark.show()
         dark.key("t")
         self.assertEqual([light.evaluate(background), dark.evaluate(background)], colours[::-1])
 
@@ -507,21 +509,21 @@ class Svg(FlameCase):
         page.wait_for(f"{area} === 1580")
 
 
-class Sample(Agreement):
+class Sample(Agreement, FlameCase):
     """The machine of the unit tests: addresses without names, samples without a stack."""
 
     records = None
 
 
-class Hostile(Agreement):
-    """Names that want out of where they are put; and a stack of 2,000 frames."""
+class Hostile(Agreement, FlameCase):
+    """Names that want out of where they are put; and a stack of 1,000 frames."""
 
     records = staticmethod(hostile_records)
 
     def hover_everywhere(self, page, width=1366, height=768):
         """Moves the pointer over the page, so that everything it can show is shown once."""
-        for y in range(height - 42, 60, -60):
-            for x in range(20, width, 190):
+        for y in range(height - 42, 60, -80):
+            for x in range(20, width, 260):
                 page.mouse(x, y, click=False)
 
     def test_html_shows_everything(self):
@@ -560,7 +562,7 @@ class Hostile(Agreement):
         self.assertEqual(page.evaluate("document.querySelector('#matched').textContent"), f"Matched: {share:.2f}%")
 
 
-class Empty(Agreement):
+class Empty(Agreement, FlameCase):
     """No samples at all."""
 
     records = staticmethod(lambda: b"")
