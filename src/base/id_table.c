@@ -32,6 +32,8 @@ static uint64_t fold_product(uint64_t a, uint64_t b)
 
 /* Constant between the keys of two places: 2^64 / golden ratio, so that they are far apart. */
 #define KEY_STEP 0x9e3779b97f4a7c15ULL
+/* Any other odd number: lengths must not look like keys. */
+#define LENGTH_FACTOR 0xd6e8feb86659fd93ULL
 
 /* One pair of words, shifted by the keys of their places. */
 static uint64_t mix_pair(const uint64_t *words, uint64_t key)
@@ -45,7 +47,7 @@ static uint64_t mix_pair(const uint64_t *words, uint64_t key)
  */
 uint64_t hash_words(const uint64_t *words, size_t nr, uint64_t seed)
 {
-	uint64_t a = nr * KEY_STEP, b = 0, key = seed;
+	uint64_t a = nr * LENGTH_FACTOR, b = 0, key = seed;
 	size_t i;
 
 	for (i = 0; i + 8 <= nr; i += 8, key += 8 * KEY_STEP) {
@@ -109,6 +111,5 @@ int id_table_add(struct id_table *t, uint64_t hash, uint32_t id)
 
 size_t id_table_bytes(const struct id_table *t)
 {
-	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) +
-	       t->hashes_cap * sizeof(*t->hashes);
+	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) + t->hashes_cap * sizeof(*t->hashes);
 }

@@ -122,8 +122,7 @@ static enum oc_check_state try_event(struct oc_check *check, struct perf_event_a
 	explain_errno(check, fd, check->what);
 	check->needs_privilege = fd == -EACCES || fd == -EPERM;
 	if (check->needs_privilege)
-		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d",
-		       cpu >= 0 ? 0 : 2);
+		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d", cpu >= 0 ? 0 : 2);
 	return OC_CHECK_MISSING;
 }
 
