@@ -87,6 +87,7 @@ static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 	}
 	bpf_program__set_autoload(skel->progs.follow_fork, with_children);
 	bpf_program__set_autoload(skel->progs.follow_exit, with_children);
+	bpf_program__set_autoload(skel->progs.follow_free, with_children);
 	rc = cpu_bpf__load(skel);
 	cpu_bpf__destroy(skel);
 	if (!rc) {
