@@ -102,24 +102,46 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
+	u32 parent_tgid = parent->tgid, child_tgid = child->tgid, bits;
 	u32 *wanted;
 
 	if (parent_tgid == child_tgid)
 		return 0;
 	wanted = bpf_map_lookup_elem(&wanted_tgids, &parent_tgid);
-	if (wanted && bpf_map_update_elem(&wanted_tgids, &child_tgid, wanted, BPF_ANY))
+	if (!wanted) {
+		/* The pid may be that of a process that is gone, but not freed yet. */
+		bpf_map_delete_elem(&wanted_tgids, &child_tgid);
+		return 0;
+	}
+	bits = *wanted & ~WIRE_WANTED_GONE;
+	if (bpf_map_update_elem(&wanted_tgids, &child_tgid, &bits, BPF_ANY))
 		__sync_fetch_and_add(&children_missed, 1);
 	return 0;
 }
 
-/* Its pid can be used again once the last thread of a process has gone. */
+/* The last thread begins to exit. To give back a large memory takes long, and that time is the process's too. */
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(follow_exit, struct task_struct *task)
 {
 	u32 tgid = task->tgid;
+	u32 *wanted;
 
-	if (task->signal->live.counter == 0)
+	if (task->signal->live.counter)
+		return 0;
+	wanted = bpf_map_lookup_elem(&wanted_tgids, &tgid);
+	if (wanted)
+		__sync_fetch_and_or(wanted, WIRE_WANTED_GONE);
+	return 0;
+}
+
+/* A process is no more. Its pid may be in use again since; then follow_fork() has taken the mark away. */
+SEC("?tp_btf/sched_process_free")
+int BPF_PROG(follow_free, struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+	u32 *wanted = task->pid == task->tgid ? bpf_map_lookup_elem(&wanted_tgids, &tgid) : NULL;
+
+	if (wanted && *wanted & WIRE_WANTED_GONE)
 		bpf_map_delete_elem(&wanted_tgids, &tgid);
 	return 0;
 }

@@ -41,8 +41,8 @@ struct {
 	__type(value, struct wire_count);
 } counts_even SEC(".maps"), counts_odd SEC(".maps");
 
-/* Processes that are wanted -> enum wire_wanted bits. User space writes and deletes by name; the fork and exit
- * programs add and delete children. Full: children are not followed, counted in `children_missed`. */
+/* Processes that are wanted -> enum wire_wanted bits. User space writes and deletes by name; the fork program adds
+ * children, exit marks and free deletes them. Full: children are not followed, counted in `children_missed`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);

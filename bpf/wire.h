@@ -107,6 +107,7 @@ struct wire_outcome {
 enum wire_wanted {
 	WIRE_WANTED_PID = 1,  /* asked for by pid, or a child of such a process */
 	WIRE_WANTED_NAME = 2, /* its name matches a glob at present */
+	WIRE_WANTED_GONE = 4, /* its last thread is exiting; no reason by itself */
 };
 
 _Static_assert(sizeof(struct wire_task) == 64, "layout shared with BPF");

@@ -87,6 +87,7 @@ static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 	}
 	bpf_program__set_autoload(skel->progs.follow_fork, with_children);
 	bpf_program__set_autoload(skel->progs.follow_exit, with_children);
+	bpf_program__set_autoload(skel->progs.follow_free, with_children);
 	rc = cpu_bpf__load(skel);
 	cpu_bpf__destroy(skel);
 	if (!rc) {
@@ -176,18 +177,10 @@ static enum oc_check_state check_sideband(struct oc_check *check)
 					.config = PERF_COUNT_SW_DUMMY,
 					.mmap = 1,
 					.mmap2 = 1,
-					.build_id = 1,
 					.comm = 1,
 					.task = 1 };
-	enum oc_check_state state = try_event(check, &attr, -1, 0);
 
-	if (state == OC_CHECK_OK)
-		return state;
-	attr.build_id = 0;
-	if (try_event(check, &attr, -1, 0) != OC_CHECK_OK)
-		return OC_CHECK_MISSING;
-	because(check, "mappings come without build-ids; the kernel is older than 5.12");
-	return OC_CHECK_LIMITED;
+	return try_event(check, &attr, -1, 0);
 }
 
 static enum oc_check_state check_kernel_symbols(struct oc_check *check)
@@ -243,7 +236,7 @@ static const struct {
 	{ "btf", "type information of the kernel", true, check_btf },
 	{ "bpf-sampling", "stacks counted inside the kernel", true, check_bpf },
 	{ "perf-clock", "CPU sampling of the whole machine", true, check_clock },
-	{ "sideband", "processes and mappings, with build-ids", true, check_sideband },
+	{ "sideband", "processes, threads and mappings as they come and go", true, check_sideband },
 	{ "perf-cycles", "sampling by CPU cycles", false, check_cycles },
 	{ "children", "following the children of recorded processes", false, check_children },
 	{ "kernel-symbols", "names of kernel functions", false, check_kernel_symbols },

@@ -22,19 +22,12 @@ struct mmap2_record {
 	uint64_t start;
 	uint64_t len;
 	uint64_t file_offset;
-	union {
-		struct {
-			uint32_t major;
-			uint32_t minor;
-			uint64_t inode;
-			uint64_t inode_generation;
-		};
-		struct { /* misc has PERF_RECORD_MISC_MMAP_BUILD_ID */
-			uint8_t build_id_size;
-			uint8_t pad[3];
-			uint8_t build_id[20];
-		};
-	};
+	/* Other tools' events may make the kernel set PERF_RECORD_MISC_MMAP_BUILD_ID here; still these follow, see
+	 * dummy_attr(). */
+	uint32_t major;
+	uint32_t minor;
+	uint64_t inode;
+	uint64_t inode_generation;
 	uint32_t prot;
 	uint32_t flags;
 	char path[];
@@ -164,13 +157,8 @@ static int handle_mmap2(struct sideband *sb, uint64_t time_ns, const struct mmap
 	mapping.file_offset = record->file_offset;
 	if (__builtin_add_overflow(record->start, record->len, &mapping.end) || !record->len)
 		return -EBADMSG;
-	if (record->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID) {
-		mapping.build_id = record->build_id;
-		mapping.build_id_size = MIN(record->build_id_size, sizeof(record->build_id));
-	} else {
-		mapping.device = makedev(record->major, record->minor);
-		mapping.inode = record->inode;
-	}
+	mapping.device = makedev(record->major, record->minor);
+	mapping.inode = record->inode;
 	sb->sink->ops->mapping_add(sb->sink, time_ns, record->pid, &mapping);
 	process = live_find(&sb->tasks, record->pid);
 	return process && process->wants_exe ? learn_exe(sb, time_ns, process, path) : 0;

@@ -88,6 +88,7 @@ int targets_prepare(struct bpf_collector *c, struct oc_error *err)
 	if (filters_by_tgid(c)) {
 		bpf_program__set_autoload(c->skel->progs.follow_fork, true);
 		bpf_program__set_autoload(c->skel->progs.follow_exit, true);
+		bpf_program__set_autoload(c->skel->progs.follow_free, true);
 	}
 	return 0;
 }
@@ -111,7 +112,7 @@ static void unwant(struct bpf_collector *c, uint32_t pid, uint32_t why)
 	if (bpf_map_lookup_elem(fd, &pid, &bits) || !(bits & why))
 		return;
 	bits &= ~why;
-	if (bits)
+	if (bits & ~(uint32_t)WIRE_WANTED_GONE)
 		bpf_map_update_elem(fd, &pid, &bits, BPF_ANY);
 	else
 		bpf_map_delete_elem(fd, &pid);
@@ -188,7 +189,8 @@ static int follow_children(struct bpf_collector *c, struct oc_error *err)
 {
 	c->skel->links.follow_fork = bpf_program__attach(c->skel->progs.follow_fork);
 	c->skel->links.follow_exit = bpf_program__attach(c->skel->progs.follow_exit);
-	if (!c->skel->links.follow_fork || !c->skel->links.follow_exit)
+	c->skel->links.follow_free = bpf_program__attach(c->skel->progs.follow_free);
+	if (!c->skel->links.follow_fork || !c->skel->links.follow_exit || !c->skel->links.follow_free)
 		return oc_error_set(err, -errno, "cannot follow child processes: %s", strerror(errno));
 	return 0;
 }

@@ -36,7 +36,7 @@ class ShortProcesses(LiveTest):
 
             self.note(f"{comm}: {own} of {weight(mine)} samples in its own functions, {len(mixed)} foreign")
             self.assertEqual(mixed, [])
-            self.assertGreater(own, 0.75 * weight(mine))
+            self.assertGreater(own, 0.5 * weight(mine))
         strangers = [s for s in stacks if s.comm not in TWINS and any(f.startswith(("alpha_", "gamma_")) for f in s.frames)]
         self.assertEqual(strangers, [])
 
@@ -50,7 +50,9 @@ class ShortProcesses(LiveTest):
     def test_one_pid_for_two_programs(self):
         result = self.record("-F", 4999, command=[fixture("reuse"), 400, 5, fixture("twin_a"), fixture("twin_b"),
                                                   self.truth_path])
-        self.assertGreater(self.truth()["runs"], 350)
+        truth = self.truth()
+        self.assertGreater(truth["runs"], 200)
+        self.assert_near(weight(result.folded), 4999 * truth["cpu_s"], 0.02, "samples")
         self.check_twins([s for s in result.folded if s.comm in TWINS])
 
     def test_exec_storm_seen_machine_wide(self):
