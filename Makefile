@@ -20,12 +20,15 @@ WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -W
 HARDEN     := -fPIC -fstack-protector-strong -fvisibility=hidden
 CPPFLAGS   += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
 LDFLAGS    += -Wl,-z,relro,-z,now -Wl,--as-needed
+COMPLETE   := -Wl,-z,defs
 ifdef DEBUG
 CFLAGS     := -O0 -g3
 WERROR     := 1
 endif
 ifdef SAN
 O          := build-san
+# The sanitizers' own functions come with the program.
+COMPLETE   :=
 CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
 endif
 ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDEN) $(CFLAGS)
@@ -146,7 +149,7 @@ $(LIB_A): $(LIB_OBJ) $(O)/objects
 
 $(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(LIB_OBJ) $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(COMPLETE) $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
 $(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
