@@ -112,11 +112,14 @@ static __always_inline u32 ns_id(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	u32 level = BPF_CORE_READ(pid, level);
-	struct upid upid = {};
+	/* numbers[] has level + 1 entries; level is at most 32 (MAX_PID_NS_LEVEL). Their size is that of the running
+	 * kernel: struct upid has more members than we know. */
+	u64 offset = bpf_core_field_offset(struct pid, numbers) + bpf_core_field_offset(struct upid, nr) +
+		     (level & 63) * bpf_core_type_size(struct upid);
+	int nr = 0;
 
-	/* numbers[] has level + 1 entries; level is at most 32 (MAX_PID_NS_LEVEL). */
-	bpf_core_read(&upid, sizeof(upid), &pid->numbers[level & 63]);
-	return upid.nr;
+	bpf_probe_read_kernel(&nr, sizeof(nr), (const char *)pid + offset);
+	return nr;
 }
 
 /* Names the current thread in its present image and makes it known. Returns 0, or -1 = lost (and counted). */

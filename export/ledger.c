@@ -75,6 +75,13 @@ uint64_t oc_ledger_incomplete(const struct oc_ledger_kind *kind)
 	return sum(kind->incomplete, OC_STACK_COUNT);
 }
 
+uint64_t oc_ledger_undelivered(const struct oc_ledger_kind *kind)
+{
+	uint64_t delivered = kind->idle + kind->filtered + kind->taken;
+
+	return kind->due > delivered ? kind->due - delivered : 0;
+}
+
 double oc_ledger_loss_share(const struct oc_ledger *ledger)
 {
 	double worst = 0;
@@ -109,8 +116,8 @@ bool oc_ledger_balanced(const struct oc_ledger *ledger)
 
 /* ---- outputs ------------------------------------------------------------------------------------------------ */
 
-int oc_ledger_add_output(struct oc_ledger *ledger, const char *path, const char *format,
-			 uint64_t bytes, uint64_t samples)
+int oc_ledger_add_output(struct oc_ledger *ledger, const char *path, const char *format, uint64_t bytes,
+			 uint64_t samples)
 {
 	struct oc_ledger_output *grown;
 	char *copy = strdup(path);
@@ -170,6 +177,7 @@ static void json_kind(struct json *j, const struct oc_ledger_kind *kind)
 	json_field(j, "due", kind->due);
 	json_field(j, "idle", kind->idle);
 	json_field(j, "filtered", kind->filtered);
+	json_field(j, "undelivered", oc_ledger_undelivered(kind));
 	json_field(j, "taken", kind->taken);
 	json_field(j, "kept", kind->kept);
 	json_reasons(j, "lost", loss_reasons, kind->lost, OC_LOSS_COUNT);
@@ -284,6 +292,9 @@ int oc_ledger_json(const struct oc_ledger *ledger, char **ret_text)
 /* Every line begins with a label in a column of its own. */
 #define LABEL "%-10s"
 
+/* What the timer did not deliver is worth a word from this part of the due samples on. */
+#define UNDELIVERED_PART 200
+
 static void say_taken(struct buffer *out, const struct oc_ledger_kind *kind)
 {
 	buffer_printf(out, LABEL, kind->name);
@@ -307,6 +318,12 @@ static void say_taken(struct buffer *out, const struct oc_ledger_kind *kind)
 		buffer_puts(out, ", ");
 		human_count(out, kind->filtered);
 		buffer_puts(out, " of others");
+	}
+	/* A few are always between the starts and stops of the CPUs. */
+	if (oc_ledger_undelivered(kind) * UNDELIVERED_PART > kind->due) {
+		buffer_puts(out, ", ");
+		human_count(out, oc_ledger_undelivered(kind));
+		buffer_puts(out, " never delivered by the timer");
 	}
 	buffer_putc(out, '\n');
 }
@@ -343,8 +360,7 @@ static void say_kind(struct buffer *out, const struct oc_ledger_kind *kind)
 	}
 	say_reasons(out, "  cut", stack_reasons, kind->incomplete, OC_STACK_COUNT, kind->stacks);
 	if (!kind_balanced(kind))
-		buffer_printf(out,
-			      LABEL "the counts of %s do not add up: a bug, please report it\n",
+		buffer_printf(out, LABEL "the counts of %s do not add up: a bug, please report it\n",
 			      "warning", kind->name);
 }
 
@@ -361,8 +377,7 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	if (ledger->duration_ns) {
 		buffer_puts(out, " in ");
 		human_duration(out, ledger->duration_ns);
-		buffer_printf(out, " = %.2f %% of a CPU",
-			      100 * cpu_s * 1e9 / (double)ledger->duration_ns);
+		buffer_printf(out, " = %.2f %% of a CPU", 100 * cpu_s * 1e9 / (double)ledger->duration_ns);
 	}
 	buffer_printf(out, " (user %.3f, system %.3f", self->user_s, self->system_s);
 	if (self->has_bpf_time)
@@ -376,8 +391,7 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	human_bytes(out, self->map_bytes);
 	buffer_puts(out, "); from the kernel ");
 	human_bytes(out, self->kernel_to_user_bytes);
-	buffer_printf(out, "; started in %.0f ms, stopped in %.0f ms\n", self->start_ms,
-		      self->stop_ms);
+	buffer_printf(out, "; started in %.0f ms, stopped in %.0f ms\n", self->start_ms, self->stop_ms);
 }
 
 static void say_output(struct buffer *out, const struct oc_ledger_output *output)

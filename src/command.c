@@ -15,15 +15,18 @@
 
 #include "base/macros.h"
 
-/* Says at once what execvp() would say later. */
+/* Says at once what execvp() would say later; -ENOEXEC for what is there but not to be executed. */
 static int find_program(const char *name)
 {
 	const char *path = getenv("PATH");
 	char candidate[4096];
 	int rc = -ENOENT;
 
-	if (strchr(name, '/'))
-		return access(name, X_OK) ? -errno : 0;
+	if (strchr(name, '/')) {
+		if (!access(name, X_OK))
+			return 0;
+		return errno == EACCES ? -ENOEXEC : -errno;
+	}
 	for (path = path ? path : "/usr/local/bin:/usr/bin:/bin"; path; path = strchr(path, ':')) {
 		struct stat st;
 		int len;
@@ -37,7 +40,7 @@ static int find_program(const char *name)
 			continue;
 		if (!access(candidate, X_OK))
 			return 0;
-		rc = -errno;
+		rc = -ENOEXEC;
 	}
 	return rc;
 }
@@ -66,6 +69,8 @@ int command_start(struct command *command, char *const *argv, struct oc_error *e
 	int release[2], result[2];
 	int rc = argv[0] ? find_program(argv[0]) : -ENOENT;
 
+	if (rc == -ENOEXEC)
+		return oc_error_set(err, rc, "cannot run '%s': it is not executable", argv[0]);
 	if (rc)
 		return oc_error_set(err, rc, "cannot run '%s': %s", argv[0] ? argv[0] : "", strerror(-rc));
 	if (pipe2(release, O_CLOEXEC))
@@ -112,7 +117,8 @@ int command_release(struct command *command, const char *name, struct oc_error *
 	close(command->result_fd);
 	command->result_fd = -1;
 	if (n == sizeof(code))
-		return oc_error_set(err, -code, "cannot run '%s': %s", name, strerror(code));
+		return oc_error_set(err, code == EACCES ? -ENOEXEC : -code, "cannot run '%s': %s", name,
+				    strerror(code));
 	return 0;
 }
 

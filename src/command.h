@@ -26,7 +26,8 @@ struct command {
 
 /*
  * Forks a process that waits to be released before it executes argv (NULL-terminated, searched in PATH).
- * Returns 0 or a negative errno value with *err; -ENOENT or -EACCES when there is no such program.
+ * Returns 0 or a negative errno value with *err; -ENOENT when there is no such program,
+ * -ENOEXEC when it is not executable.
  */
 int command_start(struct command *command, char *const *argv, struct oc_error *err);
 /* Lets it execute the program. Returns 0, or a negative errno value with *err when that failed. */

@@ -225,9 +225,17 @@ static void add_comments(struct pprof *p, struct comments *c)
 	free(summary);
 }
 
-static const char *unit_name(enum oc_unit unit)
+/* Samples that are only counted but stand for a time each: the amount that people want to see is the time. */
+static bool is_counted_time(const struct oc_kind *kind)
 {
-	switch (unit) {
+	return kind->unit == OC_UNIT_COUNT && kind->period_ns;
+}
+
+static const char *unit_name(const struct oc_kind *kind)
+{
+	if (is_counted_time(kind))
+		return "nanoseconds";
+	switch (kind->unit) {
 	case OC_UNIT_NANOSECONDS:
 	case OC_UNIT_SPAN: /* sample_groups gives the durations of spans */
 		return "nanoseconds";
@@ -239,6 +247,15 @@ static const char *unit_name(enum oc_unit unit)
 		break;
 	}
 	return "count";
+}
+
+static uint64_t amount(const struct oc_kind *kind, uint64_t count, uint64_t value)
+{
+	uint64_t ns;
+
+	if (!is_counted_time(kind))
+		return value;
+	return __builtin_mul_overflow(count, kind->period_ns, &ns) ? UINT64_MAX : ns;
 }
 
 /* Two types per kind: how many, and how much. types[2 * OC_KINDS_MAX]. Returns their number. */
@@ -256,7 +273,7 @@ static size_t fill_types(struct pprof *p, Perftools__Profiles__ValueType *types)
 		types[2 * i].type = copy_index(p, name, strlen(name));
 		types[2 * i].unit = literal_index(p, "count");
 		types[2 * i + 1].type = literal_index(p, kind->name);
-		types[2 * i + 1].unit = literal_index(p, unit_name(kind->unit));
+		types[2 * i + 1].unit = literal_index(p, unit_name(kind));
 	}
 	if (nr_kinds)
 		return 2 * nr_kinds;
@@ -363,11 +380,15 @@ static void fill_labels(struct pprof *p, const struct sample_key *key)
 	p->nr_labels = 0;
 	if (process) {
 		add_number_label(p, literal_index(p, "pid"), process->pid);
+		if (process->ns_pid && process->ns_pid != process->pid)
+			add_number_label(p, literal_index(p, "ns_pid"), process->ns_pid);
 		add_text_label(p, literal_index(p, "comm"), process->comm);
 		add_text_label(p, literal_index(p, "container_id"), process->container);
 	}
 	if (thread) {
 		add_number_label(p, literal_index(p, "tid"), thread->tid);
+		if (thread->ns_tid && thread->ns_tid != thread->tid)
+			add_number_label(p, literal_index(p, "ns_tid"), thread->ns_tid);
 		add_text_label(p, literal_index(p, "thread_name"), thread->name);
 	}
 	if (key->attrs && oc_machine_walk_attrs(p->m, key->attrs, add_attr_label, p))
@@ -462,8 +483,10 @@ static void write_sample(struct pprof *p, const struct sample_group *group)
 	int64_t values[2 * OC_KINDS_MAX];
 
 	for (uint32_t i = 0; i < p->groups.nr_kinds; i++) {
+		const struct oc_kind *kind = oc_machine_kind(p->m, i + 1);
+
 		values[2 * i] = clamp_i64(group->sums[i].count);
-		values[2 * i + 1] = clamp_i64(group->sums[i].value);
+		values[2 * i + 1] = clamp_i64(amount(kind, group->sums[i].count, group->sums[i].value));
 	}
 	sample.n_value = 2 * p->groups.nr_kinds;
 	sample.value = values;

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/u64_map.h"
 
 #define FIRST_SLOTS 64
 
@@ -29,21 +30,37 @@ static uint64_t fold_product(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Constant between the keys of two places: 2^64 / golden ratio, so that they are far apart. */
+#define KEY_STEP 0x9e3779b97f4a7c15ULL
+/* Any other odd number: lengths must not look like keys. */
+#define LENGTH_FACTOR 0xd6e8feb86659fd93ULL
+
+/* One pair of words, shifted by the keys of their places. */
+static uint64_t mix_pair(const uint64_t *words, uint64_t key)
+{
+	return fold_product(words[0] + key, words[1] + key + KEY_STEP);
+}
+
 /*
- * Sum of products of pairs, each word shifted by a key of its place (the NH construction of UMAC, RFC 4418). The pairs
- * do not wait for each other, so the processor multiplies several at a time.
+ * The sum of the products of pairs (the NH construction of UMAC, RFC 4418). No pair waits for another, so the
+ * processor multiplies several at a time; two sums and four pairs per round let it.
  */
 uint64_t hash_words(const uint64_t *words, size_t nr, uint64_t seed)
 {
-	const uint64_t step = 0x9e3779b97f4a7c15ULL; /* 2^64 / golden ratio: keys far apart */
-	uint64_t sum = nr * step, key = seed | 1;
+	uint64_t a = nr * LENGTH_FACTOR, b = 0, key = seed;
 	size_t i;
 
-	for (i = 0; i + 2 <= nr; i += 2, key += 2 * step)
-		sum += fold_product(words[i] + key, words[i + 1] + (key ^ step));
+	for (i = 0; i + 8 <= nr; i += 8, key += 8 * KEY_STEP) {
+		a += mix_pair(words + i, key);
+		b += mix_pair(words + i + 2, key + 2 * KEY_STEP);
+		a += mix_pair(words + i + 4, key + 4 * KEY_STEP);
+		b += mix_pair(words + i + 6, key + 6 * KEY_STEP);
+	}
+	for (; i + 2 <= nr; i += 2, key += 2 * KEY_STEP)
+		a += mix_pair(words + i, key);
 	if (i < nr)
-		sum += fold_product(words[i] + key, key ^ step);
-	return fold_product(sum ^ seed, step) ^ sum >> 32;
+		a += fold_product(words[i] + key, key + KEY_STEP);
+	return hash_u64(a + b);
 }
 
 void id_table_done(struct id_table *t)
@@ -94,6 +111,5 @@ int id_table_add(struct id_table *t, uint64_t hash, uint32_t id)
 
 size_t id_table_bytes(const struct id_table *t)
 {
-	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) +
-	       t->hashes_cap * sizeof(*t->hashes);
+	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) + t->hashes_cap * sizeof(*t->hashes);
 }

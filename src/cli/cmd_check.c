@@ -25,13 +25,24 @@ static const struct state_words state_words[] = {
 #define STATE_WIDTH 8
 #define NAME_WIDTH  18
 
+/* What a machine cannot do weighs more than what this user may not do. */
+static int exit_code_for(const struct oc_check *checks, int nr)
+{
+	int exit_code = OC_EXIT_OK;
+
+	for (int i = 0; i < nr; i++) {
+		if (!checks[i].required || checks[i].state != OC_CHECK_MISSING)
+			continue;
+		if (!checks[i].needs_privilege)
+			return OC_EXIT_UNSUPPORTED;
+		exit_code = OC_EXIT_PRIVILEGE;
+	}
+	return exit_code;
+}
+
 static bool all_required_work(const struct oc_check *checks, int nr)
 {
-	for (int i = 0; i < nr; i++) {
-		if (checks[i].required && checks[i].state == OC_CHECK_MISSING)
-			return false;
-	}
-	return true;
+	return exit_code_for(checks, nr) == OC_EXIT_OK;
 }
 
 static void check_text(struct buffer *out, const struct stream *s, const struct oc_check *checks, int nr)
@@ -102,7 +113,7 @@ int cmd_check(const struct options *o, const struct console *c)
 		check_json(&text, checks, nr);
 	else
 		check_text(&text, &c->out, checks, nr);
-	exit_code = all_required_work(checks, nr) ? OC_EXIT_OK : OC_EXIT_UNSUPPORTED;
+	exit_code = exit_code_for(checks, nr);
 	rc = console_print(c, &text);
 	buffer_done(&text);
 	free(checks);

@@ -16,12 +16,13 @@
 #include "base/macros.h"
 #include "linux/privilege.h"
 
-#define BTF_PATH           "/sys/kernel/btf/vmlinux"
-#define RING_BYTES_DEFAULT (2u << 20)
-#define RING_BYTES_MIN     4096u
-#define RING_BYTES_MAX     (1u << 30)
-#define COUNTS_MIN         8192u
-#define COUNTS_MAX         (1u << 20)
+#define BTF_PATH               "/sys/kernel/btf/vmlinux"
+#define RING_BYTES_DEFAULT     (2u << 20)
+#define RING_BYTES_DEFAULT_MAX (32u << 20)
+#define RING_BYTES_MIN         4096u
+#define RING_BYTES_MAX         (1u << 30)
+#define COUNTS_MIN             8192u
+#define COUNTS_MAX             (1u << 20)
 
 /* The last warning of libbpf; it says more than an errno value when a program does not load. */
 static _Thread_local char last_warning[256];
@@ -73,11 +74,21 @@ static uint32_t counts_entries(const struct bpf_collector *c)
 				     COUNTS_MAX);
 }
 
+/* A timeline needs room for a second of samples, for when we get the CPU late. */
+static uint64_t ring_bytes(const struct bpf_collector *c)
+{
+	uint64_t second = (uint64_t)c->opts.frequency_hz * c->events.nr * (sizeof(struct wire_sample) + 8);
+
+	if (c->opts.ring_bytes)
+		return c->opts.ring_bytes;
+	return c->opts.timeline ? MIN(MAX(second, RING_BYTES_DEFAULT), RING_BYTES_DEFAULT_MAX)
+				: RING_BYTES_DEFAULT;
+}
+
 static int size_maps(struct bpf_collector *c)
 {
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
-	uint64_t ring_bytes = c->opts.ring_bytes ? c->opts.ring_bytes : RING_BYTES_DEFAULT;
-	uint32_t ring = round_up_power_of_two(ring_bytes, MAX(page, RING_BYTES_MIN), RING_BYTES_MAX);
+	uint32_t ring = round_up_power_of_two(ring_bytes(c), MAX(page, RING_BYTES_MIN), RING_BYTES_MAX);
 	uint32_t seen = c->opts.map_entries ? c->opts.map_entries : 65536;
 	int rc;
 

@@ -66,6 +66,7 @@ struct bpf_collector {
 	uint64_t samples;
 	uint64_t stacks;
 	uint64_t counter_bytes;
+	uint64_t round_bytes; /* read from the ring in this round of drain_records() */
 	uint64_t lost_by_user[WIRE_KIND_COUNT]
 			     [OC_LOSS_COUNT]; /* found out in user space: unknown stack or task */
 };

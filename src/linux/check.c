@@ -42,6 +42,7 @@ static bool lacks(struct oc_check *check, const int *caps, size_t nr)
 
 	if (!privilege_missing(caps, nr, missing, sizeof(missing)))
 		return false;
+	check->needs_privilege = true;
 	because(check, "this process lacks %s", missing);
 	fix_is(check, "run as root: sudo record-trace ...");
 	return true;
@@ -52,7 +53,7 @@ static void explain_errno(struct oc_check *check, int code, const char *what)
 	struct oc_error err = { 0 };
 
 	perf_explain(code, what, &err);
-	because(check, "%.200s", err.message);
+	because(check, "%s", err.message);
 }
 
 static enum oc_check_state check_btf(struct oc_check *check)
@@ -119,9 +120,9 @@ static enum oc_check_state try_event(struct oc_check *check, struct perf_event_a
 		return OC_CHECK_OK;
 	}
 	explain_errno(check, fd, check->what);
-	if (fd == -EACCES || fd == -EPERM)
-		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d",
-		       cpu >= 0 ? -1 : 2);
+	check->needs_privilege = fd == -EACCES || fd == -EPERM;
+	if (check->needs_privilege)
+		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d", cpu >= 0 ? 0 : 2);
 	return OC_CHECK_MISSING;
 }
 
@@ -164,6 +165,7 @@ static enum oc_check_state check_cycles(struct oc_check *check)
 	because(check, "no hardware counter here (usual in virtual machines); samples come by the "
 		       "CPU clock");
 	check->fix[0] = '\0';
+	check->needs_privilege = false;
 	return OC_CHECK_LIMITED;
 }
 

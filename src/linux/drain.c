@@ -15,8 +15,9 @@
 #include "base/clock.h"
 #include "base/macros.h"
 
-#define FLIP_NS     10000000000ULL /* an idle machine is drained this often */
-#define BATCH_SLACK 1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
+#define FLIP_NS            10000000000ULL /* an idle machine is drained this often */
+#define RING_RECORD_HEADER 8              /* BPF_RINGBUF_HDR_SZ of include/uapi/linux/bpf.h */
+#define BATCH_SLACK        1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
 
 static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, uint64_t count)
 {
@@ -93,16 +94,15 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 	deliver(c, &key, sample->time_ns, sample->cpu, &one);
 }
 
-int drain_ring_record(void *ctx, void *data, size_t size)
+static int take_ring_record(struct bpf_collector *c, const void *data, size_t size)
 {
-	struct bpf_collector *c = ctx;
 	const struct wire_stack *stack = data;
 	const struct wire_task *task = data;
 	const struct wire_sample *sample = data;
 
 	if (!size)
 		return 0;
-	switch (*(uint8_t *)data) {
+	switch (*(const uint8_t *)data) {
 	case WIRE_STACK:
 		if (size < WIRE_STACK_HEADER_SIZE || stack->nr_frames > WIRE_FRAMES_MAX ||
 		    size < WIRE_STACK_HEADER_SIZE + stack->nr_frames * 8u)
@@ -123,6 +123,21 @@ int drain_ring_record(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+/*
+ * libbpf goes on until it finds the ring empty, which at a high rate it may never do. One ring full holds all that was
+ * there when the round began; then the round ends (-EAGAIN, the record counts as consumed).
+ */
+int drain_ring_record(void *ctx, void *data, size_t size)
+{
+	struct bpf_collector *c = ctx;
+	int rc = take_ring_record(c, data, size);
+
+	c->round_bytes += RING_RECORD_HEADER + size;
+	if (!rc && c->round_bytes >= bpf_map__max_entries(c->skel->maps.records))
+		return -EAGAIN;
+	return rc;
+}
+
 static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
 {
 	struct bpf_collector *c = arg;
@@ -139,9 +154,11 @@ static int handle_event(void *arg, enum event_source source, uint64_t time_ns, c
 
 int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error *err)
 {
-	int rc = ring_buffer__consume(c->ring);
+	int rc;
 
-	if (rc >= 0)
+	c->round_bytes = 0;
+	rc = ring_buffer__consume(c->ring);
+	if (rc >= 0 || rc == -EAGAIN)
 		rc = sideband_read(c->sideband, &c->queue);
 	if (rc >= 0)
 		rc = event_queue_dispatch(&c->queue, horizon_ns, handle_event, c);

@@ -32,10 +32,13 @@ struct live_process *live_find(const struct live_tasks *t, uint32_t pid)
 /* Forgets the threads of a process. */
 static void drop_threads(struct live_tasks *t, struct live_process *process)
 {
+	uint32_t owner;
+
 	/* The usual case, one thread and that the leader, needs no search. */
-	if (process->nr_threads == 1 && u32_map_remove(&t->by_tid, process->pid, NULL))
-		process->nr_threads = 0;
-	if (process->nr_threads)
+	if (process->nr_threads == 1 && u32_map_get(&t->by_tid, process->pid, &owner) &&
+	    owner == process->pid)
+		u32_map_remove(&t->by_tid, process->pid, NULL);
+	else if (process->nr_threads)
 		u32_map_remove_value(&t->by_tid, process->pid);
 	process->nr_threads = 0;
 }
@@ -103,14 +106,17 @@ int live_set_only_thread(struct live_tasks *t, struct live_process *process, uin
 
 bool live_end_thread(struct live_tasks *t, uint32_t pid, uint32_t tid)
 {
-	struct live_process *process = live_find(t, pid);
-	uint32_t owner;
+	struct live_process *process = live_find(t, pid), *counted_for = NULL;
+	uint32_t owner = 0;
 
-	if (!u32_map_remove(&t->by_tid, tid, &owner) || owner != pid)
-		return !process && pid == tid;
-	if (process && process->nr_threads)
-		process->nr_threads--;
-	return process ? !process->nr_threads : pid == tid;
+	if (u32_map_remove(&t->by_tid, tid, &owner))
+		counted_for = live_find(t, owner);
+	if (counted_for && counted_for->nr_threads)
+		counted_for->nr_threads--;
+	if (!process)
+		return pid == tid;
+	/* Counted for another process: the end of that one's thread and the birth of this one's were not told. */
+	return counted_for == process && !process->nr_threads;
 }
 
 void live_clear_threads(struct live_tasks *t)

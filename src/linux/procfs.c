@@ -362,32 +362,11 @@ int proc_open(uint32_t pid)
 int proc_read(int proc_fd, const char *name, size_t cap, struct buffer *text)
 {
 	__cleanup(cleanup_close) int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
-	size_t step = 4096; /* what seq_file gives per read(2) at least */
 
 	if (fd < 0)
 		return -errno;
-	for (buffer_clear(text);;) {
-		ssize_t got;
-		char extra;
-
-		if (text->len == cap) {
-			got = read(fd, &extra, 1);
-			if (got < 0 && errno == EINTR)
-				continue;
-			return got < 0 ? -errno : got ? -EFBIG : 0;
-		}
-		if (buffer_reserve(text, MIN(step, cap - text->len)))
-			return -ENOMEM;
-		got = read(fd, text->data + text->len, MIN(step, cap - text->len));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (!got)
-			return 0;
-		text->len += (size_t)got;
-		text->data[text->len] = '\0';
-	}
+	buffer_clear(text);
+	return buffer_read_fd(text, fd, cap);
 }
 
 int proc_read_link(int proc_fd, const char *name, char *target, size_t size)

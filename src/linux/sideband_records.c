@@ -196,12 +196,13 @@ static int handle_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid, cons
 static int handle_comm(struct sideband *sb, uint64_t time_ns, const struct comm_record *record, size_t size)
 {
 	const char *comm = record_text(&record->header, size, sizeof(*record));
-	struct collector_process facts = { .pid = record->pid, .comm = comm };
+	struct collector_process facts = { .comm = comm };
 	struct live_process *process;
 	sink_process name;
 
 	if (!comm)
 		return -EBADMSG;
+	facts.pid = record->pid;
 	if (skip_foreign(sb, record->pid, record->tid))
 		return 0;
 	if (record->header.misc & PERF_RECORD_MISC_COMM_EXEC)

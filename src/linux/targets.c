@@ -67,6 +67,12 @@ static int find_cgroup(struct bpf_collector *c, struct oc_error *err)
 	}
 	/* The kernel's test knows only the unified hierarchy; for version 1 the members are listed. */
 	close(fd);
+	if (c->opts.nr_pids || c->opts.nr_process_globs)
+		return oc_error_set(
+			err, -EOPNOTSUPP,
+			"'%s' is in a version 1 hierarchy, which cannot be combined with a choice of "
+			"processes; use one of them, or a version 2 cgroup",
+			path);
 	c->cgroup_procs = strdup(path);
 	return c->cgroup_procs ? 0 : oc_error_set(err, -ENOMEM, "out of memory");
 }

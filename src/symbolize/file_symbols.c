@@ -17,6 +17,9 @@
 
 /* Longer symbol names are cut; the longest of large C++ programs have some ten thousand bytes. */
 #define NAME_MAX_BYTES 65536u
+/* Names are read one by one or all at once. One costs about as much as 4 KiB of the latter (pread(2), measured). */
+#define NAME_COST_BYTES 4096u
+#define NAMES_AT_ONCE   (16u * 1024 * 1024)
 
 /* ---- separate debug files ---------------------------------------------------------------------------------- */
 
@@ -104,24 +107,61 @@ static int open_mini_debuginfo(struct file_symbols *fs)
 
 /* ---- tables ------------------------------------------------------------------------------------------------ */
 
-/* Adds the table of a type, if there is one. Returns true when it was added. */
-static bool add_table(struct file_symbols *fs, const struct elf_file *elf, uint32_t type)
+/* Adds the table of a type, if there is one. */
+static void add_table(struct file_symbols *fs, const struct elf_file *elf, uint32_t type)
 {
 	const struct elf_section *symbols = elf_file_section_by_type(elf, type);
 
-	if (!symbols || symbols->link >= elf->nr_sections || elf->sections[symbols->link].type != SHT_STRTAB)
-		return false;
-	fs->tables[fs->nr_tables++] =
-		(struct file_table){ .elf = elf, .symbols = symbols, .names = &elf->sections[symbols->link] };
-	return true;
+	if (symbols && symbols->link < elf->nr_sections && elf->sections[symbols->link].type == SHT_STRTAB)
+		fs->tables[fs->nr_tables++] = (struct file_table){ .elf = elf,
+								   .symbols = symbols,
+								   .names = &elf->sections[symbols->link] };
+}
+
+/* Reads all names of the tables if nr_places are likely to need many of them. Returns 0 or -ENOMEM. */
+static int load_names(struct file_symbols *fs, size_t nr_places)
+{
+	for (uint32_t i = 0; i < fs->nr_tables; i++) {
+		struct file_table *table = &fs->tables[i];
+		uint64_t size = table->names->size;
+
+		if (!size || size > NAMES_AT_ONCE || size / NAME_COST_BYTES > nr_places)
+			continue;
+		table->text = malloc(size);
+		if (!table->text)
+			return -ENOMEM;
+		table->text_size = size;
+		/* A table that claims to be larger than its file is still good for the names inside. */
+		if (elf_file_read(table->elf, table->names->offset, table->text, size)) {
+			free(take_ptr(&table->text));
+			table->text_size = 0;
+		}
+	}
+	return 0;
+}
+
+/* Appends the name at an offset of a table's names to *out, at most max bytes of it. */
+static int read_name(const struct file_table *table, uint32_t offset, size_t max, struct buffer *out)
+{
+	if (!table->text)
+		return elf_file_string(table->elf, table->names, offset, max, out);
+	if (offset >= table->text_size)
+		return -EBADMSG;
+	max = MIN(max, table->text_size - offset);
+	buffer_append(out, table->text + offset, strnlen(table->text + offset, max));
+	/* An empty name is text as well. */
+	return buffer_reserve(out, 1);
 }
 
 static int choose_tables(struct file_symbols *fs, const struct debug_search *search)
 {
 	int rc = elf_file_load_sections(fs->main);
 
-	if (rc || add_table(fs, fs->main, SHT_SYMTAB))
+	if (rc)
 		return rc;
+	add_table(fs, fs->main, SHT_SYMTAB);
+	if (fs->nr_tables)
+		return 0;
 	if (search->path)
 		rc = open_debug_file(fs, search);
 	if (!rc)
@@ -143,15 +183,15 @@ struct feed {
 };
 
 /* Mapping symbols of ARM and RISC-V ("$x", "$d.12") mark data in code; labels of compilers (".L12") are nobody's name. */
-static bool is_marker(const struct file_table *table, const struct elf_symbol *symbol)
+static bool is_marker(struct file_symbols *fs, const struct file_table *table,
+		      const struct elf_symbol *symbol)
 {
-	char name[2];
+	const struct buffer *name = &fs->scratch;
 
-	if (!symbol->name || symbol->name >= table->names->size)
+	buffer_clear(&fs->scratch);
+	if (read_name(table, symbol->name, 2, &fs->scratch) || !name->len)
 		return true;
-	if (elf_file_read(table->elf, table->names->offset + symbol->name, name, sizeof(name)))
-		return true;
-	return name[0] == '$' || (name[0] == '.' && name[1] == 'L');
+	return name->data[0] == '$' || !strcmp(name->data, ".L");
 }
 
 static enum symbol_rank rank_of(const struct elf_symbol *symbol)
@@ -188,7 +228,7 @@ static int feed_symbol(void *arg, const struct elf_symbol *in)
 	symbol.name = (uint64_t)feed->table << 32 | in->name;
 	if (symbol.start > fs->addresses[fs->match.nr - 1])
 		return 0;
-	if (in->type == STT_NOTYPE && is_marker(table, in))
+	if (in->type == STT_NOTYPE && is_marker(fs, table, in))
 		return 0;
 	return symbol_match_add(&fs->match, &symbol);
 }
@@ -199,7 +239,7 @@ int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol
 	int rc;
 
 	buffer_clear(out);
-	rc = elf_file_string(table->elf, table->names, (uint32_t)symbol->name, NAME_MAX_BYTES, out);
+	rc = read_name(table, (uint32_t)symbol->name, NAME_MAX_BYTES, out);
 	if (!rc && symbol->name >> 32 == FILE_TABLE_PLT)
 		buffer_puts(out, "@plt");
 	return rc ? rc : out->error;
@@ -267,6 +307,8 @@ int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struc
 		return (int)found;
 	rc = choose_tables(fs, search);
 	if (!rc)
+		rc = load_names(fs, (size_t)found);
+	if (!rc)
 		rc = symbol_match_init(&fs->match, fs->addresses, (size_t)found, SYMBOL_BEST, weigh_name, fs);
 	for (uint32_t i = 0; !rc && i < fs->nr_tables; i++) {
 		struct feed feed = { .fs = fs, .table = i };
@@ -291,6 +333,8 @@ void file_symbols_close(struct file_symbols *fs)
 	buffer_done(&fs->unpacked);
 	buffer_done(&fs->scratch);
 	symbol_match_done(&fs->match);
+	for (uint32_t i = 0; i < fs->nr_tables; i++)
+		free(fs->tables[i].text);
 	free(fs->addresses);
 	free(fs->slots);
 	*fs = (struct file_symbols){ .debug_fd = -1 };

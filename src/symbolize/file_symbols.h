@@ -25,6 +25,8 @@ struct file_table {
 	const struct elf_file *elf;
 	const struct elf_section *symbols;
 	const struct elf_section *names;
+	char *text; /* [text_size], owned: the names, if so many are needed that reading them at once is cheaper */
+	size_t text_size;
 };
 
 /* Own table, or: debug file's (or mini-debuginfo's) and the dynamic one. Then the table of the stubs' names. */

@@ -1,324 +1,123 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Microbenchmarks of the export machine: interning, looking up mappings, resolving, adding samples.
- * Run by hand or by the benchmark runner; prints one JSON object per line.
- * Must not be a test: it states times and judges nothing.
+ * Measures how the export machine scales: hits by the size of the set, lookups by the number of mappings, samples
+ * that stay in memory and samples that go to the temporary file. What machine.c measures is not repeated.
+ * Started by run.py.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <onecollect/machine.h>
+#include "bench.h"
 
-#include "base/buffer.h"
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/macros.h"
 
-#define ROUNDS 11 /* odd, so that the median is a measured value */
-#define FRAMES 32
+#define NR_FRAMES     32
+#define NR_OPERATIONS 100000
+#define NR_NEW        20000
 
-/* One benchmark: run() does `ops` operations and is timed; the caller prepared `state`. */
-struct bench {
-	const char *name;
-	uint64_t ops;
-	void (*run)(void *state, uint64_t ops);
-	void *state;
-};
+/* Sets of callstacks: one that stays in the first cache, one in the second, one in memory only. */
+static const uint32_t set_sizes[] = { 16, 1000, 100000 };
+static const uint32_t layout_sizes[] = { 10, 100, 1000 };
 
-static volatile uint64_t sink; /* keeps results alive */
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_intern: %s failed\n", what);
-	exit(1);
-}
-
-static int64_t checked(int64_t id, const char *what)
-{
-	if (id < 0)
-		die(what);
-	return id;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void measure(const struct bench *b)
-{
-	double ns[ROUNDS];
-	struct buffer line = BUFFER_INIT;
-	struct json json;
-
-	b->run(b->state, b->ops / 10 + 1);
-	for (size_t i = 0; i < ROUNDS; i++) {
-		uint64_t start = clock_monotonic_ns();
-
-		b->run(b->state, b->ops);
-		ns[i] = (double)(clock_monotonic_ns() - start) / (double)b->ops;
-	}
-	qsort(ns, ROUNDS, sizeof(ns[0]), compare_doubles);
-	json_init(&json, &line);
-	json_object_begin(&json);
-	json_key(&json, "name");
-	json_string(&json, b->name);
-	json_key(&json, "ns_per_op");
-	json_double(&json, ns[ROUNDS / 2]);
-	json_key(&json, "ns_min");
-	json_double(&json, ns[0]);
-	json_key(&json, "ns_max");
-	json_double(&json, ns[ROUNDS - 1]);
-	json_key(&json, "ops");
-	json_u64(&json, b->ops);
-	json_key(&json, "runs");
-	json_u64(&json, ROUNDS);
-	json_object_end(&json);
-	if (line.error)
-		die("json");
-	puts(line.data);
-	buffer_done(&line);
-}
-
-/* ---- interning ---- */
-
-/* nr callstacks of FRAMES frames, visited in an order that no prefetcher guesses. */
-struct stacks {
-	struct oc_machine *m;
-	uint64_t (*addresses)[FRAMES];
-	uint32_t *order;
+struct state {
+	struct bench_machine b;
+	uint64_t (*frames)[NR_FRAMES]; /* [nr] */
+	uint32_t *order;               /* [NR_OPERATIONS] which of them, so that no prefetcher guesses it */
+	uint64_t *addresses;           /* [NR_OPERATIONS] */
 	uint32_t nr;
+	uint64_t next; /* never seen before */
+	uint64_t sink;
 };
 
-static uint64_t next_random(uint64_t *state)
+static void *allocate(size_t nr, size_t size)
 {
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *state >> 33;
+	void *p = calloc(nr, size);
+
+	bench_must(p ? 0 : -1, "memory");
+	return p;
 }
 
-static void make_stacks(struct stacks *s, uint32_t nr)
+static void prepare(struct state *s, uint32_t nr_stacks, uint32_t nr_mappings)
 {
-	uint64_t random = 1;
+	uint64_t random = 88172645463325252;
+	const uint64_t span = (uint64_t)nr_mappings * BENCH_MAPPING_BYTES;
 
-	*s = (struct stacks){ .m = oc_machine_new(NULL), .nr = nr };
-	s->addresses = calloc(nr, sizeof(*s->addresses));
-	s->order = calloc(nr, sizeof(*s->order));
-	if (!s->m || !s->addresses || !s->order)
-		die("memory");
-	for (uint32_t i = 0; i < nr; i++) {
-		uint32_t other = (uint32_t)(next_random(&random) % (i + 1));
-
-		/* Stacks of one program share their roots and differ near the leaf. */
-		for (uint32_t f = 0; f < FRAMES; f++)
-			s->addresses[i][f] =
-				0x400000 + (f < 12 ? next_random(&random) % 4096 * 16 : f * 64);
-		s->order[i] = s->order[other];
-		s->order[other] = i;
-		checked(oc_machine_intern_callstack(s->m, s->addresses[i], FRAMES, 0),
-			"intern_callstack");
+	*s = (struct state){ .b = bench_machine_new(nr_mappings), .nr = nr_stacks, .next = 1 };
+	s->frames = allocate(nr_stacks, sizeof(*s->frames));
+	s->order = allocate(NR_OPERATIONS, sizeof(*s->order));
+	s->addresses = allocate(NR_OPERATIONS, sizeof(*s->addresses));
+	for (uint32_t i = 0; i < nr_stacks; i++) {
+		for (uint32_t j = 0; j < NR_FRAMES; j++)
+			s->frames[i][j] = BENCH_FIRST_ADDRESS + bench_random(&random) % span;
+		bench_must(oc_machine_intern_callstack(s->b.m, s->frames[i], NR_FRAMES, 0), "callstack");
+	}
+	for (uint32_t i = 0; i < NR_OPERATIONS; i++) {
+		s->order[i] = (uint32_t)(bench_random(&random) % nr_stacks);
+		s->addresses[i] = BENCH_FIRST_ADDRESS + bench_random(&random) % span;
 	}
 }
 
-static void free_stacks(struct stacks *s)
+static void finish(struct state *s)
 {
-	oc_machine_free(s->m);
-	free(s->addresses);
+	oc_machine_free(s->b.m);
+	free(s->frames);
 	free(s->order);
+	free(s->addresses);
 }
 
-static void run_callstack_hit(void *state, uint64_t ops)
+static void intern_hit(void *arg)
 {
-	const struct stacks *s = state;
-	uint64_t sum = 0;
-	uint32_t at = 0;
+	struct state *s = arg;
 
-	for (uint64_t i = 0; i < ops; i++) {
-		sum += (uint64_t)oc_machine_intern_callstack(s->m, s->addresses[s->order[at]],
-							     FRAMES, 0);
-		at = at + 1 == s->nr ? 0 : at + 1;
-	}
-	sink += sum;
+	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
+		s->sink +=
+			(uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[s->order[i]], NR_FRAMES, 0);
 }
 
-static void run_callstack_miss(void *state, uint64_t ops)
+static void intern_miss(void *arg)
 {
-	static uint64_t next = 1ull << 40;
-	struct oc_machine *m = oc_machine_new(NULL);
-	uint64_t addresses[FRAMES] = { 0 };
+	struct state *s = arg;
+	uint64_t frames[NR_FRAMES] = { 0 };
 
-	(void)state;
-	if (!m)
-		die("memory");
-	for (uint64_t i = 0; i < ops; i++) {
-		addresses[0] = next++;
-		checked(oc_machine_intern_callstack(m, addresses, FRAMES, 0), "intern_callstack");
-	}
-	oc_machine_free(m);
-}
-
-static void run_string_hit(void *state, uint64_t ops)
-{
-	static const char name[] = "std::vector<std::string>::emplace_back<char const*&>";
-	struct oc_machine *m = state;
-	uint64_t sum = 0;
-
-	for (uint64_t i = 0; i < ops; i++)
-		sum += (uint64_t)oc_machine_intern(m, name, sizeof(name) - 1);
-	sink += sum;
-}
-
-static void bench_interning(void)
-{
-	static const struct {
-		const char *name;
-		uint32_t nr;
-	} sets[] = {
-		{ "callstack_32_hit_of_16", 16 },
-		{ "callstack_32_hit_of_1000", 1000 },
-		{ "callstack_32_hit_of_100000", 100000 },
-	};
-	struct oc_machine *m = oc_machine_new(NULL);
-	struct stacks s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
-		make_stacks(&s, sets[i].nr);
-		measure(&(struct bench){ sets[i].name, 1000000, run_callstack_hit, &s });
-		free_stacks(&s);
-	}
-	measure(&(struct bench){ "callstack_32_miss", 200000, run_callstack_miss, NULL });
-	if (!m)
-		die("memory");
-	measure(&(struct bench){ "string_52_hit", 2000000, run_string_hit, m });
-	oc_machine_free(m);
-}
-
-/* ---- mappings and resolving ---- */
-
-struct layout {
-	struct oc_machine *m;
-	oc_process_id process;
-	uint64_t nr;
-};
-
-static void make_layout(struct layout *l, uint64_t nr)
-{
-	struct oc_module module = { .type = OC_MODULE_FILE };
-
-	*l = (struct layout){ .m = oc_machine_new(NULL), .nr = nr };
-	if (!l->m)
-		die("memory");
-	l->process =
-		(oc_process_id)checked(oc_machine_process_start(l->m, 1, 0, 0), "process_start");
-	for (uint64_t i = 0; i < nr; i++) {
-		struct oc_mapping mapping = { .process = l->process,
-					      .start = i << 20,
-					      .since_ns = i };
-		char path[32];
-		int len = snprintf(path, sizeof(path), "/lib/%u.so", (unsigned int)i);
-
-		module.path =
-			(oc_string_id)checked(oc_machine_intern(l->m, path, (size_t)len), "intern");
-		mapping.module =
-			(oc_module_id)checked(oc_machine_add_module(l->m, &module), "add_module");
-		mapping.end = mapping.start + 0x80000;
-		checked(oc_machine_add_mapping(l->m, &mapping), "add_mapping");
+	for (uint32_t i = 0; i < NR_NEW; i++) {
+		frames[0] = s->next++;
+		bench_must(oc_machine_intern_callstack(s->b.m, frames, NR_FRAMES, 0), "callstack");
 	}
 }
 
-static void run_find(void *state, uint64_t ops)
+static void find_mapping(void *arg)
 {
-	const struct layout *l = state;
-	uint64_t random = 3, sum = 0;
+	struct state *s = arg;
 
-	for (uint64_t i = 0; i < ops; i++) {
-		uint64_t address = (next_random(&random) % l->nr) << 20 | 0x1234;
-
-		sum += oc_machine_find_mapping(l->m, l->process, address, UINT64_MAX);
-	}
-	sink += sum;
+	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
+		s->sink += oc_machine_find_mapping(s->b.m, s->b.process, s->addresses[i], UINT64_MAX);
 }
 
-static void run_resolve_hit(void *state, uint64_t ops)
+/* A mapping that every stack may pass is replaced, so that nothing that was resolved before holds any more. */
+static void resolve_after_change(void *arg)
 {
-	const struct stacks *s = state;
-	uint64_t sum = 0;
-	uint32_t at = 0;
-
-	for (uint64_t i = 0; i < ops; i++) {
-		sum += (uint64_t)oc_machine_resolve(s->m, 1, s->order[at] + 1);
-		at = at + 1 == s->nr ? 0 : at + 1;
-	}
-	sink += sum;
-}
-
-/* A new mapping on an address that every stack passes makes the cache useless each time. */
-static void run_resolve_miss(void *state, uint64_t ops)
-{
-	const struct stacks *s = state;
+	struct state *s = arg;
 	struct oc_mapping mapping = {
-		.process = 1, .module = 1, .start = 0x400000, .end = 0x500000
+		.process = s->b.process,
+		.module = 1,
+		.start = BENCH_FIRST_ADDRESS,
+		.end = BENCH_FIRST_ADDRESS + BENCH_MAPPING_BYTES,
+		.file_offset = s->next++ << 12,
+		.since_ns = s->next,
 	};
-	uint32_t at = 0;
 
-	for (uint64_t i = 0; i < ops; i++) {
-		if (!at) {
-			mapping.file_offset ^= 0x1000;
-			checked(oc_machine_add_mapping(s->m, &mapping), "add_mapping");
-		}
-		checked(oc_machine_resolve(s->m, 1, s->order[at] + 1), "resolve");
-		at = at + 1 == s->nr ? 0 : at + 1;
-	}
+	bench_must(oc_machine_add_mapping(s->b.m, &mapping), "mapping");
+	for (uint32_t i = 1; i <= s->nr; i++)
+		s->sink += (uint64_t)bench_must(oc_machine_resolve(s->b.m, s->b.process, i), "resolve");
 }
 
-static void bench_resolving(void)
+static void add_timeline(void *arg)
 {
-	static const struct {
-		const char *name;
-		uint64_t nr;
-	} sizes[] = { { "find_mapping_of_10", 10 },
-		      { "find_mapping_of_100", 100 },
-		      { "find_mapping_of_1000", 1000 } };
-	struct oc_module module = { .type = OC_MODULE_FILE };
-	struct layout l;
-	struct stacks s;
+	struct state *s = arg;
+	struct oc_sample sample = { .count = 1, .value = 1, .kind = s->b.kind, .process = s->b.process };
 
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		make_layout(&l, sizes[i].nr);
-		measure(&(struct bench){ sizes[i].name, 2000000, run_find, &l });
-		oc_machine_free(l.m);
-	}
-	make_stacks(&s, 1000);
-	checked(oc_machine_process_start(s.m, 1, 0, 0), "process_start");
-	checked(oc_machine_add_module(s.m, &module), "add_module");
-	measure(&(struct bench){ "resolve_hit_of_1000", 2000000, run_resolve_hit, &s });
-	measure(&(struct bench){ "resolve_32_after_change", 50000, run_resolve_miss, &s });
-	free_stacks(&s);
-}
-
-/* ---- samples ---- */
-
-static void run_add_aggregated(void *state, uint64_t ops)
-{
-	struct oc_sample s = { .count = 1, .value = 1, .kind = 1, .process = 1 };
-	struct oc_machine *m = state;
-
-	for (uint64_t i = 0; i < ops; i++) {
-		s.cpu = (uint32_t)(i & 1023);
-		checked(oc_machine_add_sample(m, &s), "add_sample");
-	}
-}
-
-static void run_add_timeline(void *state, uint64_t ops)
-{
-	struct oc_sample s = { .count = 1, .value = 1, .kind = 1, .process = 1 };
-	struct oc_machine *m = state;
-
-	for (uint64_t i = 0; i < ops; i++) {
-		s.time_ns = i + 1;
-		checked(oc_machine_add_sample(m, &s), "add_sample");
+	for (uint32_t i = 0; i < NR_OPERATIONS; i++) {
+		sample.time_ns = s->next++;
+		bench_must(oc_machine_add_sample(s->b.m, &sample), "sample");
 	}
 }
 
@@ -328,48 +127,59 @@ static int add_up(void *arg, const struct oc_sample *sample)
 	return 0;
 }
 
-static void run_each(void *state, uint64_t ops)
+static void read_samples(void *arg)
 {
-	uint64_t sum = 0;
+	struct state *s = arg;
 
-	(void)ops;
-	checked(oc_machine_each_sample(state, add_up, &sum), "each_sample");
-	sink += sum;
+	bench_must(oc_machine_each_sample(s->b.m, add_up, &s->sink), "samples");
 }
 
-static struct oc_machine *machine_for_samples(const struct oc_machine_opts *opts)
+static void measure_sizes(struct state *s)
 {
+	char name[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(set_sizes); i++) {
+		prepare(s, set_sizes[i], 100);
+		snprintf(name, sizeof(name), "intern a callstack of 32 frames, hit, 1 of %u", set_sizes[i]);
+		bench_print(name, bench_ns(intern_hit, s, NR_OPERATIONS), "ns", 0);
+		finish(s);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(layout_sizes); i++) {
+		prepare(s, 1, layout_sizes[i]);
+		snprintf(name, sizeof(name), "find a mapping, 1 of %u", layout_sizes[i]);
+		bench_print(name, bench_ns(find_mapping, s, NR_OPERATIONS), "ns", 0);
+		finish(s);
+	}
+}
+
+static void measure_samples(struct state *s, const char *what, uint64_t budget_bytes)
+{
+	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = budget_bytes };
 	const struct oc_kind kind = { .name = "cpu" };
-	struct oc_machine *m = oc_machine_new(opts);
+	char name[80];
 
-	if (!m)
-		die("memory");
-	checked(oc_machine_add_kind(m, &kind), "add_kind");
-	checked(oc_machine_process_start(m, 1, 0, 0), "process_start");
-	return m;
-}
-
-static void bench_samples(void)
-{
-	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = 4 << 20 };
-	struct oc_machine *m = machine_for_samples(NULL);
-
-	measure(&(struct bench){ "add_sample_aggregated_hit", 2000000, run_add_aggregated, m });
-	oc_machine_free(m);
-	m = machine_for_samples(NULL);
-	measure(&(struct bench){ "add_sample_timeline", 500000, run_add_timeline, m });
-	measure(&(struct bench){ "each_sample", oc_machine_nr_samples(m), run_each, m });
-	oc_machine_free(m);
-	m = machine_for_samples(&opts);
-	measure(&(struct bench){ "add_sample_spilled", 500000, run_add_timeline, m });
-	measure(&(struct bench){ "each_sample_spilled", oc_machine_nr_samples(m), run_each, m });
-	oc_machine_free(m);
+	*s = (struct state){ .b = { .m = oc_machine_new(&opts) }, .next = 1 };
+	bench_must(s->b.m ? 0 : -1, "oc_machine_new");
+	s->b.kind = (oc_kind_id)bench_must(oc_machine_add_kind(s->b.m, &kind), "kind");
+	s->b.process = (oc_process_id)bench_must(oc_machine_process_start(s->b.m, 1, 0, 0), "process");
+	snprintf(name, sizeof(name), "add a timeline sample, %s", what);
+	bench_print(name, bench_ns(add_timeline, s, NR_OPERATIONS), "ns", 0);
+	snprintf(name, sizeof(name), "read a timeline sample, %s", what);
+	bench_print(name, bench_ns(read_samples, s, oc_machine_nr_samples(s->b.m)), "ns", 0);
+	oc_machine_free(s->b.m);
 }
 
 int main(void)
 {
-	bench_interning();
-	bench_resolving();
-	bench_samples();
+	struct state s;
+
+	measure_sizes(&s);
+	prepare(&s, 1000, 100);
+	bench_print("resolve a callstack of 32 frames, mapping changed",
+		    bench_ns(resolve_after_change, &s, s.nr), "ns", 0);
+	bench_print("intern a callstack of 32 frames, miss", bench_ns(intern_miss, &s, NR_NEW), "ns", 0);
+	finish(&s);
+	measure_samples(&s, "in memory", 0);
+	measure_samples(&s, "spilled", 4 << 20);
 	return 0;
 }

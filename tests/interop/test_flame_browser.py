@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The SVG and the HTML flame graph in a real browser: what they show equals the folded output of the same machine."""
 
+import base64
 import collections
+import hashlib
 import json
 import os
 import re
@@ -558,6 +560,28 @@ class Hostile(Agreement):
         self.assertEqual(page.evaluate("document.querySelector('#matched').textContent"), f"Matched: {share:.2f}%")
 
 
+class Empty(Agreement):
+    """No samples at all."""
+
+    records = staticmethod(lambda: b"")
+
+    def test_html_has_nothing_to_show(self):
+        page = self.open("html")
+        for control in ("#icicle", "#callers", "#tab-recording", "#tab-functions", "#theme", "#canvas"):
+            page.click(control)
+        for key in ("ArrowUp", "ArrowLeft", "Enter", "Escape"):
+            page.key(key)
+        page.key("/")
+        page.type("x")
+        self.assertEqual(page.evaluate("onecollect.matched()"), 0)
+        self.assertIn("No function", page.evaluate("document.querySelector('#rows').innerText"))
+
+    def test_svg_has_a_root(self):
+        page = self.open("svg")
+        page.click("#frames g")
+        self.assertEqual(page.evaluate("document.querySelector('#frames title').textContent"), "all (0 samples, 100.00%)")
+
+
 class Many(FlameCase):
     """A tree of more than 100,000 nodes."""
 
@@ -584,3 +608,31 @@ class Many(FlameCase):
         self.assertGreater(left_out, 90000)
         self.assertEqual(drawn + left_out, len(nodes))
         self.assertIn(f"{left_out:,} frames narrower", page.evaluate("document.querySelector('#culled').textContent"))
+
+
+class EmbedFile(unittest.TestCase):
+    """The step that puts script and style into the program."""
+
+    def embed(self, name, text):
+        """Runs it on a file of that name."""
+        with tempfile.TemporaryDirectory(prefix="onecollect-embed-") as folder:
+            path = os.path.join(folder, name)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            argv = [os.path.join(ROOT, "scripts", "embed-file"), path]
+            return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    def test_the_hash_is_that_of_the_bytes(self):
+        text = 'a("\\n\t");\n// größe\n'
+        done = self.embed("my-file.js", text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        self.assertIn(f'#define MY_FILE_JS_SHA256 "{digest}"', done.stdout)
+        self.assertIn("static const char my_file_js[]", done.stdout)
+        self.assertIn('"a(\\"\\\\n\t\\");\\n"', done.stdout)
+
+    def test_what_would_end_its_element_is_refused(self):
+        for name, text in (("a.js", "x = '</SCRIPT>'"), ("a.js", "// <!--"), ("a.js", "]]>"), ("a.css", "/* </style> */")):
+            with self.subTest(text=text):
+                self.assertEqual(self.embed(name, text + "\n").returncode, 1)
+        self.assertEqual(self.embed("a.js", "no newline").returncode, 1)

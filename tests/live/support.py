@@ -46,6 +46,25 @@ def poll_until(condition, seconds, what):
         time.sleep(0.01)
 
 
+def stat_of(pid):
+    """The fields of /proc/PID/stat from the state on, [] when the process has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+def state_of(pid):
+    """The letter of a process's state, '' when it has gone."""
+    return (stat_of(pid) or [""])[0]
+
+
+def cpu_seconds_of(pid):
+    """What all threads of a living process have used, to 10 ms."""
+    return sum(map(int, stat_of(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 class LiveTest(unittest.TestCase):
     """A test on the real kernel. It needs root and BTF, and fails without: a skipped proof is none."""
 
@@ -70,6 +89,12 @@ class LiveTest(unittest.TestCase):
         """Starts a process that does not outlive the test."""
         process = subprocess.Popen([str(a) for a in argv], **kwargs)
         self.addCleanup(end, process)
+        return process
+
+    def start_stopped(self, *argv, **kwargs):
+        """Starts a process that waits to be continued before it becomes the program."""
+        process = self.start("sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *argv, **kwargs)
+        poll_until(lambda: state_of(process.pid) == "T", 5, "the shell stops")
         return process
 
     def record(self, *args, formats=("folded",), status=0, **kwargs):

@@ -12,10 +12,10 @@ import threading
 import time
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
-DUMP = os.path.join(BUILD, "live", "sideband_dump")
-TASK_LIFE = os.path.join(BUILD, "fixtures", "task_life")
+import support
+
+DUMP = str(support.BUILD / "live" / "sideband_dump")
+TASK_LIFE = support.fixture("task_life")
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
 
 
@@ -112,7 +112,7 @@ def finish(process):
     process.wait(20)
 
 
-class Records(unittest.TestCase):
+class Records(support.LiveTest):
     def test_pipeline(self):
         """Each process of a shell's pipeline is born, replaces its program, maps, and ends, in this order."""
         with Dump("-t") as dump:
@@ -217,7 +217,7 @@ class Records(unittest.TestCase):
             self.assertEqual(told.get(pid), ["start", "exec", "exit"], pid)
 
 
-class Scan(unittest.TestCase):
+class Scan(support.LiveTest):
     def test_running_process(self):
         """What runs already is found with all facts, its mappings as /proc shows them."""
         child = start_fixture("dlopen", "unused")
@@ -309,7 +309,7 @@ class Scan(unittest.TestCase):
             dump.wait_for(rf"^exit {comes.pid}$")
 
 
-class Hotplug(unittest.TestCase):
+class Hotplug(support.LiveTest):
     def test_cpu_comes_back(self):
         """After a CPU was away its processes are told of again."""
         self.addCleanup(subprocess.run, ["chcpu", "-e", "1"], stdout=subprocess.DEVNULL, check=False)
@@ -328,7 +328,7 @@ class Hotplug(unittest.TestCase):
         self.assertEqual(kinds(events), ["start", "exec", "exec", "exit"], events)
 
 
-class Unprivileged(unittest.TestCase):
+class Unprivileged(support.LiveTest):
     """As user nobody, who may look at processes of his own only."""
 
     def setUp(self):

@@ -5,42 +5,46 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import time
 
-from support import RATE, LiveTest, fixture, poll_until, weight
+from support import RATE, LiveTest, cpu_seconds_of, fixture, poll_until, weight
 
 CGROUP_ROOTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
 
 class Filters(LiveTest):
-    def bystander(self, name="bystander"):
+    def assert_sampled(self, samples, cpu_s):
+        """Most of what a process used is there; it used some while the recording started and ended."""
+        self.assertGreater(samples, 0.3 * RATE * cpu_s)
+        self.assertLess(samples, 1.05 * RATE * cpu_s + 20)
+
+    def bystander(self, name="bystander", *wrap):
         """A busy process that nobody asked for, under a name of its own."""
         program = shutil.copy(fixture("work"), self.dir / name)
-        return self.start(program, 5, 1, 10**6, self.dir / f"{name}.truth")
+        return self.start(*wrap, program, 5, 1, 10**6, self.dir / f"{name}.truth")
 
     def test_all_threads_of_a_process_present_and_future(self):
         self.bystander()
-        threads = self.start(fixture("threads"), 2500, self.truth_path)
+        threads = self.start_stopped(fixture("threads"), 2500, self.truth_path)
         recorder = self.start_recording("-F", RATE, "-p", threads.pid, formats=("folded", "pb.gz"))
+        threads.send_signal(signal.SIGCONT)
         result = recorder.finish()
         truth = self.truth()
         names = result.pprof.by_label("thread_name")
 
         self.note(f"{dict(names)}, true CPU seconds {truth['threads']}")
-        self.assertEqual({s.comm for s in result.folded}, {"threads"})
+        self.assertLessEqual({s.comm for s in result.folded}, {"sh", "threads"})
         self.assertEqual(set(result.pprof.by_label("pid")), {threads.pid})
         for name, seconds in truth["threads"].items():
-            # The process ran a moment before the recording did.
-            self.assert_near(names[name], RATE * seconds, 0.15, name)
-        self.assertGreater(truth["churned"], 50)
+            self.assert_near(names[name], RATE * seconds, 0.10, name)
+        self.assertGreater(truth["churned"], 20)
 
     def test_a_process_ends_the_recording_with_it(self):
         process = self.start(fixture("brief"), 700)
         recorder = self.start_recording("-p", process.pid)
         result = recorder.finish()
         self.assertLess(result.summary["duration_ns"], 5e9)
-        self.assertGreater(weight(result.folded, comm="brief"), 300)
+        self.assertGreater(weight(result.folded, comm="brief", containing="brief_leaf"), 100)
 
     def test_several_processes(self):
         self.bystander()
@@ -52,7 +56,8 @@ class Filters(LiveTest):
 
     def test_process_filter(self):
         self.bystander()
-        self.bystander("wanted-early")
+        early = self.bystander("wanted-early")
+        before_s = cpu_seconds_of(early.pid)
         recorder = self.start_recording("-F", RATE, "--process-filter", "wanted-*")
         time.sleep(0.5)
         late = self.bystander("wanted-late")
@@ -61,10 +66,9 @@ class Filters(LiveTest):
         stacks = result.folded
 
         self.assertEqual({s.comm for s in stacks}, {"wanted-early", "wanted-late"})
-        self.assertGreater(weight(stacks, comm="wanted-early"), 200)
-        self.assertGreater(weight(stacks, comm="wanted-late"), 100)
-        self.assertIsNone(late.poll())
-        self.assertGreater(result.cpu["filtered"], 100)
+        self.assert_sampled(weight(stacks, comm="wanted-early"), cpu_seconds_of(early.pid) - before_s)
+        self.assert_sampled(weight(stacks, comm="wanted-late"), cpu_seconds_of(late.pid))
+        self.assertGreater(result.cpu["filtered"], 0)
 
     def test_cgroup(self):
         root = next(r for r in CGROUP_ROOTS if os.path.exists(f"{r}/cgroup.procs") and
@@ -78,19 +82,19 @@ class Filters(LiveTest):
         (group / "cgroup.procs").write_text(str(inside.pid))
         for path in (group, group.name):
             with self.subTest(path=path):
+                before_s = cpu_seconds_of(inside.pid)
                 result = self.record("-d", "1s", "-F", RATE, "--cgroup", path)
                 self.assertEqual({s.comm for s in result.folded}, {"inside"})
-                self.assertGreater(weight(result.folded), 200)
+                self.assert_sampled(weight(result.folded), cpu_seconds_of(inside.pid) - before_s)
 
     def test_cpus(self):
-        for cpu in (0, 1):
-            program = shutil.copy(fixture("work"), self.dir / f"on-cpu-{cpu}")
-            self.start("taskset", "-c", cpu, program, 5, 1, 10**6, self.dir / f"truth-{cpu}")
+        processes = [self.bystander(f"on-cpu-{cpu}", "taskset", "-c", cpu) for cpu in (0, 1)]
         time.sleep(0.2)
+        before_s = cpu_seconds_of(processes[1].pid)
         result = self.record("-d", "1s", "-F", RATE, "--cpus", 1)
 
         self.assertNotIn("on-cpu-0", {s.comm for s in result.folded})
-        self.assertGreater(weight(result.folded, comm="on-cpu-1"), 200)
+        self.assert_sampled(weight(result.folded, comm="on-cpu-1"), cpu_seconds_of(processes[1].pid) - before_s)
         self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.02, "due on one CPU")
 
     def test_everything_is_accounted_for(self):

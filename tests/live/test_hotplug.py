@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from support import RATE, LiveTest, fixture, weight
+from support import RATE, LiveTest, cpu_seconds_of, fixture, weight
 
 CPU = 1
 
@@ -40,7 +40,7 @@ class Hotplug(LiveTest):
 
         gap = seconds[2] - samples[2] / RATE
         self.note(f"samples {samples}, CPU seconds {seconds}; {gap:.2f} s without samples after the return")
-        self.assertGreater(seconds[3], 0.3)
+        self.assertGreater(seconds[3], 0.1)
         for phase in (0, 1, 3):
             # The recording began after phase 0 did; moves between phases and CPUs blur the edges.
             self.assertGreaterEqual(samples[phase], 0.85 * RATE * seconds[phase], f"phase {phase}")
@@ -48,6 +48,8 @@ class Hotplug(LiveTest):
 
     def test_a_cpu_that_is_offline_at_the_start(self):
         set_online(False)
-        self.start(fixture("work"), 5, 1, 10**6, self.truth_path)
+        work = self.start(fixture("work"), 5, 1, 10**6, self.truth_path)
+        before_s = cpu_seconds_of(work.pid)
         result = self.record("-F", RATE, "-d", "1s")
-        self.assertGreater(weight(result.folded, comm="work"), 300)
+        self.assertGreater(weight(result.folded, comm="work"), 0.3 * RATE * (cpu_seconds_of(work.pid) - before_s))
+        self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.05, "due on the other CPU")

@@ -62,12 +62,12 @@ Test(command, refuses_what_cannot_run)
 
 	cr_assert_eq(command_start(&command, missing, &err), -ENOENT);
 	cr_assert(strstr(err.message, "no-such-program-here"));
-	cr_assert_eq(command_start(&command, plain, &err), -EACCES);
+	cr_assert_eq(command_start(&command, plain, &err), -ENOEXEC);
 	cr_assert_eq(command_start(&command, nothing, &err), -ENOENT);
 	cr_assert_eq(command.pid, 0);
 	/* A directory is executable to access(2); it is found out at the release. */
 	if (!command_start(&command, directory, &err))
-		cr_assert_eq(command_release(&command, "/tmp", &err), -EACCES);
+		cr_assert_eq(command_release(&command, "/tmp", &err), -ENOEXEC);
 	command_done(&command);
 }
 

@@ -98,7 +98,7 @@ Test(ledger, json_is_the_documented_object)
 	cr_assert_eq(oc_ledger_json(&ledger, &text), 0);
 	cr_assert_str_eq(text, "{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":"
 			       "\"nanoseconds\","
-			       "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,"
+			       "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,\"undelivered\":0,"
 			       "\"taken\":29973,"
 			       "\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,"
 			       "\"complete\":990,"

@@ -113,3 +113,23 @@ Test(live_tasks, exe_paths_are_shared)
 	cr_assert_null(live_exe_path(&t, 0));
 	live_tasks_done(&t);
 }
+
+/* Records that contradict each other, after losses: the count is always that of the threads in the table. */
+Test(live_tasks, counts_follow_the_table)
+{
+	struct live_tasks t = { 0 };
+	struct live_process *a = born(&t, 50), *b;
+
+	cr_assert_eq(live_add_thread(&t, a, 51), 0);
+	cr_assert_not(live_end_thread(&t, 50, 50));
+	b = born(&t, 60);
+	a = live_find(&t, 50);
+	cr_assert_eq(live_add_thread(&t, b, 50), 0, "tid 50 belongs to 60 now");
+	cr_assert_not_null(live_add(&t, 50)); /* starts afresh: forgets 51, not 60's 50 */
+	cr_assert_eq(live_find(&t, 60)->nr_threads, 2);
+	cr_assert_eq(t.by_tid.count, 2);
+	cr_assert_not(live_end_thread(&t, 50, 60), "a thread counted for 60 ends for 50");
+	cr_assert_eq(live_find(&t, 60)->nr_threads, 1);
+	cr_assert_eq(t.by_tid.count, 1);
+	live_tasks_done(&t);
+}

@@ -254,13 +254,15 @@ static uint32_t next_random(uint64_t *state)
 	return (uint32_t)(*state >> 33);
 }
 
-static void model_set(struct model *model, uint32_t p, uint64_t time_ns, uint32_t first, uint32_t last,
-		      oc_module_id module, uint64_t offset)
+/* Maps, or with module 0 unmaps, pages [start, end). */
+static void model_set(struct model *model, const struct oc_mapping *mapping)
 {
-	for (uint64_t t = time_ns; t < MODEL_TIMES; t++) {
-		for (uint32_t page = first; page < last; page++) {
-			model->module[p][t][page] = module;
-			model->offset[p][t][page] = offset + (page - first);
+	uint32_t p = mapping->process - 1;
+
+	for (uint64_t t = mapping->since_ns; t < MODEL_TIMES; t++) {
+		for (uint64_t page = mapping->start; page < mapping->end; page++) {
+			model->module[p][t][page] = mapping->module;
+			model->offset[p][t][page] = mapping->file_offset + (page - mapping->start);
 		}
 	}
 }
@@ -304,13 +306,13 @@ static void change_randomly(struct oc_machine *m, struct model *model, uint64_t 
 	mapping.end = last;
 	if (next_random(random) % 4 == 0) {
 		cr_assert_eq(oc_machine_remove_mapping(m, p + 1, first, last, time_ns), 0);
-		model_set(model, p, time_ns, first, last, 0, 0);
+		model_set(model, &mapping);
 		return;
 	}
 	mapping.module = 1 + next_random(random) % 3;
 	mapping.file_offset = next_random(random) % 3 * 100;
 	cr_assert_gt(oc_machine_add_mapping(m, &mapping), 0);
-	model_set(model, p, time_ns, first, last, mapping.module, mapping.file_offset);
+	model_set(model, &mapping);
 }
 
 static void run_model(uint64_t seed, struct model *model)

@@ -342,6 +342,26 @@ Test(pprof, several_kinds_are_more_types)
 	oc_machine_free(m);
 }
 
+Test(pprof, samples_of_a_period_amount_to_time)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+	struct oc_sample sample = { .count = 7, .value = 7 };
+	profile *p;
+
+	sample.kind = (oc_kind_id)oc_machine_add_kind(m, &kind);
+	sample.process = (oc_process_id)oc_machine_process_start(m, 1, 0, 1);
+	sample.thread = (oc_thread_id)oc_machine_add_thread(m, sample.process, 1);
+	cr_assert_eq(oc_machine_add_sample(m, &sample), 1);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	p = decode(m);
+	cr_assert_str_eq(text(p, p->sample_type[1]->unit), "nanoseconds");
+	cr_assert_eq(sum(p, 0), 7);
+	cr_assert_eq(sum(p, 1), 7 * 1001001);
+	profile_free(p);
+	oc_machine_free(m);
+}
+
 Test(pprof, nothing_recorded_is_a_valid_profile)
 {
 	struct oc_machine *empty = sample_machine_new(SAMPLE_EMPTY), *bare = oc_machine_new(NULL);

@@ -139,7 +139,7 @@ Test(svg, deep_stacks_have_a_row_per_frame)
 	for (size_t i = 0; i < DEPTH; i++)
 		names[i] = (struct flame_name){ i & 1 ? "odd" : "even", i & 1 ? 3 : 4 };
 	svg = write_stack(names, DEPTH, 2);
-	cr_assert_eq(flame_occurrences(svg, "<g><title>"), DEPTH + 2);
+	cr_assert_eq(flame_occurrences(svg, "<title>"), DEPTH + 2);
 	cr_assert_eq(flame_occurrences(svg, "<title>even (1 sample"), DEPTH / 2);
 	free(svg);
 	free(names);
@@ -164,7 +164,7 @@ Test(svg, what_is_too_narrow_is_counted)
 	cr_assert_eq(oc_machine_finish(m), 0);
 	svg = write_svg(m);
 	cr_assert(strstr(svg, "data-nodes=\"100\">100 frames narrower than 0.1 px not drawn</text>"));
-	cr_assert_eq(flame_occurrences(svg, "<g><title>"), 3);
+	cr_assert_eq(flame_occurrences(svg, "<title>"), 3);
 	cr_assert(strstr(svg, "total_samples=\"1000050\""));
 	free(svg);
 }
@@ -174,7 +174,7 @@ Test(svg, no_samples_make_a_graph_with_a_root)
 	char *svg = write_svg(sample_machine_new(SAMPLE_EMPTY));
 
 	cr_assert(strstr(svg, "total_samples=\"0\""));
-	cr_assert_eq(flame_occurrences(svg, "<g><title>"), 1);
+	cr_assert_eq(flame_occurrences(svg, "<title>"), 1);
 	cr_assert_null(strstr(svg, "nan"));
 	free(svg);
 }
@@ -188,22 +188,4 @@ Test(svg, loads_nothing)
 	cr_assert_null(strstr(svg, "url("));
 	cr_assert_null(strstr(svg, "@import"));
 	free(svg);
-}
-
-Test(svg, a_full_disk_is_an_error)
-{
-	struct oc_machine *m = sample_machine_new(0);
-	struct oc_output *out;
-	int rc;
-
-	/* Standard output is closed, so the first write that reaches it fails. */
-	fclose(stdout);
-	cr_assert_eq(oc_output_open("-", false, &out, NULL), 0);
-	rc = oc_format_svg.write(m, out, NULL);
-	if (!rc)
-		rc = oc_output_commit(out, NULL);
-	else
-		oc_output_abort(out);
-	cr_assert_lt(rc, 0);
-	oc_machine_free(m);
 }

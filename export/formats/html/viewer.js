@@ -11,7 +11,7 @@
 const ROW = 20; // pixels from one row of frames to the next
 const GAP = 1; // of these, between two rows
 const INSET = 5; // from a frame's edge to its name
-const MIN_PX = 0.7; // narrower frames are drawn as a grey strip, without what is above them
+const MIN_PX = 0.7; // narrower frames are drawn as a pale strip, without what is above them
 const TEXT_PX = 22; // narrower frames bear no name
 const TABLE_ROW = 26;
 const ZOOM_MS = 180;
@@ -415,7 +415,7 @@ function requestPaint() {
 // Reads what the style sheet says, so that colours other than the frames' stand in one place.
 function readColours() {
 	const style = getComputedStyle(document.documentElement);
-	for (const name of ["bg", "frame-text", "dust", "accent", "on-accent", "outline"])
+	for (const name of ["bg", "frame-text", "accent", "on-accent", "outline"])
 		colours[name] = style.getPropertyValue(`--${name}`).trim();
 	colours.font = `12px ${style.getPropertyValue("--font").trim()}`;
 	const palette = PALETTES[view.dark ? "dark" : "light"];
@@ -547,8 +547,8 @@ function paint() {
 		} else if (right - left < MIN_PX && node) {
 			if (visible && !(Math.floor(left) <= strips[depth])) {
 				strips[depth] = Math.floor(left);
-				context.globalAlpha = view.marks ? 0.3 : 1;
-				context.fillStyle = colours.dust;
+				context.globalAlpha = view.marks ? 0.2 : 0.5;
+				context.fillStyle = symbolColour(tree.symbol[node]);
 				context.fillRect(strips[depth], top, 1, ROW - GAP);
 			}
 			node = tree.end[node];
@@ -864,7 +864,8 @@ function showHeading() {
 	const r = data.recording;
 	const parts = [`${count(data.total)} ${data.kind.name} samples`, rate, some(seconds, n => `${n.toFixed(1)} s`), r.host,
 		`${count(lost)} lost`];
-	$("title").textContent = $("title").title = brief(r.command) || "Flame graph";
+	$("title").textContent = brief(r.command.replace(/^\S*\//, "")) || "Flame graph";
+	$("title").title = brief(r.command);
 	$("subtitle").textContent = $("subtitle").title = parts.filter(part => part).join("  \u00b7  ");
 	document.title = `${$("title").textContent} \u2013 ${data.kind.name}`;
 }

@@ -10,6 +10,7 @@ const INFERNO = "http://github.com/jonhoo/inferno";
 const MARGIN = 10;
 const TEXT_INSET = 4;
 const MIN_PX = 0.1; // narrower frames are hidden while zoomed out
+const WIDE_PX = 3; // narrower frames have no border, which would hide them
 const ROW = 18;
 
 const root = document.documentElement;
@@ -110,6 +111,7 @@ function draw() {
 		f.rect.setAttribute("x", left + "%");
 		f.rect.setAttribute("width", (total ? w / state.w * 100 : 100) + "%");
 		f.g.classList.toggle("outer", state.zoomed !== null && f.depth < state.zoomed.depth);
+		f.g.classList.toggle("wide", px >= WIDE_PX);
 		setText(f, left, px);
 	}
 	ui.reset.style.display = state.zoomed ? "" : "none";

@@ -117,6 +117,12 @@ OC_API uint64_t oc_ledger_lost(const struct oc_ledger_kind *kind);
 OC_API uint64_t oc_ledger_incomplete(const struct oc_ledger_kind *kind);
 
 /*
+ * Samples that were due but for which no timer tick came: due - idle - filtered - taken. Normal for idle CPUs (a
+ * hypervisor need not wake them) and for CPUs that the hypervisor gave to others; no work that ran here is missing.
+ */
+OC_API uint64_t oc_ledger_undelivered(const struct oc_ledger_kind *kind);
+
+/*
  * Largest share of samples lost over all kinds, 0..1; beyond 0.01 the command exits with OC_EXIT_LOSSY.
  * What a sample filter dropped (OC_LOSS_HOOK) was meant to be dropped and does not count here.
  */

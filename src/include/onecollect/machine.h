@@ -147,7 +147,7 @@ struct oc_mapping {
 
 /*
  * Adds a module or finds the one with equal identity: type, process, build-id when both have one, else device and
- * inode when known, else path. Fields of *module are copied. Returns its id or -ENOMEM.
+ * inode when known, else path. A known one learns build-id and inode. Returns its id, -EINVAL (bad field) or -ENOMEM.
  */
 OC_API int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module);
 OC_API const struct oc_module *oc_machine_module(const struct oc_machine *m, oc_module_id id);
@@ -158,7 +158,7 @@ OC_API int oc_machine_set_build_id(struct oc_machine *m, oc_module_id id, const 
 
 /*
  * Adds a mapping from mapping->since_ns on; parts of older mappings of that process under it end at that time.
- * Times must not go backwards for one process. A mapping identical to one still valid is that one.
+ * A time before the process's last change counts as that. A mapping identical to one still valid is that one.
  * Returns its id, -EINVAL (start >= end, unknown process or module) or -ENOMEM.
  */
 OC_API int64_t oc_machine_add_mapping(struct oc_machine *m, const struct oc_mapping *mapping);
@@ -193,15 +193,15 @@ struct oc_process {
 };
 
 /*
- * A process appears. With a parent its mappings at start_ns are inherited. An older process of the same pid that
- * has not ended ends now.
+ * A process appears. With a parent its mappings at start_ns, comm, exe, container and cgroup are inherited. An older
+ * process of the same pid that has not ended ends now.
  * Returns the new process's id, -EINVAL (unknown parent) or -ENOMEM.
  */
 OC_API int64_t oc_machine_process_start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
 					uint64_t start_ns);
 /*
  * A process replaces its program: the present image ends, a new one without mappings begins. comm is the new name.
- * Threads other than the leader end. A pid not seen before is started. Returns the new id, -ENOMEM.
+ * Threads other than the leader end. A pid not seen before is started. Returns the new id, -EINVAL or -ENOMEM.
  */
 OC_API int64_t oc_machine_process_exec(struct oc_machine *m, uint32_t pid, uint64_t time_ns,
 				       oc_string_id comm);
@@ -309,13 +309,13 @@ struct oc_line {
 	oc_function_id function;
 	uint32_t line; /* 0 = unknown */
 };
-/* Adds a function or finds an equal one. Returns its id or -ENOMEM. */
+/* Adds a function or finds an equal one. Returns its id, -EINVAL (unknown ids) or -ENOMEM. */
 OC_API int64_t oc_machine_add_function(struct oc_machine *m, const struct oc_function *function);
 OC_API const struct oc_function *oc_machine_function(const struct oc_machine *m, oc_function_id id);
 OC_API uint32_t oc_machine_nr_functions(const struct oc_machine *m);
 /*
  * Says what code is at a location: lines[nr], innermost inlined function first, the function that contains it all
- * last. Replaces what was said before. Returns 0, -EINVAL (unknown ids, nr == 0) or -ENOMEM.
+ * last. Replaces what was said before. Returns 0, -EINVAL (unknown ids, nr == 0 or > OC_STACK_FRAMES_MAX) or -ENOMEM.
  */
 OC_API int oc_machine_set_lines(struct oc_machine *m, oc_location_id location, const struct oc_line *lines,
 				uint32_t nr);
@@ -352,9 +352,9 @@ struct oc_sample {
 OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process, oc_callstack_id callstack);
 
 /*
- * Stores a sample. With time_ns == 0, samples equal in everything but count and value become one.
+ * Stores a sample. With time_ns == 0, samples equal in everything but count and value become one (not spans).
  * The kind's ledger row counts `count` as kept, or as lost by hook or memory.
- * Returns 1 when kept, 0 when a hook dropped it, -EINVAL (unknown ids) or -ENOMEM (then counted as lost), or the
+ * Returns 1 when kept, 0 when a hook dropped it, -EINVAL (unknown ids, no count), -ENOMEM (counted as lost), or the
  * error of the temporary file (-ENOSPC, -EIO; counted as lost by memory).
  */
 OC_API int oc_machine_add_sample(struct oc_machine *m, const struct oc_sample *sample);
@@ -378,7 +378,8 @@ enum oc_verdict { OC_KEEP, OC_DROP };
 
 /*
  * Hooks run in the order they were added. Each gets its own `arg`.
- * sample: before a sample is stored; may change *sample (ids must stay valid) or drop it.
+ * sample: before a sample is stored; may change *sample or drop it. What it takes away of `count`, of the kind, or
+ * by ids that are not valid is lost by hook. Samples that it adds pass no hook.
  * parsed: once, when all data has arrived, before symbols (oc_machine_run_parsed_hooks()).
  * export: once per output, before its writer runs (oc_machine_run_export_hooks()); nonzero stops that output.
  * Each oc_machine_on_*() returns 0 or -ENOMEM.
@@ -397,17 +398,18 @@ OC_API int oc_machine_run_export_hooks(const struct oc_machine *m, const char *f
 enum oc_split { OC_SPLIT_PROCESS, OC_SPLIT_COMM, OC_SPLIT_CONTAINER, OC_SPLIT_THREAD };
 
 /*
- * Numbers the groups of samples by process (pid and start), comm, container or thread.
+ * Numbers the groups of samples by process (pid and start; its images by exec are one), comm, container or thread.
  * ret_group_of: set to an array indexed by oc_process_id (for THREAD by oc_thread_id), [nr ids + 1] entries, giving
- * the group 0..nr_groups-1 of each; ret_names: the groups' names, [nr_groups]. Both freed by the caller with free(3).
- * Returns the number of groups or -ENOMEM.
+ * the group 0..nr_groups-1 of each ([0]: UINT32_MAX if no sample has id 0); ret_names: the groups' names, [nr_groups].
+ * Both freed by the caller with free(3). Returns the number of groups or -ENOMEM.
  */
 OC_API int64_t oc_machine_split(const struct oc_machine *m, enum oc_split by, uint32_t **ret_group_of,
 				oc_string_id **ret_names);
 
 /*
  * Adds everything of src to dst: ids are interned anew, times kept. src is not changed and must be finished or not
- * be filled meanwhile. Returns 0, -EINVAL (dst == src), -ENOMEM or -ENOSPC (too many kinds).
+ * be filled meanwhile. Processes of equal host, pid, start and generation become one; hooks are not run.
+ * Returns 0, -EINVAL (dst == src), -ENOMEM (dst holds a part), -ENOSPC (too many kinds; dst unchanged), or a file error.
  */
 OC_API int oc_machine_merge(struct oc_machine *dst, const struct oc_machine *src);
 
