@@ -20,12 +20,15 @@ WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -W
 HARDEN     := -fPIC -fstack-protector-strong -fvisibility=hidden
 CPPFLAGS   += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
 LDFLAGS    += -Wl,-z,relro,-z,now -Wl,--as-needed
+COMPLETE   := -Wl,-z,defs
 ifdef DEBUG
 CFLAGS     := -O0 -g3
 WERROR     := 1
 endif
 ifdef SAN
 O          := build-san
+# The sanitizers' own functions come with the program.
+COMPLETE   :=
 CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
 endif
 ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDEN) $(CFLAGS)
@@ -146,7 +149,7 @@ $(LIB_A): $(LIB_OBJ) $(O)/objects
 
 $(LIB_SO): $(LIB_OBJ) $(O)/objects
 	$(call say,LINK)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(LIB_OBJ) $(LDLIBS) -o $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL $(COMPLETE) $(LIB_OBJ) $(LDLIBS) -o $@
 	$(Q)ln -sf $(@F) $(O)/$(SONAME) && ln -sf $(@F) $(O)/libonecollect.so
 
 $(O)/record-trace: $(CLI_OBJ) $(LIB_A) $(O)/objects
@@ -210,7 +213,7 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) replays
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)

@@ -96,19 +96,20 @@ Test(ledger, json_is_the_documented_object)
 	cr_assert_eq(oc_ledger_add_output(&ledger, "a\"b.pb.gz", "pprof", 123, 29963), 0);
 	ledger.exit_code = OC_EXIT_LOSSY;
 	cr_assert_eq(oc_ledger_json(&ledger, &text), 0);
-	cr_assert_str_eq(text, "{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":"
-			       "\"nanoseconds\","
-			       "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,\"undelivered\":0,"
-			       "\"taken\":29973,"
-			       "\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,"
-			       "\"complete\":990,"
-			       "\"incomplete\":{\"truncated\":10}}},\"balanced\":true,\"notes\":{\"cpu_"
-			       "reopened\":2},"
-			       "\"self\":{\"user_s\":0.25,\"system_s\":0.125,\"peak_rss_bytes\":12582912,"
-			       "\"map_bytes\":1048576,\"kernel_to_user_bytes\":4096,\"start_ms\":80.5,"
-			       "\"stop_ms\":20},"
-			       "\"outputs\":[{\"path\":\"a\\\"b.pb.gz\",\"format\":\"pprof\",\"bytes\":123,"
-			       "\"samples\":29963}],\"exit\":5}");
+	cr_assert_str_eq(
+		text, "{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":"
+		      "\"nanoseconds\","
+		      "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,\"undelivered\":0,"
+		      "\"taken\":29973,"
+		      "\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,"
+		      "\"complete\":990,"
+		      "\"incomplete\":{\"truncated\":10}}},\"balanced\":true,\"notes\":{\"cpu_"
+		      "reopened\":2},"
+		      "\"self\":{\"user_s\":0.25,\"system_s\":0.125,\"peak_rss_bytes\":12582912,"
+		      "\"map_bytes\":1048576,\"kernel_to_user_bytes\":4096,\"start_ms\":80.5,"
+		      "\"stop_ms\":20},"
+		      "\"outputs\":[{\"path\":\"a\\\"b.pb.gz\",\"format\":\"pprof\",\"bytes\":123,"
+		      "\"samples\":29963}],\"exit\":5}");
 	free(text);
 	oc_ledger_done(&ledger);
 }

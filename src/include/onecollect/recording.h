@@ -94,8 +94,8 @@ struct oc_check {
 	const char *name; /* "bpf-perf-event" */
 	const char *what; /* "CPU samples aggregated in the kernel" */
 	enum oc_check_state state;
-	bool required; /* record-trace cannot record the whole machine without it */
-	bool needs_privilege; /* missing or limited only for want of a capability or a sysctl */
+	bool required;                  /* record-trace cannot record the whole machine without it */
+	bool needs_privilege;           /* missing or limited only for want of a capability or a sysctl */
 	char why[OC_ERROR_MESSAGE_MAX]; /* the cause when it is not OK, and details when it is */
 	char fix[256]; /* the command or setting that makes it work; "" when OK or when nothing does */
 };
