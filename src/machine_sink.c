@@ -195,8 +195,7 @@ static bool has_prefix(const char *text, const char *prefix)
 /* Memory without a file of its own that could be opened again by name. */
 static bool is_anonymous(const char *path)
 {
-	static const char *const prefixes[] = { "//anon", "/memfd:", "/dev/zero",
-						"/SYSV",  "/[aio]",  "anon_inode:" };
+	static const char *const prefixes[] = { "//anon", "/dev/zero", "/SYSV", "/[aio]", "anon_inode:" };
 
 	if (path[0] != '/')
 		return true;
@@ -223,7 +222,7 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	if (is_anonymous(path)) {
 		ret_module->type = OC_MODULE_ANON;
 		ret_module->process = process;
-		ret_module->path = intern(ms, has_prefix(path, "/memfd:") ? path : "[anon]");
+		ret_module->path = intern(ms, "[anon]");
 		return;
 	}
 	if (len > sizeof(deleted) && !strcmp(path + len - (sizeof(deleted) - 1), deleted)) {
@@ -244,7 +243,6 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id process = on_process_now(sink, time_ns, pid);
-	uint32_t nr_modules = oc_machine_nr_modules(ms->machine);
 	struct oc_module module;
 	struct oc_mapping added;
 	oc_module_id id;
@@ -255,7 +253,7 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 	id = keep(ms, oc_machine_add_module(ms->machine, &module));
 	if (!id)
 		return;
-	if (ms->symbolizer && oc_machine_nr_modules(ms->machine) > nr_modules)
+	if (ms->symbolizer)
 		keep(ms, oc_symbolizer_keep(ms->symbolizer, ms->machine, id, pid));
 	added = (struct oc_mapping){
 		.process = process,

@@ -43,7 +43,7 @@ class Cardinality(LiveTest):
         self.note(f"{' '.join(map(str, options))}: taken {tiny.cpu['taken']}, kept {tiny.cpu['kept']}, lost {lost}")
         self.assertGreater(lost.get(reason, 0), 0, lost)
         self.assert_balanced(tiny.summary)
-        self.assert_near(tiny.cpu["taken"], RATE * truth["cpu_s"], 0.02, "samples taken")
+        self.assert_near(tiny.cpu["taken"], RATE * truth["cpu_s"], 0.05, "samples taken")
         self.assertEqual(weight(tiny.folded), tiny.cpu["kept"])
         self.assertEqual(tiny.pprof.total(), tiny.cpu["kept"])
         self.assertEqual(tiny.status, 5 if sum(lost.values()) > 0.01 * tiny.cpu["taken"] else 0)

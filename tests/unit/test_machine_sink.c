@@ -187,7 +187,7 @@ Test(machine_sink, sorts_mappings_by_type)
 		{ "", OC_MODULE_ANON, false },
 		{ "//anon", OC_MODULE_ANON, false },
 		{ "[heap]", OC_MODULE_ANON, false },
-		{ "/memfd:jit (deleted)", OC_MODULE_ANON, false },
+		{ "/memfd:jit (deleted)", OC_MODULE_FILE, true },
 		{ "/SYSV0001 (deleted)", OC_MODULE_ANON, false },
 	};
 
