@@ -13,6 +13,7 @@
 #include "linux/cgroup_facts.h"
 #include "linux/cpus.h"
 #include "linux/event_queue.h"
+#include "linux/perf.h"
 #include "linux/sideband.h"
 #include "linux/task_table.h"
 
@@ -22,6 +23,7 @@
 struct cpu_event {
 	uint32_t cpu;
 	int fd; /* -1 = the CPU is offline */
+	struct perf_pulse pulse;
 };
 
 struct cpu_events {

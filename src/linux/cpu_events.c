@@ -107,23 +107,12 @@ int cpu_events_enable(struct bpf_collector *c, bool on, struct oc_error *err)
 	return 0;
 }
 
-static uint64_t enabled_ns(int fd)
-{
-	struct {
-		uint64_t value;
-		uint64_t enabled_ns;
-	} reading;
-
-	if (fd < 0 || read(fd, &reading, sizeof(reading)) != sizeof(reading))
-		return 0;
-	return reading.enabled_ns;
-}
-
 static void close_one(struct bpf_collector *c, struct cpu_event *event)
 {
-	c->events.enabled_ns += enabled_ns(event->fd);
+	c->events.enabled_ns += perf_enabled_ns(event->fd);
 	close(event->fd);
 	event->fd = -1;
+	event->pulse = (struct perf_pulse){ 0 };
 }
 
 /* An event does not survive its CPU's absence, and nothing but opening a new one brings it back. */
@@ -138,7 +127,7 @@ int cpu_events_refresh(struct bpf_collector *c)
 		struct cpu_event *event = &c->events.events[i];
 		bool is_online = cpu_list_has(&online, event->cpu);
 
-		if (event->fd >= 0 && !is_online)
+		if (event->fd >= 0 && (!is_online || !perf_is_alive(event->fd, &event->pulse)))
 			close_one(c, event);
 		if (event->fd >= 0 || !is_online)
 			continue;
@@ -149,9 +138,9 @@ int cpu_events_refresh(struct bpf_collector *c)
 		}
 		if (ioctl(event->fd, PERF_EVENT_IOC_ENABLE, 0))
 			rc = -errno;
-		sideband_reopen_cpu(c->sideband, event->cpu);
 		c->sink->ops->note(c->sink, OC_NOTE_CPU_REOPENED, 1);
 	}
+	sideband_check_cpus(c->sideband, &online);
 	cpu_list_done(&online);
 	return rc;
 }
@@ -161,7 +150,7 @@ uint64_t cpu_events_due(const struct bpf_collector *c)
 	uint64_t ns = c->events.enabled_ns;
 
 	for (uint32_t i = 0; i < c->events.nr; i++)
-		ns += enabled_ns(c->events.events[i].fd);
+		ns += perf_enabled_ns(c->events.events[i].fd);
 	return ns / c->events.period_ns;
 }
 

@@ -13,8 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "linux/privilege.h"
+
+/* perf's clock and ours run apart a little; to take a CPU away and bring it back takes longer than this. */
+#define PULSE_SLACK_NS 20000000u
 
 /* perf_event_header.size is 16 bits wide. */
 #define RECORD_MAX 65536u
@@ -24,6 +28,29 @@ int perf_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd)
 	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+uint64_t perf_enabled_ns(int fd)
+{
+	struct {
+		uint64_t value;
+		uint64_t enabled_ns;
+	} reading;
+
+	if (fd < 0 || read(fd, &reading, sizeof(reading)) != sizeof(reading))
+		return 0;
+	return reading.enabled_ns;
+}
+
+bool perf_is_alive(int fd, struct perf_pulse *pulse)
+{
+	uint64_t before_ns = clock_monotonic_ns();
+	uint64_t enabled = perf_enabled_ns(fd);
+	bool alive = !pulse->checked_ns ||
+		     enabled + PULSE_SLACK_NS >= pulse->enabled_ns + (before_ns - pulse->checked_ns);
+
+	*pulse = (struct perf_pulse){ .enabled_ns = enabled, .checked_ns = clock_monotonic_ns() };
+	return alive;
 }
 
 /* kernel.<name> of /proc/sys, -1 when it cannot be read. */

@@ -7,6 +7,7 @@
 #define LINUX_PERF_H
 
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,20 @@ struct perf_ring {
 
 /* The system call. Returns a descriptor or a negative errno value. */
 int perf_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd);
+
+/* When a system-wide event was last seen to live; start with all zero. */
+struct perf_pulse {
+	uint64_t enabled_ns;
+	uint64_t checked_ns;
+};
+/*
+ * Whether an enabled event has counted all the time since the last call. The kernel takes an event off a CPU that goes
+ * away and does not put it back, however soon the CPU returns; its enabled time stands still from then on. The event
+ * needs PERF_FORMAT_TOTAL_TIME_ENABLED alone as read_format. The first call only looks, and says true.
+ */
+bool perf_is_alive(int fd, struct perf_pulse *pulse);
+/* The enabled time of such an event, 0 when it cannot be read. */
+uint64_t perf_enabled_ns(int fd);
 
 /*
  * Fills in *err for a failed perf_open(): names what was wanted, the missing capability (CAP_PERFMON), the present

@@ -42,7 +42,6 @@ struct perf_collector {
 	struct event_queue queue;
 	struct u32_map wanted; /* pids whose name matches, when there are name globs */
 	struct cpu_list cpus;
-	struct cpu_list online; /* at the last look */
 	int epoll_fd;
 	int timer_fd;
 	int wake_fd;
@@ -66,6 +65,7 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = 1000000000u / (opts->frequency_hz ? opts->frequency_hz : DEFAULT_FREQ_HZ),
 		.sample_type = PERF_SAMPLES_TYPE,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED, /* see perf_is_alive() */
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
@@ -123,7 +123,6 @@ static void perf_free(struct collector *base)
 	event_queue_done(&c->queue);
 	u32_map_done(&c->wanted);
 	cpu_list_done(&c->cpus);
-	cpu_list_done(&c->online);
 	cleanup_close(&c->epoll_fd);
 	cleanup_close(&c->timer_fd);
 	cleanup_close(&c->wake_fd);
@@ -140,17 +139,20 @@ static bool is_wanted(void *arg, uint32_t pid)
 /* The CPUs to open events on: online ones, of those asked for. */
 static int choose_cpus(struct perf_collector *c, struct oc_error *err)
 {
-	int r = cpu_list_online(&c->online);
+	int r = cpu_list_online(&c->cpus);
 	uint32_t nr = 0;
 
-	r = r ? r : cpu_list_online(&c->cpus);
 	if (r)
 		return oc_error_set(err, r, "cannot read the list of online CPUs: %s", strerror(-r));
 	if (!c->opts.nr_cpus)
 		return 0;
-	for (uint32_t i = 0; i < c->opts.nr_cpus; i++)
-		if (cpu_list_has(&c->online, c->opts.cpus[i]) && nr < c->cpus.nr)
-			c->cpus.cpus[nr++] = c->opts.cpus[i];
+	/* Both lists are sorted, so what is kept moves to the front. */
+	for (uint32_t i = 0, wanted = 0; i < c->cpus.nr; i++) {
+		while (wanted < c->opts.nr_cpus && c->opts.cpus[wanted] < c->cpus.cpus[i])
+			wanted++;
+		if (wanted < c->opts.nr_cpus && c->opts.cpus[wanted] == c->cpus.cpus[i])
+			c->cpus.cpus[nr++] = c->cpus.cpus[i];
+	}
 	c->cpus.nr = nr;
 	return nr ? 0 : oc_error_set(err, -ENODEV, "none of the CPUs asked for is online");
 }
@@ -303,21 +305,17 @@ static int drain(struct perf_collector *c, uint64_t horizon_ns, struct oc_error 
 /* Opens system-wide events again on CPUs that were away; the kernel took the events off them. */
 static void reopen_cpus(struct perf_collector *c)
 {
-	struct cpu_list now = { 0 };
+	struct cpu_list online = { 0 };
+	uint32_t nr;
 
-	if (c->opts.nr_pids || cpu_list_online(&now))
+	if (c->opts.nr_pids || cpu_list_online(&online))
 		return;
-	for (uint32_t i = 0; i < c->cpus.nr; i++) {
-		uint32_t cpu = c->cpus.cpus[i];
-
-		if (cpu_list_has(&c->online, cpu) || !cpu_list_has(&now, cpu) ||
-		    sideband_reopen_cpu(c->sideband, cpu))
-			continue;
-		c->sink->ops->note(c->sink, OC_NOTE_CPU_REOPENED, 1);
-		sideband_enable_samples(c->sideband, true);
-	}
-	cpu_list_done(&c->online);
-	c->online = now;
+	nr = sideband_check_cpus(c->sideband, &online);
+	cpu_list_done(&online);
+	if (!nr)
+		return;
+	c->sink->ops->note(c->sink, OC_NOTE_CPU_REOPENED, nr);
+	sideband_enable_samples(c->sideband, true);
 }
 
 static int clear_fd(int fd)

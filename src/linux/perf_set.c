@@ -59,8 +59,11 @@ int perf_set_open(struct perf_set *set, const struct perf_set_opts *opts)
 				  .epoll_fd = opts->epoll_fd,
 				  .epoll_data = opts->epoll_data };
 	set->rings = calloc(opts->nr_cpus, sizeof(*set->rings));
-	if (!set->rings)
+	set->pulses = calloc(opts->nr_cpus, sizeof(*set->pulses));
+	if (!set->rings || !set->pulses) {
+		perf_set_done(set);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < opts->nr_cpus; i++) {
 		int r = open_ring(set, &set->rings[i], opts->cpus[i]);
 
@@ -81,6 +84,7 @@ void perf_set_done(struct perf_set *set)
 		perf_ring_close(&set->rings[i]);
 	free(set->fds);
 	free(set->rings);
+	free(set->pulses);
 	*set = (struct perf_set){ 0 };
 }
 
@@ -126,9 +130,59 @@ int perf_set_reopen_cpu(struct perf_set *set, uint32_t cpu)
 			return r;
 		perf_ring_close(&set->rings[i]);
 		set->rings[i] = ring;
+		set->pulses[i] = (struct perf_pulse){ 0 };
 		return 0;
 	}
 	return -ENOENT;
+}
+
+static int add_cpu(struct perf_set *set, uint32_t cpu)
+{
+	struct perf_ring *rings = reallocarray(set->rings, (size_t)set->nr_rings + 1, sizeof(*rings));
+	struct perf_pulse *pulses;
+	int r;
+
+	if (!rings)
+		return -ENOMEM;
+	set->rings = rings;
+	pulses = reallocarray(set->pulses, (size_t)set->nr_rings + 1, sizeof(*pulses));
+	if (!pulses)
+		return -ENOMEM;
+	set->pulses = pulses;
+	r = open_ring(set, &rings[set->nr_rings], cpu);
+	if (!r)
+		pulses[set->nr_rings++] = (struct perf_pulse){ 0 };
+	return r;
+}
+
+static bool has_cpu(const struct perf_set *set, uint32_t cpu)
+{
+	for (uint32_t i = 0; i < set->nr_rings; i++) {
+		if (set->rings[i].cpu == (int)cpu)
+			return true;
+	}
+	return false;
+}
+
+uint32_t perf_set_check_cpus(struct perf_set *set, const struct cpu_list *online, bool grow)
+{
+	uint32_t nr_opened = 0;
+
+	if (set->of_tasks)
+		return 0;
+	for (uint32_t i = 0; i < set->nr_rings; i++) {
+		uint32_t cpu = (uint32_t)set->rings[i].cpu;
+
+		/* What cannot be opened now is tried again at the next call. */
+		if (cpu_list_has(online, cpu) && !perf_is_alive(set->rings[i].fd, &set->pulses[i]) &&
+		    !perf_set_reopen_cpu(set, cpu))
+			nr_opened++;
+	}
+	for (uint32_t i = 0; grow && i < online->nr; i++) {
+		if (!has_cpu(set, online->cpus[i]) && !add_cpu(set, online->cpus[i]))
+			nr_opened++;
+	}
+	return nr_opened;
 }
 
 void perf_set_enable(struct perf_set *set, bool on)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "linux/cpus.h"
 #include "linux/perf.h"
 
 struct perf_set_opts {
@@ -27,7 +28,8 @@ struct perf_set_opts {
 /* Embedded; start with all zero. */
 struct perf_set {
 	struct perf_event_attr attr;
-	struct perf_ring *rings; /* [nr_rings], one per CPU, in the order given */
+	struct perf_ring *rings;   /* [nr_rings], one per CPU, in the order given */
+	struct perf_pulse *pulses; /* [nr_rings], of their events when system-wide */
 	uint32_t nr_rings;
 	bool of_tasks;
 	uint32_t pages;
@@ -52,6 +54,13 @@ int perf_set_add_thread(struct perf_set *set, uint32_t tid);
  * negative errno value.
  */
 int perf_set_reopen_cpu(struct perf_set *set, uint32_t cpu);
+
+/*
+ * Opens anew the system-wide events of CPUs of the set that were away since the last call, however shortly, and, with
+ * `grow`, those of CPUs that the set did not have. Nothing for events of threads. The attributes need read_format
+ * PERF_FORMAT_TOTAL_TIME_ENABLED. Returns how many were opened.
+ */
+uint32_t perf_set_check_cpus(struct perf_set *set, const struct cpu_list *online, bool grow);
 
 /* Enables or disables all events and what inherited from them. */
 void perf_set_enable(struct perf_set *set, bool on);

@@ -35,6 +35,7 @@ static struct perf_event_attr dummy_attr(bool of_tasks)
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_DUMMY,
 		.sample_type = SIDEBAND_SAMPLE_TYPE,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED, /* see perf_is_alive() */
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
@@ -279,6 +280,16 @@ int sideband_reopen_cpu(struct sideband *sb, uint32_t cpu)
 	if (!r && sb->samples.nr_rings)
 		r = perf_set_reopen_cpu(&sb->samples, cpu);
 	return r;
+}
+
+uint32_t sideband_check_cpus(struct sideband *sb, const struct cpu_list *online)
+{
+	uint32_t nr_opened = perf_set_check_cpus(&sb->dummy, online, true);
+
+	if (nr_opened)
+		sb->rescan_due = true;
+	perf_set_check_cpus(&sb->samples, online, false);
+	return nr_opened;
 }
 
 uint64_t sideband_bytes(const struct sideband *sb)

@@ -16,6 +16,7 @@
 #include <onecollect/error.h>
 
 #include "collector.h"
+#include "linux/cpus.h"
 #include "linux/event_queue.h"
 
 /* What each record carries at its end (and each sample at its beginning), see struct sideband_record_id. */
@@ -89,6 +90,12 @@ bool sideband_rescan_due(const struct sideband *sb);
  * Returns 0 or a negative errno value.
  */
 int sideband_reopen_cpu(struct sideband *sb, uint32_t cpu);
+
+/*
+ * Looks whether CPUs were away, however shortly, or are new, and opens the events there again. What happened there
+ * meanwhile is found by a scan, see sideband_rescan_due(). Returns the number of such CPUs.
+ */
+uint32_t sideband_check_cpus(struct sideband *sb, const struct cpu_list *online);
 
 /* Bytes read from the buffers so far. */
 uint64_t sideband_bytes(const struct sideband *sb);

@@ -46,6 +46,39 @@ class Hotplug(LiveTest):
             self.assertGreaterEqual(samples[phase], 0.85 * RATE * seconds[phase], f"phase {phase}")
         self.assertGreaterEqual(result.summary["notes"]["cpu_reopened"], 1)
 
+    def test_an_absence_too_short_to_be_seen(self):
+        """The CPU is back before anybody looks; its events are dead all the same."""
+        process = self.start(fixture("phases"), CPU, self.truth_path)
+        recorder = self.start_recording("-F", RATE, "-p", process.pid)
+        time.sleep(0.3)
+        set_online(False)
+        set_online(True)
+        self.next_phase(process, 2.0)
+        self.next_phase(process, 1.0)  # phase 2: must be complete
+        process.send_signal(signal.SIGTERM)
+        result = recorder.finish()
+        samples = weight(result.folded, containing="phase_2")
+        self.note(f"{samples} samples, {self.truth()['phases'][2]} CPU seconds")
+        self.assertGreaterEqual(samples, 0.9 * RATE * self.truth()["phases"][2])
+        self.assertGreaterEqual(result.summary["notes"]["cpu_reopened"], 1)
+
+    def test_programs_started_on_a_returned_cpu(self):
+        """Processes and mappings are found there too, also when that CPU is not one of those sampled."""
+        for options in ((), ("--cpus", 0)):
+            with self.subTest(options=options):
+                recorder = self.start_recording("-F", RATE, *options)
+                set_online(False)
+                time.sleep(0.3)
+                set_online(True)
+                time.sleep(2.0)
+                move = f"taskset -p -c 0 $$ > /dev/null; exec {fixture('brief')} 300"
+                subprocess.run(["taskset", "-c", str(CPU), fixture("twin_a"), "50", "1"], check=True)
+                subprocess.run(["taskset", "-c", str(CPU), "sh", "-c", move], check=True)
+                stacks = recorder.stop().folded
+                self.assertGreater(weight(stacks, comm="brief", containing="brief_leaf"), 200)
+                self.assertEqual([s for s in stacks if s.comm == "twin_b" and any(f.startswith("alpha_") for f in s.frames)],
+                                 [])
+
     def test_a_cpu_that_is_offline_at_the_start(self):
         set_online(False)
         work = self.start(fixture("work"), 5, 1, 10**6, self.truth_path)
