@@ -22,43 +22,49 @@ volatile __u32 epoch = 0;
 __u64 rows_added[2] = {};
 __u64 children_missed = 0;
 
-static __always_inline long take_user_stack(struct bpf_perf_event_data *ctx, struct wire_outcome *outcome,
-					    struct task_struct *task, struct scratch *scratch,
-					    struct wire_key *key)
+static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, struct task_struct *task,
+					    struct scratch *scratch, struct wire_key *key)
 {
 	struct user_regs regs = {};
 	struct fp_walk walk = {};
 
 	key->user_state = WIRE_STACK_NONE;
 	if (task->flags & PF_KTHREAD || !task->mm)
-		return 0;
+		return;
 	get_user_regs(ctx, task, &regs);
 	/* Kernel threads that serve a process (io_uring) have its memory but no user registers. */
 	if (!regs.ip)
-		return 0;
+		return;
 	key->user_state = WIRE_STACK_EXEC;
 	if (regs.is_in_exec)
-		return 0;
-	walk_init(&walk.base, &scratch->stack);
+		return;
+	walk_init(&walk.base, &scratch->user);
+	/* The place in user mode that the sample hit is kept apart; one that entered the kernel is a frame like others. */
+	if (hit_user_mode(ctx)) {
+		key->ip = regs.ip;
+		regs.ip = 0;
+	}
 	if (regs.is_compat)
-		walk_by_kernel(&walk.base, ctx, BPF_F_USER_STACK);
+		walk_by_kernel(&walk.base, ctx, BPF_F_USER_STACK | !regs.ip);
 	else
-		walk_fp(&walk, scratch, regs.ip, regs.fp);
+		walk_fp(&walk, &scratch->window, regs.ip, regs.fp);
 	key->user_state = walk.base.state;
-	return walk_name(&walk.base, outcome, false, &key->user_stack);
+	key->user_stack = walk_name(&walk.base, false);
 }
 
-static __always_inline long take_kernel_stack(struct bpf_perf_event_data *ctx, struct wire_outcome *outcome,
-					      struct scratch *scratch, struct wire_key *key)
+static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx, struct scratch *scratch,
+					      struct wire_key *key)
 {
 	struct walk walk;
 
 	/* Costs more than a user walk, so only where there is something to see. */
 	if (!has_kernel_stacks || hit_user_mode(ctx))
-		return 0;
-	walk_init(&walk, &scratch->stack);
-	walk_by_kernel(&walk, ctx, 0);
-	return walk_name(&walk, outcome, true, &key->kernel_stack);
+		return;
+	walk_init(&walk, &scratch->kernel);
+	walk_by_kernel(&walk, ctx, 1);
+	key->ip = PT_REGS_IP(&ctx->regs);
+	key->in_kernel = 1;
+	key->kernel_stack = walk_name(&walk, true);
 }
 
 SEC("perf_event")
@@ -88,13 +94,13 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	}
 	task = bpf_get_current_task_btf();
-	if (take_task(outcome, task, &key.task) || take_user_stack(ctx, outcome, task, scratch, &key) ||
-	    take_kernel_stack(ctx, outcome, scratch, &key))
-		return 0;
+	key.task = task_name(task);
+	take_user_stack(ctx, task, scratch, &key);
+	take_kernel_stack(ctx, scratch, &key);
 	if (is_timeline)
-		emit_sample(outcome, &key);
+		emit_sample(outcome, task, scratch, &key);
 	else
-		emit_count(outcome, &key);
+		emit_count(outcome, task, scratch, &key);
 	return 0;
 }
 

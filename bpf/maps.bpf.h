@@ -77,7 +77,8 @@ struct stack_window {
  * so what runs in task context must use the second slot. */
 enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT };
 struct scratch {
-	struct wire_stack stack;
+	struct wire_stack user;
+	struct wire_stack kernel;
 	struct stack_window window;
 };
 struct {

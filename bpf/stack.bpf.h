@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Stacks and tasks by name: takes a stack, hashes it, sends its frames at first sight; the same for threads.
- * After success user space has, or will have before it needs it, what the returned hash stands for.
+ * Stacks and tasks by name: a walk hashes the frames, and what a name stands for is sent at its first sight. A sample is
+ * counted or sent only after everything that it names, so user space never meets a name it does not know.
  */
 #ifndef ONECOLLECT_STACK_BPF_H
 #define ONECOLLECT_STACK_BPF_H
@@ -71,41 +71,43 @@ static long hash_step(u32 i, struct walk *walk)
 	return 0;
 }
 
-/* Lets the kernel walk: its own stacks, and user stacks of 32-bit code. */
+/* Lets the kernel walk: its own stacks, and user stacks of 32-bit code. flags: of bpf_get_stack(); 1 skips the leaf. */
 static __always_inline void walk_by_kernel(struct walk *walk, void *ctx, u64 flags)
 {
 	long bytes = bpf_get_stack(ctx, walk->stack->frames, sizeof(walk->stack->frames), flags);
 
 	if (bytes < 8) {
-		walk->state = WIRE_STACK_NO_STACK;
+		if (bytes < 0)
+			walk->state = WIRE_STACK_NO_STACK;
 		return;
 	}
 	walk->nr_frames = (u32)bytes / 8;
-	if (walk->nr_frames >= frames_max)
+	if (walk->nr_frames + (flags & 1) >= frames_max)
 		walk->state = WIRE_STACK_TRUNCATED;
 	bpf_loop(walk->nr_frames, hash_step, walk, 0);
 }
 
-/*
- * Gives what was walked its name and makes it known. The name is never 0; its lowest bit tells kernel from user.
- * Returns 0 with *ret_name (0 = no frames), or -1 when the sample is lost (and counted).
- */
-static __always_inline long walk_name(const struct walk *walk, struct wire_outcome *outcome, bool is_kernel,
-				      u64 *ret_name)
+/* The name of what was walked: 0 for no frames; the lowest bit tells kernel from user. */
+static __always_inline u64 walk_name(const struct walk *walk, bool is_kernel)
 {
-	struct wire_stack *stack = walk->stack;
-	u32 nr = walk->nr_frames &
-		 WIRE_FRAMES_MAX; /* 127, so a mask as well, which the verifier understands */
 	u64 name = walk->hash ^ (walk->hash >> 32);
 
-	if (!nr)
+	walk->stack->nr_frames = walk->nr_frames;
+	return walk->nr_frames ? ((name | 2) & ~1ULL) | is_kernel : 0;
+}
+
+/* Makes a stack known under its name. Returns 0, or -1 when the sample is lost (and counted). */
+static __always_inline long send_stack(struct wire_outcome *outcome, struct wire_stack *stack, u64 name)
+{
+	u64 nr = stack->nr_frames &
+		 WIRE_FRAMES_MAX; /* 127, so a mask as well, which the verifier understands */
+
+	if (!name)
 		return 0;
-	name = ((name | 2) & ~1ULL) | is_kernel;
 	stack->type = WIRE_STACK;
-	stack->is_kernel = is_kernel;
-	stack->nr_frames = nr;
-	stack->stack = *ret_name = name;
-	return send_once(outcome, &seen_stacks, name, stack, WIRE_STACK_HEADER_SIZE + (u64)nr * 8);
+	stack->is_kernel = name & 1;
+	stack->stack = name;
+	return send_once(outcome, &seen_stacks, name, stack, WIRE_STACK_HEADER_SIZE + nr * 8);
 }
 
 static __always_inline u32 ns_id(struct task_struct *task)
@@ -122,18 +124,23 @@ static __always_inline u32 ns_id(struct task_struct *task)
 	return nr;
 }
 
-/* Names the current thread in its present image and makes it known. Returns 0, or -1 = lost (and counted). */
-static __always_inline long take_task(struct wire_outcome *outcome, struct task_struct *task, u64 *ret_hash)
+/* The name of a thread in its present image; never 0. */
+static __always_inline u64 task_name(struct task_struct *task)
 {
-	u64 hash = mix(mix(hash_seed, task->start_boottime), task->self_exec_id);
+	u64 name = mix(mix(mix(hash_seed, task->start_boottime), task->self_exec_id), (u32)task->pid);
+
+	return name ? name : 1;
+}
+
+/* Makes the current thread known under its name. Returns 0, or -1 when the sample is lost (and counted). */
+static __always_inline long send_task(struct wire_outcome *outcome, struct task_struct *task, u64 name)
+{
 	struct wire_task record = {};
 
-	hash = mix(hash, (u32)task->pid);
-	*ret_hash = hash ? hash : 1;
-	if (bpf_map_lookup_elem(&seen_tasks, ret_hash))
+	if (bpf_map_lookup_elem(&seen_tasks, &name))
 		return 0;
 	record.type = WIRE_TASK;
-	record.task = *ret_hash;
+	record.task = name;
 	record.tgid = task->tgid;
 	record.tid = task->pid;
 	record.time_ns = bpf_ktime_get_ns();
@@ -141,7 +148,75 @@ static __always_inline long take_task(struct wire_outcome *outcome, struct task_
 	record.ns_tid = ns_id(task);
 	record.ns_tgid = ns_id(BPF_CORE_READ(task, group_leader));
 	bpf_get_current_comm(record.comm, sizeof(record.comm));
-	return send_once(outcome, &seen_tasks, *ret_hash, &record, sizeof(record));
+	return send_once(outcome, &seen_tasks, name, &record, sizeof(record));
+}
+
+/* Makes known whatever a key names. Returns 0, or -1 when the sample is lost (and counted). */
+static __always_inline long send_names(struct wire_outcome *outcome, struct task_struct *task,
+				       struct scratch *scratch, const struct wire_key *key)
+{
+	if (send_task(outcome, task, key->task) || send_stack(outcome, &scratch->user, key->user_stack))
+		return -1;
+	return send_stack(outcome, &scratch->kernel, key->kernel_stack);
+}
+
+/*
+ * Adds one to the key's counter. A row that is there already names only what was made known when it was made, so the
+ * usual case is one lookup. A row that is new may be made by two CPUs at once, and then the second one adds to it.
+ */
+static __always_inline void count_row(struct wire_outcome *outcome, struct task_struct *task,
+				      struct scratch *scratch, struct wire_key *key, void *map,
+				      u32 generation)
+{
+	struct wire_count one = { .count = 1, .value = 1 };
+	struct wire_count *row = bpf_map_lookup_elem(map, key);
+	long rc;
+
+	if (!row) {
+		if (send_names(outcome, task, scratch, key))
+			return;
+		rc = bpf_map_update_elem(map, key, &one, BPF_NOEXIST);
+		if (!rc) {
+			__sync_fetch_and_add(&rows_added[generation & 1], 1);
+			return;
+		}
+		row = bpf_map_lookup_elem(map, key);
+		if (!row) {
+			count_lost(outcome, rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
+			return;
+		}
+	}
+	__sync_fetch_and_add(&row->count, 1);
+	__sync_fetch_and_add(&row->value, 1);
+}
+
+static __always_inline void emit_count(struct wire_outcome *outcome, struct task_struct *task,
+				       struct scratch *scratch, struct wire_key *key)
+{
+	if (epoch & 1)
+		count_row(outcome, task, scratch, key, &counts_odd, 1);
+	else
+		count_row(outcome, task, scratch, key, &counts_even, 0);
+}
+
+static __always_inline void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
+					struct scratch *scratch, const struct wire_key *key)
+{
+	struct wire_sample sample = {
+		.type = WIRE_SAMPLE,
+		.kind = key->kind,
+		.user_state = key->user_state,
+		.in_kernel = key->in_kernel,
+		.cpu = bpf_get_smp_processor_id(),
+		.time_ns = bpf_ktime_get_ns(),
+		.task = key->task,
+		.ip = key->ip,
+		.user_stack = key->user_stack,
+		.kernel_stack = key->kernel_stack,
+	};
+
+	if (!send_names(outcome, task, scratch, key))
+		send(outcome, &sample, sizeof(sample));
 }
 
 #endif

@@ -13,6 +13,7 @@
 struct fp_walk {
 	struct walk base;
 	struct stack_window *window;
+	u32 first; /* frames before the first caller: 0 or 1 */
 	u64 fp;
 	u64 window_start;
 	u64 window_bytes;
@@ -45,22 +46,26 @@ static long fp_step(u32 i, struct fp_walk *w)
 		return 1;
 	next = w->window->words[index];
 	caller = w->window->words[index + 1];
-	if (!caller || walk_add(&w->base, i + 1, caller) || next <= w->fp || next & 7)
+	if (!caller || walk_add(&w->base, w->first + i, caller) || next <= w->fp || next & 7)
 		return 1;
 	w->fp = next;
 	return 0;
 }
 
-/* Walks from a frame with the given registers. Where the walk ends tells user space whether it is complete. */
-static __always_inline void walk_fp(struct fp_walk *w, struct scratch *scratch, u64 ip, u64 fp)
+/* Walks the callers from a frame pointer on, behind a first frame `ip` unless that is 0. Where the walk ends tells user
+ * space whether it is complete. */
+static __always_inline void walk_fp(struct fp_walk *w, struct stack_window *window, u64 ip, u64 fp)
 {
-	w->window = &scratch->window;
+	w->window = window;
+	w->first = 0;
+	if (ip)
+		w->first = 1 + walk_add(&w->base, 0, ip);
 	w->fp = fp;
 	w->window_start = 0;
 	w->window_bytes = 0;
-	walk_add(&w->base, 0, ip);
+	/* One turn more than there is room for, to find out that there is no room. */
 	if (fp && !(fp & 7))
-		bpf_loop(WIRE_FRAMES_MAX, fp_step, w, 0);
+		bpf_loop(WIRE_FRAMES_MAX + 1, fp_step, w, 0);
 }
 
 #endif

@@ -69,10 +69,11 @@ struct wire_sample {
 	__u8 type;
 	__u8 kind;       /* enum wire_kind */
 	__u8 user_state; /* enum wire_stack_reason or WIRE_STACK_FINE, _NONE */
-	__u8 pad;
+	__u8 in_kernel;  /* `ip` is the kernel's */
 	__u32 cpu;
 	__u64 time_ns;
 	__u64 task;
+	__u64 ip; /* where the sample hit; the stacks below are without it. 0 = the user stack has its leaf */
 	__u64 user_stack; /* 0 = none */
 	__u64 kernel_stack;
 };
@@ -81,11 +82,13 @@ struct wire_sample {
 
 struct wire_key {
 	__u64 task;
+	__u64 ip; /* apart from the stacks: it differs from sample to sample where their callers do not */
 	__u64 user_stack;
 	__u64 kernel_stack;
 	__u8 kind;
 	__u8 user_state;
-	__u8 pad[6];
+	__u8 in_kernel;
+	__u8 pad[5];
 };
 
 struct wire_count {
@@ -113,8 +116,8 @@ enum wire_wanted {
 _Static_assert(sizeof(struct wire_task) == 64, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_stack) == WIRE_STACK_HEADER_SIZE + 8 * WIRE_FRAMES_MAX,
 	       "layout shared with BPF");
-_Static_assert(sizeof(struct wire_sample) == 40, "layout shared with BPF");
-_Static_assert(sizeof(struct wire_key) == 32, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_sample) == 48, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_key) == 40, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_count) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_outcome) == 32 + 8 * WIRE_LOSS_COUNT, "layout shared with BPF");
 

@@ -58,6 +58,8 @@ struct collector_sample {
 	uint32_t cpu;  /* UINT32_MAX = unknown */
 	sink_process process;
 	sink_thread thread;
+	uint64_t ip; /* where the sample hit, when the stacks below are without it; else 0 */
+	bool ip_in_kernel;
 	uint64_t user_stack; /* ids given to stack_define; 0 = none */
 	uint64_t kernel_stack;
 	bool has_user_part; /* false for kernel threads: no user stack is missing */

@@ -24,9 +24,17 @@ struct stack_part {
 	uint32_t nr;
 };
 
-/* Two parts that were met together, and what the machine calls the whole. */
-struct stack_pair {
-	uint64_t parts[2]; /* kernel, user */
+/* What a sample's stack is made of; no padding, for it is hashed. */
+struct join_key {
+	uint64_t kernel;
+	uint64_t user;
+	uint64_t ip;
+	uint64_t ip_in_kernel;
+};
+
+/* Parts that were met together, and what the machine calls the whole. */
+struct joined_stack {
+	struct join_key key;
 	oc_callstack_id callstack;
 };
 
@@ -41,9 +49,9 @@ struct machine_sink {
 	struct id_table part_index;
 	struct stack_part *parts;
 	size_t parts_cap;
-	struct id_table pair_index;
-	struct stack_pair *pairs;
-	size_t pairs_cap;
+	struct id_table joined_index;
+	struct joined_stack *joined;
+	size_t joined_cap;
 
 	/* Samples whose completeness depends on names: counts[kind][stack id]. */
 	struct {
@@ -325,43 +333,62 @@ static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addr
 	keep(ms, id_table_add(&ms->part_index, id, (uint32_t)nr_parts + 1));
 }
 
-static bool is_pair(const void *owner, uint32_t id, const void *wanted)
+static bool is_joined(const void *owner, uint32_t id, const void *wanted)
 {
-	return !memcmp(((const struct machine_sink *)owner)->pairs[id - 1].parts, wanted,
-		       2 * sizeof(uint64_t));
+	return !memcmp(&((const struct machine_sink *)owner)->joined[id - 1].key, wanted,
+		       sizeof(struct join_key));
 }
 
-/* The machine's callstack for a kernel and a user part. Returns its id, 0 for none, -ENOENT for an unknown part. */
-static int64_t join_parts(struct machine_sink *ms, uint64_t kernel, uint64_t user)
+/* Appends the part called `id` to addresses[*nr]; a stack too deep for the machine is cut. False = unknown part. */
+static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses, uint32_t *nr)
 {
-	const uint64_t key[2] = { kernel, user };
-	uint64_t hash = hash_bytes(key, sizeof(key));
-	uint32_t id = id_table_find(&ms->pair_index, hash, is_pair, ms, key);
+	const struct stack_part *part = id ? find_part(ms, id) : NULL;
+
+	for (uint32_t i = 0; part && i < part->nr && *nr < OC_STACK_FRAMES_MAX; i++)
+		addresses[(*nr)++] = part->addresses[i];
+	return !id || part;
+}
+
+static int64_t intern_joined(struct machine_sink *ms, const struct join_key *key)
+{
 	uint64_t addresses[OC_STACK_FRAMES_MAX];
-	size_t nr_pairs = ms->pair_index.count;
-	uint32_t nr = 0, nr_kernel = 0;
+	uint32_t nr = 0, nr_kernel;
+
+	if (key->ip && key->ip_in_kernel)
+		addresses[nr++] = key->ip;
+	if (!append_part(ms, key->kernel, addresses, &nr))
+		return -ENOENT;
+	nr_kernel = nr;
+	if (key->ip && !key->ip_in_kernel)
+		addresses[nr++] = key->ip;
+	if (!append_part(ms, key->user, addresses, &nr))
+		return -ENOENT;
+	return oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel);
+}
+
+/* The machine's callstack for a sample. Returns its id, 0 for none, -ENOENT for an unknown part. */
+static int64_t join_stack(struct machine_sink *ms, const struct collector_sample *in)
+{
+	const struct join_key key = {
+		.kernel = in->kernel_stack,
+		.user = in->user_stack,
+		.ip = in->ip,
+		.ip_in_kernel = in->ip_in_kernel,
+	};
+	uint64_t hash = hash_bytes(&key, sizeof(key));
+	uint32_t id = id_table_find(&ms->joined_index, hash, is_joined, ms, &key);
+	size_t nr_joined = ms->joined_index.count;
 	int64_t callstack;
 
 	if (id)
-		return ms->pairs[id - 1].callstack;
-	for (int i = 0; i < 2; i++) {
-		const struct stack_part *part = key[i] ? find_part(ms, key[i]) : NULL;
-
-		if (key[i] && !part)
-			return -ENOENT;
-		for (uint32_t k = 0; part && k < part->nr && nr < OC_STACK_FRAMES_MAX; k++)
-			addresses[nr++] = part->addresses[k];
-		if (!i)
-			nr_kernel = nr;
-	}
-	callstack = oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel);
+		return ms->joined[id - 1].callstack;
+	callstack = intern_joined(ms, &key);
 	if (callstack < 0)
 		return callstack;
-	if (array_reserve(&ms->pairs, &ms->pairs_cap, nr_pairs + 1, sizeof(*ms->pairs)))
+	if (array_reserve(&ms->joined, &ms->joined_cap, nr_joined + 1, sizeof(*ms->joined)))
 		return -ENOMEM;
-	ms->pairs[nr_pairs] =
-		(struct stack_pair){ .parts = { kernel, user }, .callstack = (uint32_t)callstack };
-	if (id_table_add(&ms->pair_index, hash, (uint32_t)nr_pairs + 1))
+	ms->joined[nr_joined] = (struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
+	if (id_table_add(&ms->joined_index, hash, (uint32_t)nr_joined + 1))
 		return -ENOMEM;
 	return callstack;
 }
@@ -427,7 +454,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (in->kind >= ms->nr_kinds)
 		return;
 	sample.kind = ms->kinds[in->kind];
-	callstack = join_parts(ms, in->kernel_stack, in->user_stack);
+	callstack = join_stack(ms, in);
 	if (callstack == -ENOENT) {
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
@@ -600,9 +627,9 @@ void machine_sink_free(struct sink *sink)
 	ms = self(sink);
 	arena_done(&ms->addresses);
 	id_table_done(&ms->part_index);
-	id_table_done(&ms->pair_index);
+	id_table_done(&ms->joined_index);
 	free(ms->parts);
-	free(ms->pairs);
+	free(ms->joined);
 	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
 		free(ms->unjudged[i].counts);
 	free(ms);

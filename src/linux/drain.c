@@ -62,6 +62,8 @@ static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_
 		.value = count->value,
 		.kind = key->kind,
 		.cpu = cpu,
+		.ip = key->ip,
+		.ip_in_kernel = key->in_kernel,
 		.user_stack = key->user_stack,
 		.kernel_stack = key->kernel_stack,
 		.has_user_part = key->user_state != WIRE_STACK_NONE,
@@ -84,6 +86,8 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 {
 	struct wire_key key = {
 		.task = sample->task,
+		.ip = sample->ip,
+		.in_kernel = sample->in_kernel,
 		.user_stack = sample->user_stack,
 		.kernel_stack = sample->kernel_stack,
 		.kind = sample->kind,

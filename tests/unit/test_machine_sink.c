@@ -109,6 +109,56 @@ Test(machine_sink, joins_kernel_and_user_parts)
 	fixture_done(&f);
 }
 
+static uint64_t offset_of_frame(const struct fixture *f, const struct oc_sample *sample, uint32_t frame)
+{
+	uint32_t nr;
+	const oc_location_id *stack = oc_machine_stack(f->machine, sample->stack, &nr);
+
+	cr_assert_lt(frame, nr);
+	return oc_machine_location(f->machine, stack[frame])->offset;
+}
+
+Test(machine_sink, puts_the_place_of_the_sample_before_its_stack)
+{
+	struct fixture f = fixture_new();
+	sink_process process = start(&f, 1, 10, 0, "app");
+	const uint64_t user[] = { MAIN + 0x20, MAIN + 0x30 }, kernel[] = { 0xffffffff81000010ULL };
+	struct collector_sample sample = sample_of(&f, process, 10);
+	struct oc_sample stored = { 0 };
+	uint32_t nr;
+
+	map(&f, 1, 10, MAIN, "/usr/bin/app");
+	f.ops->stack_define(f.sink, 100, user, 2, false);
+	f.ops->stack_define(f.sink, 201, kernel, 1, true);
+	sample.user_stack = 100;
+	sample.ip = MAIN + 0x10;
+	f.ops->sample(f.sink, &sample);
+	oc_machine_each_sample(f.machine, first_sample, &stored);
+	oc_machine_stack(f.machine, stored.stack, &nr);
+	cr_assert_eq(nr, 3);
+	cr_assert_eq(offset_of_frame(&f, &stored, 0), 0x1010, "where the sample hit, exactly");
+	cr_assert_eq(offset_of_frame(&f, &stored, 1), 0x101f, "a return address, lowered");
+	fixture_done(&f);
+
+	f = fixture_new();
+	process = start(&f, 1, 10, 0, "app");
+	map(&f, 1, 10, MAIN, "/usr/bin/app");
+	f.ops->stack_define(f.sink, 100, user, 2, false);
+	f.ops->stack_define(f.sink, 201, kernel, 1, true);
+	sample = sample_of(&f, process, 10);
+	sample.user_stack = 100;
+	sample.kernel_stack = 201;
+	sample.ip = 0xffffffff81000000ULL;
+	sample.ip_in_kernel = true;
+	f.ops->sample(f.sink, &sample);
+	oc_machine_each_sample(f.machine, first_sample, &stored);
+	cr_assert_eq(offset_of_frame(&f, &stored, 0), 0xffffffff81000000ULL);
+	cr_assert_eq(offset_of_frame(&f, &stored, 1), 0xffffffff8100000fULL);
+	cr_assert_eq(offset_of_frame(&f, &stored, 2), 0x1020, "where user mode was left, exactly");
+	cr_assert_eq(offset_of_frame(&f, &stored, 3), 0x102f);
+	fixture_done(&f);
+}
+
 Test(machine_sink, an_unknown_stack_is_a_loss)
 {
 	struct fixture f = fixture_new();
