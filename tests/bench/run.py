@@ -35,7 +35,7 @@ STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 # How long and how often, in full and with --quick.
 PLANS = {
-    False: {"load_ms": 7000, "load_runs": 5, "depth_s": 2.0, "depth_runs": 3, "start_runs": 7, "long_s": 30},
+    False: {"load_ms": 5000, "load_runs": 4, "depth_s": 1.5, "depth_runs": 3, "start_runs": 5, "long_s": 30},
     True: {"load_ms": 2500, "load_runs": 2, "depth_s": 1.0, "depth_runs": 2, "start_runs": 3, "long_s": 10},
 }
 
