@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Discovery of processes, threads and mappings: perf side-band records (MMAP2 with build-id, COMM, FORK, EXIT, LOST)
+ * Discovery of processes, threads and mappings: perf side-band records (MMAP2, COMM, FORK, EXIT, LOST)
  * of a dummy event on each CPU, plus one scan of /proc for what ran before.
  * Used by both Linux collectors; talks to the sink; knows neither BPF nor the machine.
  * Source: perf_event_open(2), include/uapi/linux/perf_event.h.
