@@ -82,7 +82,8 @@ static oc_string_id intern(struct machine_sink *ms, const char *text)
 
 /* ---- processes ---------------------------------------------------------------------------------------------- */
 
-static void set_facts(struct machine_sink *ms, oc_process_id id, const struct collector_process *facts)
+static void set_facts(struct machine_sink *ms, oc_process_id id,
+		      const struct collector_process *facts)
 {
 	struct oc_process process = {
 		.ns_pid = facts->ns_pid,
@@ -96,7 +97,8 @@ static void set_facts(struct machine_sink *ms, oc_process_id id, const struct co
 }
 
 /* What a child or a new image has in common with where it comes from. */
-static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_id from, bool is_exec)
+static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_id from,
+			  bool is_exec)
 {
 	const struct oc_process *old = oc_machine_process(ms->machine, from);
 	struct oc_process facts = { 0 };
@@ -147,7 +149,8 @@ static void tell_symbolizer_of_end(struct machine_sink *ms, uint32_t pid)
 		keep(ms, oc_symbolizer_process_exit(ms->symbolizer, ms->machine, id));
 }
 
-static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm)
+static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid,
+				    const char *comm)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id before = oc_machine_process_now(ms->machine, pid), id;
@@ -175,7 +178,8 @@ static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t
 	return id ? id : keep(ms, oc_machine_process_start(ms->machine, pid, 0, time_ns));
 }
 
-static void on_process_facts(struct sink *sink, sink_process process, const struct collector_process *facts)
+static void on_process_facts(struct sink *sink, sink_process process,
+			     const struct collector_process *facts)
 {
 	set_facts(self(sink), process, facts);
 }
@@ -203,7 +207,8 @@ static bool has_prefix(const char *text, const char *prefix)
 /* Memory without a file of its own that could be opened again by name. */
 static bool is_anonymous(const char *path)
 {
-	static const char *const prefixes[] = { "//anon", "/dev/zero", "/SYSV", "/[aio]", "anon_inode:" };
+	static const char *const prefixes[] = { "//anon", "/dev/zero", "/SYSV", "/[aio]",
+						"anon_inode:" };
 
 	if (path[0] != '/')
 		return true;
@@ -268,14 +273,16 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		.module = id,
 		.start = mapping->start,
 		.end = mapping->end,
-		.file_offset = module.type == OC_MODULE_ANON ? mapping->start : mapping->file_offset,
+		.file_offset =
+			module.type == OC_MODULE_ANON ? mapping->start : mapping->file_offset,
 		.since_ns = time_ns,
 		.until_ns = UINT64_MAX,
 	};
 	keep(ms, oc_machine_add_mapping(ms->machine, &added));
 }
 
-static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start, uint64_t end)
+static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start,
+			      uint64_t end)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id process = oc_machine_process_now(ms->machine, pid);
@@ -340,7 +347,8 @@ static bool is_joined(const void *owner, uint32_t id, const void *wanted)
 }
 
 /* Appends the part called `id` to addresses[*nr]; a stack too deep for the machine is cut. False = unknown part. */
-static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses, uint32_t *nr)
+static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses,
+			uint32_t *nr)
 {
 	const struct stack_part *part = id ? find_part(ms, id) : NULL;
 
@@ -387,7 +395,8 @@ static int64_t join_stack(struct machine_sink *ms, const struct collector_sample
 		return callstack;
 	if (array_reserve(&ms->joined, &ms->joined_cap, nr_joined + 1, sizeof(*ms->joined)))
 		return -ENOMEM;
-	ms->joined[nr_joined] = (struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
+	ms->joined[nr_joined] =
+		(struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
 	if (id_table_add(&ms->joined_index, hash, (uint32_t)nr_joined + 1))
 		return -ENOMEM;
 	return callstack;
@@ -400,18 +409,22 @@ static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind
 	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
 }
 
-static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack, uint64_t count)
+static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack,
+			     uint64_t count)
 {
 	size_t before = ms->unjudged[kind].cap;
 
-	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1, sizeof(uint64_t)))
+	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1,
+			  sizeof(uint64_t)))
 		return -ENOMEM;
-	memset(ms->unjudged[kind].counts + before, 0, (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
+	memset(ms->unjudged[kind].counts + before, 0,
+	       (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
 	ms->unjudged[kind].counts[stack] += count;
 	return 0;
 }
 
-static int note_completeness(struct machine_sink *ms, const struct collector_sample *in, oc_stack_id stack)
+static int note_completeness(struct machine_sink *ms, const struct collector_sample *in,
+			     oc_stack_id stack)
 {
 	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
 
@@ -459,9 +472,9 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
-	sample.stack =
-		keep(ms, callstack < 0 ? callstack
-				       : oc_machine_resolve(ms->machine, in->process, (uint32_t)callstack));
+	sample.stack = keep(ms, callstack < 0 ? callstack
+					      : oc_machine_resolve(ms->machine, in->process,
+								   (uint32_t)callstack));
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -534,7 +547,8 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 		return OC_STACK_NO_MAPPING;
 	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
 	if (nr_lines) {
-		const struct oc_function *f = oc_machine_function(ms->machine, lines[nr_lines - 1].function);
+		const struct oc_function *f =
+			oc_machine_function(ms->machine, lines[nr_lines - 1].function);
 
 		if (is_root_function(oc_machine_string(ms->machine, f->system_name, NULL)))
 			return OC_STACK_COUNT;
@@ -550,7 +564,8 @@ void machine_sink_judge_stacks(struct sink *sink)
 	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
 		struct oc_ledger_kind *row = ledger_kind(ms, kind);
 
-		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap; stack++) {
+		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap;
+		     stack++) {
 			uint64_t count = ms->unjudged[kind].counts[stack];
 			enum oc_stack_reason reason;
 
