@@ -20,7 +20,10 @@ struct user_regs {
 
 #define SYSCALL_EXECVE   59
 #define SYSCALL_EXECVEAT 322
-#define USER32_CS        0x23
+/* Code lies below; with five-level page tables only who asks for it gets more. */
+#define USER_END             (1ULL << 47)
+#define RETURN_ADDRESS(word) (word)
+#define USER32_CS            0x23
 
 /* Indexes of 64-bit words in pt_regs, and the part of them that is read at once. */
 enum {
@@ -56,10 +59,13 @@ static __always_inline void regs_from_words(const u64 *words, struct user_regs *
 
 #elif defined(__TARGET_ARCH_arm64)
 
-#define SYSCALL_EXECVE   221
-#define SYSCALL_EXECVEAT 281
-#define PSTATE_EL        0xf
-#define PSTATE_AARCH32   0x10
+#define SYSCALL_EXECVE       221
+#define SYSCALL_EXECVEAT     281
+/* Code lies below, even where 52 bits are possible; the bits above may sign a return address. */
+#define USER_END             (1ULL << 48)
+#define RETURN_ADDRESS(word) ((word) & (USER_END - 1))
+#define PSTATE_EL            0xf
+#define PSTATE_AARCH32       0x10
 
 /* regs[31], sp, pc, pstate, then orig_x0 and, as an int, syscallno. */
 enum {

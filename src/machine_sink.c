@@ -424,7 +424,7 @@ static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id
 }
 
 static int note_completeness(struct machine_sink *ms, const struct collector_sample *in,
-			     oc_stack_id stack)
+			     oc_stack_id stack, bool is_cut)
 {
 	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
 
@@ -435,8 +435,8 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 		row->incomplete[in->incomplete] += in->count;
 		return 0;
 	}
-	if (!stack) {
-		row->incomplete[OC_STACK_NO_STACK] += in->count;
+	if (!stack || is_cut) {
+		row->incomplete[stack ? OC_STACK_NO_MAPPING : OC_STACK_NO_STACK] += in->count;
 		return 0;
 	}
 	return remember_unjudged(ms, in->kind, stack, in->count);
@@ -448,6 +448,44 @@ static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint6
 
 	if (kind < ms->nr_kinds && reason < OC_LOSS_COUNT)
 		ledger_kind(ms, kind)->lost[reason] += count;
+}
+
+static bool root_is_unmapped(const struct machine_sink *ms, oc_stack_id stack)
+{
+	uint32_t nr;
+	const oc_location_id *locations = oc_machine_stack(ms->machine, stack, &nr);
+	const struct oc_location *root =
+		nr ? oc_machine_location(ms->machine, locations[nr - 1]) : NULL;
+
+	return root && oc_machine_module(ms->machine, root->module)->type == OC_MODULE_UNKNOWN;
+}
+
+/*
+ * Resolves a callstack. A walk by frame pointers through code that has none ends in whatever the register held: root
+ * frames where nothing is mapped are cut off, which *ret_cut tells; the first user frame is the sample itself and stays.
+ * Returns the stack's id or a negative errno value.
+ */
+static int64_t resolve_cut(struct machine_sink *ms, oc_process_id process,
+			   oc_callstack_id callstack, bool *ret_cut)
+{
+	*ret_cut = false;
+	for (;;) {
+		int64_t stack = oc_machine_resolve(ms->machine, process, callstack);
+		uint32_t nr, nr_kernel;
+		const uint64_t *addresses;
+		int64_t shorter;
+
+		if (stack <= 0 || !root_is_unmapped(ms, (oc_stack_id)stack))
+			return stack;
+		addresses = oc_machine_callstack(ms->machine, callstack, &nr, &nr_kernel);
+		if (nr <= nr_kernel + 1)
+			return stack;
+		shorter = oc_machine_intern_callstack(ms->machine, addresses, nr - 1, nr_kernel);
+		if (shorter < 0)
+			return shorter;
+		callstack = (oc_callstack_id)shorter;
+		*ret_cut = true;
+	}
 }
 
 static void on_sample(struct sink *sink, const struct collector_sample *in)
@@ -462,6 +500,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.cpu = in->cpu,
 	};
 	int64_t callstack;
+	bool is_cut = false;
 	int rc;
 
 	if (in->kind >= ms->nr_kinds)
@@ -472,9 +511,9 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
-	sample.stack = keep(ms, callstack < 0 ? callstack
-					      : oc_machine_resolve(ms->machine, in->process,
-								   (uint32_t)callstack));
+	if (callstack > 0)
+		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
+	sample.stack = keep(ms, callstack);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -482,7 +521,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	rc = oc_machine_add_sample(ms->machine, &sample);
 	keep(ms, rc);
 	if (rc > 0)
-		keep(ms, note_completeness(ms, in, sample.stack));
+		keep(ms, note_completeness(ms, in, sample.stack, is_cut));
 }
 
 static void on_note(struct sink *sink, enum oc_note note, uint64_t count)

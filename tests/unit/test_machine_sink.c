@@ -313,6 +313,32 @@ Test(machine_sink, judges_stacks_by_their_root)
 	fixture_done(&f);
 }
 
+Test(machine_sink, cuts_root_frames_where_nothing_is_mapped)
+{
+	struct fixture f = fixture_new();
+	sink_process process = start(&f, 1, 10, 0, "app");
+	const uint64_t junk[] = { MAIN + 0x10, MAIN + 0x20, 0x1234, 0x5678 },
+		       lone[] = { 0x1234, 0x5678 };
+	struct collector_sample sample = sample_of(&f, process, 10);
+	struct oc_sample stored = { 0 };
+	uint32_t nr;
+
+	map(&f, 1, 10, MAIN, "/bin/app");
+	f.ops->stack_define(f.sink, 1, junk, 4, false);
+	f.ops->stack_define(f.sink, 2, lone, 2, false);
+	sample.user_stack = 1;
+	f.ops->sample(f.sink, &sample);
+	oc_machine_each_sample(f.machine, first_sample, &stored);
+	oc_machine_stack(f.machine, stored.stack, &nr);
+	cr_assert_eq(nr, 2);
+	sample.user_stack = 2;
+	f.ops->sample(f.sink, &sample);
+	cr_assert_eq(oc_machine_nr_samples(f.machine), 2, "where the sample hit is never cut");
+	machine_sink_judge_stacks(f.sink);
+	cr_assert_eq(row(&f)->incomplete[OC_STACK_NO_MAPPING], 2);
+	fixture_done(&f);
+}
+
 Test(machine_sink, a_rescan_changes_nothing)
 {
 	struct fixture f = fixture_new();
