@@ -23,13 +23,17 @@ extern const volatile bool is_timeline;
 extern const volatile bool has_kernel_stacks;
 extern const volatile bool has_tgid_filter;
 extern const volatile bool has_cgroup_filter;
-extern const volatile __u32 frames_max;   /* kernel.perf_event_max_stack when it is below WIRE_FRAMES_MAX */
-extern const volatile __u64 hash_seed;    /* random, so that nobody can prepare stacks that collide */
-extern const volatile __u32 wakeup_bytes; /* wake user space when this much waits in the ring buffer */
+extern const volatile __u32
+	frames_max; /* kernel.perf_event_max_stack when it is below WIRE_FRAMES_MAX */
+extern const volatile __u64 hash_seed; /* random, so that nobody can prepare stacks that collide */
+extern const volatile __u32
+	wakeup_bytes; /* wake user space when this much waits in the ring buffer */
 
 /* Shared with user space, which maps it. */
-extern volatile __u32 epoch;  /* even: counts_even is written, odd: counts_odd. Written by user space only. */
-extern __u64 rows_added[2];   /* rows made in counts_even, counts_odd; user space resets the idle one */
+extern volatile __u32
+	epoch; /* even: counts_even is written, odd: counts_odd. Written by user space only. */
+extern __u64
+	rows_added[2]; /* rows made in counts_even, counts_odd; user space resets the idle one */
 extern __u64 children_missed; /* forks whose child did not fit into wanted_tgids */
 
 #endif

@@ -22,8 +22,9 @@ volatile __u32 epoch = 0;
 __u64 rows_added[2] = {};
 __u64 children_missed = 0;
 
-static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, struct task_struct *task,
-					    struct scratch *scratch, struct wire_key *key)
+static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx,
+					    struct task_struct *task, struct scratch *scratch,
+					    struct wire_key *key)
 {
 	struct user_regs regs = {};
 	struct fp_walk walk = {};
@@ -52,8 +53,8 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 	key->user_stack = walk_name(&walk.base, false);
 }
 
-static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx, struct scratch *scratch,
-					      struct wire_key *key)
+static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx,
+					      struct scratch *scratch, struct wire_key *key)
 {
 	struct walk walk;
 

@@ -17,8 +17,8 @@ static __always_inline u64 mix(u64 h, u64 v)
 }
 
 /* Sends the record unless `seen` has its hash. Returns 0, or -1 when the sample is lost (and counted). */
-static __always_inline long send_once(struct wire_outcome *outcome, void *seen, u64 hash, void *record,
-				      u64 size)
+static __always_inline long send_once(struct wire_outcome *outcome, void *seen, u64 hash,
+				      void *record, u64 size)
 {
 	u8 yes = 1;
 
@@ -97,7 +97,8 @@ static __always_inline u64 walk_name(const struct walk *walk, bool is_kernel)
 }
 
 /* Makes a stack known under its name. Returns 0, or -1 when the sample is lost (and counted). */
-static __always_inline long send_stack(struct wire_outcome *outcome, struct wire_stack *stack, u64 name)
+static __always_inline long send_stack(struct wire_outcome *outcome, struct wire_stack *stack,
+				       u64 name)
 {
 	u64 nr = stack->nr_frames &
 		 WIRE_FRAMES_MAX; /* 127, so a mask as well, which the verifier understands */
@@ -116,7 +117,8 @@ static __always_inline u32 ns_id(struct task_struct *task)
 	u32 level = BPF_CORE_READ(pid, level);
 	/* numbers[] has level + 1 entries; level is at most 32 (MAX_PID_NS_LEVEL). Their size is that of the running
 	 * kernel: struct upid has more members than we know. */
-	u64 offset = bpf_core_field_offset(struct pid, numbers) + bpf_core_field_offset(struct upid, nr) +
+	u64 offset = bpf_core_field_offset(struct pid, numbers) +
+		     bpf_core_field_offset(struct upid, nr) +
 		     (level & 63) * bpf_core_type_size(struct upid);
 	int nr = 0;
 
@@ -127,13 +129,15 @@ static __always_inline u32 ns_id(struct task_struct *task)
 /* The name of a thread in its present image; never 0. */
 static __always_inline u64 task_name(struct task_struct *task)
 {
-	u64 name = mix(mix(mix(hash_seed, task->start_boottime), task->self_exec_id), (u32)task->pid);
+	u64 name =
+		mix(mix(mix(hash_seed, task->start_boottime), task->self_exec_id), (u32)task->pid);
 
 	return name ? name : 1;
 }
 
 /* Makes the current thread known under its name. Returns 0, or -1 when the sample is lost (and counted). */
-static __always_inline long send_task(struct wire_outcome *outcome, struct task_struct *task, u64 name)
+static __always_inline long send_task(struct wire_outcome *outcome, struct task_struct *task,
+				      u64 name)
 {
 	struct wire_task record = {};
 
@@ -155,7 +159,8 @@ static __always_inline long send_task(struct wire_outcome *outcome, struct task_
 static __always_inline long send_names(struct wire_outcome *outcome, struct task_struct *task,
 				       struct scratch *scratch, const struct wire_key *key)
 {
-	if (send_task(outcome, task, key->task) || send_stack(outcome, &scratch->user, key->user_stack))
+	if (send_task(outcome, task, key->task) ||
+	    send_stack(outcome, &scratch->user, key->user_stack))
 		return -1;
 	return send_stack(outcome, &scratch->kernel, key->kernel_stack);
 }
@@ -182,7 +187,8 @@ static __always_inline void count_row(struct wire_outcome *outcome, struct task_
 		}
 		row = bpf_map_lookup_elem(map, key);
 		if (!row) {
-			count_lost(outcome, rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
+			count_lost(outcome,
+				   rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
 			return;
 		}
 	}

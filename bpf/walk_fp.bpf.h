@@ -9,6 +9,7 @@
 #define ONECOLLECT_WALK_FP_BPF_H
 
 #include "stack.bpf.h"
+#include "user_regs.bpf.h"
 
 struct fp_walk {
 	struct walk base;
@@ -30,6 +31,12 @@ static __always_inline long fp_load(struct fp_walk *w)
 	return bpf_probe_read_user(w->window->words, 16, (void *)w->fp);
 }
 
+/* Could code be there at all? The last page below the end is never mapped, the first ones never are executable. */
+static __always_inline bool is_user_code(u64 address)
+{
+	return address >= 0x1000 && address < USER_END;
+}
+
 /* One frame. Frames lie at growing addresses; a frame pointer that does not grow is no frame pointer. */
 static long fp_step(u32 i, struct fp_walk *w)
 {
@@ -45,8 +52,9 @@ static long fp_step(u32 i, struct fp_walk *w)
 	if (index >= WINDOW_WORDS - 1)
 		return 1;
 	next = w->window->words[index];
-	caller = w->window->words[index + 1];
-	if (!caller || walk_add(&w->base, w->first + i, caller) || next <= w->fp || next & 7)
+	caller = RETURN_ADDRESS(w->window->words[index + 1]);
+	if (!is_user_code(caller) || walk_add(&w->base, w->first + i, caller) || next <= w->fp ||
+	    next & 7)
 		return 1;
 	w->fp = next;
 	return 0;

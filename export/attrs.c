@@ -120,8 +120,8 @@ static int walk_push_related(const struct oc_machine *m, struct attrs_walk *walk
 	return rc;
 }
 
-static int call_for_list(const struct attrs_entry *entry, int (*fn)(void *arg, const struct oc_attr *attr),
-			 void *arg)
+static int call_for_list(const struct attrs_entry *entry,
+			 int (*fn)(void *arg, const struct oc_attr *attr), void *arg)
 {
 	int rc = 0;
 
@@ -159,7 +159,8 @@ int64_t oc_machine_add_span(struct oc_machine *m, const struct oc_span *span)
 {
 	struct oc_span *added;
 
-	if (span->end_ns < span->start_ns || span->parent > m->spans.count || !string_exists(m, span->name))
+	if (span->end_ns < span->start_ns || span->parent > m->spans.count ||
+	    !string_exists(m, span->name))
 		return -EINVAL;
 	added = stable_array_add(&m->spans);
 	if (!added)

@@ -15,7 +15,8 @@
 static bool callstack_equal(const void *owner, uint32_t id, const void *wanted)
 {
 	const struct oc_machine *m = owner;
-	const struct callstack_entry *have = STABLE_ARRAY_AT(&m->callstacks, struct callstack_entry, id - 1);
+	const struct callstack_entry *have =
+		STABLE_ARRAY_AT(&m->callstacks, struct callstack_entry, id - 1);
 	const struct callstack_entry *want = wanted;
 
 	return have->nr == want->nr && have->nr_kernel == want->nr_kernel &&
@@ -25,7 +26,9 @@ static bool callstack_equal(const void *owner, uint32_t id, const void *wanted)
 int64_t oc_machine_intern_callstack(struct oc_machine *m, const uint64_t *addresses, uint32_t nr,
 				    uint32_t nr_kernel)
 {
-	const struct callstack_entry want = { .addresses = addresses, .nr = nr, .nr_kernel = nr_kernel };
+	const struct callstack_entry want = { .addresses = addresses,
+					      .nr = nr,
+					      .nr_kernel = nr_kernel };
 	size_t size = nr * sizeof(*addresses);
 	uint64_t hash;
 	uint32_t id;
@@ -51,8 +54,8 @@ int64_t oc_machine_intern_callstack(struct oc_machine *m, const uint64_t *addres
 	return id;
 }
 
-const uint64_t *oc_machine_callstack(const struct oc_machine *m, oc_callstack_id id, uint32_t *ret_nr,
-				     uint32_t *ret_nr_kernel)
+const uint64_t *oc_machine_callstack(const struct oc_machine *m, oc_callstack_id id,
+				     uint32_t *ret_nr, uint32_t *ret_nr_kernel)
 {
 	const struct callstack_entry *entry = stable_array_by_id(&m->callstacks, id);
 
@@ -66,7 +69,8 @@ const uint64_t *oc_machine_callstack(const struct oc_machine *m, oc_callstack_id
 static bool location_equal(const void *owner, uint32_t id, const void *wanted)
 {
 	const struct oc_machine *m = owner;
-	const struct location_entry *have = STABLE_ARRAY_AT(&m->locations, struct location_entry, id - 1);
+	const struct location_entry *have =
+		STABLE_ARRAY_AT(&m->locations, struct location_entry, id - 1);
 	const struct oc_location *want = wanted;
 
 	return have->pub.offset == want->offset && have->pub.module == want->module;
@@ -190,7 +194,8 @@ static int64_t unknown_location(struct resolver *r, uint64_t address)
 
 static int64_t mapped_location(struct resolver *r, uint64_t address)
 {
-	const struct oc_mapping *mapping = STABLE_ARRAY_AT(&r->m->mappings, struct oc_mapping, r->last - 1);
+	const struct oc_mapping *mapping =
+		STABLE_ARRAY_AT(&r->m->mappings, struct oc_mapping, r->last - 1);
 	const struct oc_module *module =
 		STABLE_ARRAY_AT(&r->m->modules, struct oc_module, mapping->module - 1);
 	struct oc_location location = {
@@ -210,7 +215,8 @@ static int64_t resolve_address(struct resolver *r, uint64_t address)
 	if (!r->last || address < r->last_start || address >= r->last_end) {
 		r->last = layout_find(r->m, r->layout->root, address);
 		if (r->last) {
-			const struct oc_mapping *mapping = stable_array_at(&r->m->mappings, r->last - 1);
+			const struct oc_mapping *mapping =
+				stable_array_at(&r->m->mappings, r->last - 1);
 
 			r->last_start = mapping->start;
 			r->last_end = mapping->end;
@@ -223,8 +229,8 @@ static int64_t resolve_address(struct resolver *r, uint64_t address)
  * Resolves addresses[nr] with the newest layout of a process. All but the first are return addresses: the call is the
  * instruction before, which may belong to another function or mapping than the address itself.
  */
-static int resolve_part(struct oc_machine *m, oc_process_id process, const uint64_t *addresses, uint32_t nr,
-			oc_location_id *ret_locations)
+static int resolve_part(struct oc_machine *m, oc_process_id process, const uint64_t *addresses,
+			uint32_t nr, oc_location_id *ret_locations)
 {
 	struct resolver r = { .m = m, .process = process, .layout = machine_layout(m, process) };
 
@@ -239,7 +245,8 @@ static int resolve_part(struct oc_machine *m, oc_process_id process, const uint6
 	return 0;
 }
 
-static int64_t resolve_anew(struct oc_machine *m, oc_process_id process, const struct callstack_entry *entry)
+static int64_t resolve_anew(struct oc_machine *m, oc_process_id process,
+			    const struct callstack_entry *entry)
 {
 	oc_location_id locations[OC_STACK_FRAMES_MAX];
 	int rc = resolve_part(m, 0, entry->addresses, entry->nr_kernel, locations);
@@ -269,7 +276,8 @@ int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process, oc_calls
 	if (cached && *cached >> 32 == generation)
 		return (int64_t)(*cached & UINT32_MAX);
 	stack = resolve_anew(m, process, entry);
-	if (stack > 0 && u64_map_set(&m->resolved, key, (uint64_t)generation << 32 | (uint64_t)stack))
+	if (stack > 0 &&
+	    u64_map_set(&m->resolved, key, (uint64_t)generation << 32 | (uint64_t)stack))
 		return -ENOMEM;
 	return stack;
 }

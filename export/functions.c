@@ -13,7 +13,8 @@
 #include "base/macros.h"
 
 /* Hashed and compared as bytes. */
-_Static_assert(sizeof(struct oc_function) == 5 * sizeof(uint32_t), "a function must have no padding");
+_Static_assert(sizeof(struct oc_function) == 5 * sizeof(uint32_t),
+	       "a function must have no padding");
 
 static bool function_equal(const void *owner, uint32_t id, const void *wanted)
 {
@@ -60,7 +61,8 @@ int oc_machine_set_lines(struct oc_machine *m, oc_location_id location, const st
 		if (!oc_machine_function(m, lines[i].function))
 			return -EINVAL;
 	}
-	if (nr > entry->pub.nr_lines && !stable_array_add_run(&m->lines, nr, &entry->pub.first_line))
+	if (nr > entry->pub.nr_lines &&
+	    !stable_array_add_run(&m->lines, nr, &entry->pub.first_line))
 		return -ENOMEM;
 	entry->pub.nr_lines = nr;
 	memcpy(stable_array_at(&m->lines, entry->pub.first_line), lines, nr * sizeof(*lines));
@@ -113,7 +115,8 @@ static bool has_nameless_line(const struct oc_machine *m, oc_location_id id)
 }
 
 /* Builds "module+0xoffset", or "0xaddress" where there is no module to speak of. */
-static void print_place(struct buffer *out, const struct oc_machine *m, const struct oc_location *location)
+static void print_place(struct buffer *out, const struct oc_machine *m,
+			const struct oc_location *location)
 {
 	const struct oc_module *module = oc_machine_module(m, location->module);
 	const char *path = oc_machine_string(m, module->path, NULL);

@@ -36,7 +36,7 @@ struct symbol {
 	enum oc_frame_kind frame_kind;
 	oc_string_id module;
 	uint32_t last_stack; /* stack that counted last, so that recursion counts once */
-	uint32_t last_node;  /* newest node of this symbol; they are chained through builder.older */
+	uint32_t last_node; /* newest node of this symbol; they are chained through builder.older */
 	uint64_t self;
 	uint64_t total;
 };
@@ -97,7 +97,8 @@ static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
 	return have->name == want->name && have->frame_kind == want->frame_kind;
 }
 
-static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind, oc_string_id module)
+static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind,
+			  oc_string_id module)
 {
 	struct symbol wanted = {
 		.name = name,
@@ -186,7 +187,8 @@ static int64_t process_symbol(struct builder *b, oc_process_id id)
 static int64_t thread_symbol(struct builder *b, oc_thread_id id)
 {
 	const struct oc_thread *thread = oc_machine_thread(b->g->m, id);
-	const struct oc_process *process = thread ? oc_machine_process(b->g->m, thread->process) : NULL;
+	const struct oc_process *process =
+		thread ? oc_machine_process(b->g->m, thread->process) : NULL;
 	uint32_t *slot = &b->thread_symbols[thread ? id : 0];
 	oc_string_id name = 0;
 	int64_t symbol;
@@ -223,7 +225,8 @@ static int64_t child_node(struct builder *b, uint32_t parent, uint32_t symbol)
 
 	if (id)
 		return id;
-	if (nr == UINT32_MAX || array_reserve(&g->nodes, &b->nodes_cap, nr + 1, sizeof(*g->nodes)) ||
+	if (nr == UINT32_MAX ||
+	    array_reserve(&g->nodes, &b->nodes_cap, nr + 1, sizeof(*g->nodes)) ||
 	    array_reserve(&b->node_keys, &b->keys_cap, nr, sizeof(*b->node_keys)) ||
 	    array_reserve(&b->older, &b->older_cap, nr, sizeof(*b->older)) ||
 	    id_table_add(&b->node_ids, hash, (uint32_t)nr))
@@ -430,8 +433,8 @@ static int list_functions(struct builder *b, const struct ranked_symbol *ranked,
 		if (symbol->frame_kind == OC_FRAME_GROUP)
 			continue;
 		functions[count++] = (struct ranked_function){
-			.function = { symbol->name, symbol->module, symbol->frame_kind, symbol->self,
-				      symbol->total },
+			.function = { symbol->name, symbol->module, symbol->frame_kind,
+				      symbol->self, symbol->total },
 			.rank = i,
 		};
 	}
@@ -479,8 +482,10 @@ static int builder_init(struct builder *b, struct oc_graph *g)
 		by |= GROUP_BY_THREAD;
 	b->g = g;
 	b->first_frame = calloc((size_t)oc_machine_nr_locations(m) + 1, sizeof(*b->first_frame));
-	b->process_symbols = calloc((size_t)oc_machine_nr_processes(m) + 1, sizeof(*b->process_symbols));
-	b->thread_symbols = calloc((size_t)oc_machine_nr_threads(m) + 1, sizeof(*b->thread_symbols));
+	b->process_symbols =
+		calloc((size_t)oc_machine_nr_processes(m) + 1, sizeof(*b->process_symbols));
+	b->thread_symbols =
+		calloc((size_t)oc_machine_nr_threads(m) + 1, sizeof(*b->thread_symbols));
 	if (!b->first_frame || !b->process_symbols || !b->thread_symbols ||
 	    array_reserve(&g->nodes, &b->nodes_cap, 1, sizeof(*g->nodes)))
 		return -ENOMEM;
@@ -504,7 +509,8 @@ static void builder_done(struct builder *b)
 	free(b->thread_symbols);
 }
 
-int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts, struct oc_graph **ret_graph)
+int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
+		 struct oc_graph **ret_graph)
 {
 	struct builder b = { .opts.group_by_process = !opts };
 	struct oc_graph *g;

@@ -116,8 +116,8 @@ bool oc_ledger_balanced(const struct oc_ledger *ledger)
 
 /* ---- outputs ------------------------------------------------------------------------------------------------ */
 
-int oc_ledger_add_output(struct oc_ledger *ledger, const char *path, const char *format, uint64_t bytes,
-			 uint64_t samples)
+int oc_ledger_add_output(struct oc_ledger *ledger, const char *path, const char *format,
+			 uint64_t bytes, uint64_t samples)
 {
 	struct oc_ledger_output *grown;
 	char *copy = strdup(path);
@@ -360,7 +360,8 @@ static void say_kind(struct buffer *out, const struct oc_ledger_kind *kind)
 	}
 	say_reasons(out, "  cut", stack_reasons, kind->incomplete, OC_STACK_COUNT, kind->stacks);
 	if (!kind_balanced(kind))
-		buffer_printf(out, LABEL "the counts of %s do not add up: a bug, please report it\n",
+		buffer_printf(out,
+			      LABEL "the counts of %s do not add up: a bug, please report it\n",
 			      "warning", kind->name);
 }
 
@@ -377,7 +378,8 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	if (ledger->duration_ns) {
 		buffer_puts(out, " in ");
 		human_duration(out, ledger->duration_ns);
-		buffer_printf(out, " = %.2f %% of a CPU", 100 * cpu_s * 1e9 / (double)ledger->duration_ns);
+		buffer_printf(out, " = %.2f %% of a CPU",
+			      100 * cpu_s * 1e9 / (double)ledger->duration_ns);
 	}
 	buffer_printf(out, " (user %.3f, system %.3f", self->user_s, self->system_s);
 	if (self->has_bpf_time)
@@ -391,7 +393,8 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	human_bytes(out, self->map_bytes);
 	buffer_puts(out, "); from the kernel ");
 	human_bytes(out, self->kernel_to_user_bytes);
-	buffer_printf(out, "; started in %.0f ms, stopped in %.0f ms\n", self->start_ms, self->stop_ms);
+	buffer_printf(out, "; started in %.0f ms, stopped in %.0f ms\n", self->start_ms,
+		      self->stop_ms);
 }
 
 static void say_output(struct buffer *out, const struct oc_ledger_output *output)

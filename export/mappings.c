@@ -43,8 +43,8 @@ int64_t oc_machine_add_mapping(struct oc_machine *m, const struct oc_mapping *ma
 	return id ? id : layout_replace(m, mapping);
 }
 
-int oc_machine_remove_mapping(struct oc_machine *m, oc_process_id process, uint64_t start, uint64_t end,
-			      uint64_t time_ns)
+int oc_machine_remove_mapping(struct oc_machine *m, oc_process_id process, uint64_t start,
+			      uint64_t end, uint64_t time_ns)
 {
 	const struct oc_mapping range = {
 		.process = process,
@@ -68,8 +68,8 @@ uint32_t oc_machine_nr_mappings(const struct oc_machine *m)
 	return m->mappings.count;
 }
 
-oc_mapping_id oc_machine_find_mapping(const struct oc_machine *m, oc_process_id process, uint64_t address,
-				      uint64_t time_ns)
+oc_mapping_id oc_machine_find_mapping(const struct oc_machine *m, oc_process_id process,
+				      uint64_t address, uint64_t time_ns)
 {
 	const struct process_entry *entry = machine_process(m, process);
 	oc_mapping_id found = 0;

@@ -33,7 +33,7 @@ struct merge {
 	uint32_t first_node;    /* likewise */
 	uint32_t old_processes; /* of dst, before the merge */
 	bool *common; /* by process of src: it is one with a process that dst had; [0] = the kernel */
-	bool *taken;  /* by process of dst: it is one with a process of src */
+	bool *taken; /* by process of dst: it is one with a process of src */
 };
 
 /* ---- strings, kinds, facts ---- */
@@ -126,15 +126,16 @@ static oc_process_id find_common(const struct merge *g, const struct oc_process 
 	for (uint32_t i = 0; i < nr; i++) {
 		const struct oc_process *have = oc_machine_process(g->dst, ids[i]);
 
-		if (ids[i] <= g->old_processes && !g->taken[ids[i]] && have->start_ns == process->start_ns &&
-		    have->generation == process->generation)
+		if (ids[i] <= g->old_processes && !g->taken[ids[i]] &&
+		    have->start_ns == process->start_ns && have->generation == process->generation)
 			return ids[i];
 	}
 	return 0;
 }
 
 /* Adds what dst did not know about a common process. */
-static void complete_process(struct oc_machine *dst, oc_process_id id, const struct oc_process *from)
+static void complete_process(struct oc_machine *dst, oc_process_id id,
+			     const struct oc_process *from)
 {
 	struct oc_process *to = &machine_process(dst, id)->pub;
 
@@ -275,7 +276,8 @@ static int replay_events(struct merge *g, struct mapping_event *events, size_t n
 
 	qsort(events, nr, sizeof(*events), compare_events);
 	for (size_t i = 0; i < nr && !rc; i++)
-		rc = events[i].is_add ? replay_add(g, events[i].id) : replay_remove(g, events[i].id);
+		rc = events[i].is_add ? replay_add(g, events[i].id)
+				      : replay_remove(g, events[i].id);
 	return rc;
 }
 
@@ -333,7 +335,8 @@ static uint32_t translated_root(const struct merge *g, uint32_t root)
 
 static int merge_layout(struct merge *g, const struct layout *from, struct layout *to)
 {
-	if (array_reserve(&to->versions, &to->cap_versions, from->nr_versions, sizeof(*to->versions)))
+	if (array_reserve(&to->versions, &to->cap_versions, from->nr_versions,
+			  sizeof(*to->versions)))
 		return -ENOMEM;
 	g->dst->layout_bytes += to->cap_versions * sizeof(*to->versions);
 	for (size_t i = 0; i < from->nr_versions; i++) {
@@ -445,7 +448,8 @@ static int merge_stacks(struct merge *g)
 static int merge_attr_list(struct merge *g, oc_attrs_id id)
 {
 	const struct attrs_entry *from = stable_array_at(&g->src->attrs, id - 1);
-	struct oc_attr *attrs __cleanup(cleanup_free) = calloc((size_t)from->nr + 1, sizeof(*attrs));
+	struct oc_attr *attrs __cleanup(cleanup_free) =
+		calloc((size_t)from->nr + 1, sizeof(*attrs));
 	int64_t to;
 
 	if (!attrs)
@@ -575,10 +579,14 @@ static int allocate_maps(struct merge *g)
 		uint32_t **map;
 		uint32_t nr;
 	} maps[] = {
-		{ &g->strings, g->src->strings.count },     { &g->processes, g->src->processes.count },
-		{ &g->modules, g->src->modules.count },     { &g->mappings, g->src->mappings.count },
-		{ &g->threads, g->src->threads.count },     { &g->functions, g->src->functions.count },
-		{ &g->locations, g->src->locations.count }, { &g->stacks, g->src->stacks.count },
+		{ &g->strings, g->src->strings.count },
+		{ &g->processes, g->src->processes.count },
+		{ &g->modules, g->src->modules.count },
+		{ &g->mappings, g->src->mappings.count },
+		{ &g->threads, g->src->threads.count },
+		{ &g->functions, g->src->functions.count },
+		{ &g->locations, g->src->locations.count },
+		{ &g->stacks, g->src->stacks.count },
 		{ &g->attrs, g->src->attrs.count },
 	};
 

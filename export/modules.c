@@ -45,7 +45,8 @@ static bool index_entry_equal(const void *owner, uint32_t id, const void *wanted
 /* What all three keys have in common is mixed into the hash, so that each process's "[anon]" has its own place. */
 static uint64_t key_hash(const struct oc_module *module, const void *key, size_t size)
 {
-	return hash_bytes(key, size) ^ hash_u64((uint64_t)module->process << 8 | (uint64_t)module->type);
+	return hash_bytes(key, size) ^
+	       hash_u64((uint64_t)module->process << 8 | (uint64_t)module->type);
 }
 
 static uint64_t build_id_hash(const struct oc_module *module)
@@ -65,8 +66,8 @@ static uint64_t path_hash(const struct oc_module *module)
 	return key_hash(module, &module->path, sizeof(module->path));
 }
 
-static oc_module_id index_find(const struct oc_machine *m, const struct module_index *index, uint64_t hash,
-			       const struct oc_module *wanted)
+static oc_module_id index_find(const struct oc_machine *m, const struct module_index *index,
+			       uint64_t hash, const struct oc_module *wanted)
 {
 	const struct module_lookup lookup = { .m = m, .index = index };
 	uint32_t entry = id_table_find(&index->table, hash, index_entry_equal, &lookup, wanted);
@@ -78,7 +79,8 @@ static int index_add(struct module_index *index, uint64_t hash, oc_module_id id)
 {
 	size_t nr = index->table.count;
 
-	if (nr >= UINT32_MAX || array_reserve(&index->modules, &index->cap, nr + 1, sizeof(*index->modules)))
+	if (nr >= UINT32_MAX ||
+	    array_reserve(&index->modules, &index->cap, nr + 1, sizeof(*index->modules)))
 		return -ENOMEM;
 	index->modules[nr] = id;
 	return id_table_add(&index->table, hash, (uint32_t)nr + 1);
@@ -119,8 +121,9 @@ static int learn_facts(struct oc_machine *m, oc_module_id id, const struct oc_mo
 
 static bool is_valid(const struct oc_machine *m, const struct oc_module *module)
 {
-	return (unsigned int)module->type <= OC_MODULE_UNKNOWN && module->build_id_size <= OC_BUILD_ID_MAX &&
-	       string_exists(m, module->path) && module->process <= m->processes.count;
+	return (unsigned int)module->type <= OC_MODULE_UNKNOWN &&
+	       module->build_id_size <= OC_BUILD_ID_MAX && string_exists(m, module->path) &&
+	       module->process <= m->processes.count;
 }
 
 int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module)
@@ -140,14 +143,16 @@ int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *modu
 	/* The module is added before its index entries: an entry must never name what does not exist. */
 	*(struct oc_module *)stable_array_add(&m->modules) = *module;
 	id = m->modules.count;
-	if ((module->build_id_size && index_add(&m->modules_by_build_id, build_id_hash(module), id)) ||
+	if ((module->build_id_size &&
+	     index_add(&m->modules_by_build_id, build_id_hash(module), id)) ||
 	    (has_file_id(module) && index_add(&m->modules_by_inode, inode_hash(module), id)) ||
 	    index_add(&m->modules_by_path, path_hash(module), id))
 		return -ENOMEM;
 	return id;
 }
 
-int oc_machine_set_build_id(struct oc_machine *m, oc_module_id id, const uint8_t *build_id, uint8_t size)
+int oc_machine_set_build_id(struct oc_machine *m, oc_module_id id, const uint8_t *build_id,
+			    uint8_t size)
 {
 	struct oc_module *module = stable_array_by_id(&m->modules, id);
 	struct oc_module changed;

@@ -78,7 +78,8 @@ int64_t process_append(struct oc_machine *m, const struct oc_process *process, u
 	entry->pub = *process;
 	layout_init(&entry->layout, root, process->start_ns);
 	ids = images_of(images);
-	for (at = images->nr; at && machine_process(m, ids[at - 1])->pub.start_ns > process->start_ns; at--)
+	for (at = images->nr;
+	     at && machine_process(m, ids[at - 1])->pub.start_ns > process->start_ns; at--)
 		ids[at] = ids[at - 1];
 	ids[at] = m->processes.count;
 	images->nr++;
@@ -98,7 +99,8 @@ void process_free_all(struct oc_machine *m)
 }
 
 /* The newest image of a pid, ended or not; NULL = pid never seen. */
-static struct process_entry *newest_image(const struct oc_machine *m, uint32_t pid, oc_process_id *ret_id)
+static struct process_entry *newest_image(const struct oc_machine *m, uint32_t pid,
+					  oc_process_id *ret_id)
 {
 	uint32_t nr;
 	const oc_process_id *ids = process_images(m, pid, &nr);
@@ -117,7 +119,8 @@ static void end_image(struct process_entry *image, uint64_t time_ns)
 
 /* ---- life of a process ---- */
 
-int64_t oc_machine_process_start(struct oc_machine *m, uint32_t pid, oc_process_id parent, uint64_t start_ns)
+int64_t oc_machine_process_start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
+				 uint64_t start_ns)
 {
 	struct process_entry *forked_from = machine_process(m, parent);
 	struct oc_process process = { .pid = pid, .parent = parent, .end_ns = UINT64_MAX };
@@ -143,7 +146,8 @@ int64_t oc_machine_process_start(struct oc_machine *m, uint32_t pid, oc_process_
 	return id;
 }
 
-int64_t oc_machine_process_exec(struct oc_machine *m, uint32_t pid, uint64_t time_ns, oc_string_id comm)
+int64_t oc_machine_process_exec(struct oc_machine *m, uint32_t pid, uint64_t time_ns,
+				oc_string_id comm)
 {
 	struct oc_process process = { .pid = pid, .end_ns = UINT64_MAX };
 	oc_process_id older_id = 0;

@@ -75,7 +75,8 @@ static int add_sample(void *arg, const struct oc_sample *sample)
 		id = add_group(g, &key, hash);
 	if (id < 0)
 		return (int)id;
-	group = (struct sample_group *)(g->groups->groups + (size_t)(id - 1) * g->groups->group_bytes);
+	group = (struct sample_group *)(g->groups->groups +
+					(size_t)(id - 1) * g->groups->group_bytes);
 	sum = &group->sums[g->kind ? 0 : sample->kind - 1];
 	sum->count += sample->count;
 	sum->value += sample_value(g->m, sample);
@@ -105,7 +106,8 @@ static int sort_by_stack(struct sample_groups *groups, uint32_t nr_stacks)
 	for (size_t i = 0; i < groups->nr; i++) {
 		const struct sample_group *group = sample_groups_at(groups, i);
 
-		memcpy(sorted + place[group->key.stack]++ * groups->group_bytes, group, groups->group_bytes);
+		memcpy(sorted + place[group->key.stack]++ * groups->group_bytes, group,
+		       groups->group_bytes);
 	}
 	free(place);
 	free(groups->groups);
@@ -113,14 +115,15 @@ static int sort_by_stack(struct sample_groups *groups, uint32_t nr_stacks)
 	return 0;
 }
 
-int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m, unsigned int by,
-		       oc_kind_id kind)
+int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m,
+		       unsigned int by, oc_kind_id kind)
 {
 	struct sample_groups groups = { .nr_kinds = kind ? 1 : oc_machine_nr_kinds(m) };
 	struct grouping g = { .groups = &groups, .m = m, .by = by, .kind = kind };
 	int rc;
 
-	groups.group_bytes = sizeof(struct sample_group) + groups.nr_kinds * sizeof(struct sample_sum);
+	groups.group_bytes =
+		sizeof(struct sample_group) + groups.nr_kinds * sizeof(struct sample_sum);
 	rc = oc_machine_each_sample(m, add_sample, &g);
 	id_table_done(&g.table);
 	if (!rc)

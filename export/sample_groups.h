@@ -48,14 +48,15 @@ struct sample_groups {
  * The value of a kind with OC_UNIT_SPAN is the duration of the span.
  * Returns 0, -ENOMEM, or a negative errno value of reading spilled samples.
  */
-int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m, unsigned int by,
-		       oc_kind_id kind);
+int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m,
+		       unsigned int by, oc_kind_id kind);
 
 /* Frees the groups. Accepts all-zero ones. */
 void sample_groups_done(struct sample_groups *groups);
 
 /* Group i, below groups->nr. */
-static inline const struct sample_group *sample_groups_at(const struct sample_groups *groups, size_t i)
+static inline const struct sample_group *sample_groups_at(const struct sample_groups *groups,
+							  size_t i)
 {
 	return (const struct sample_group *)(groups->groups + i * groups->group_bytes);
 }

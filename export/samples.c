@@ -36,8 +36,9 @@ static bool key_equal(const void *owner, uint32_t id, const void *wanted)
 		&STABLE_ARRAY_AT(&s->aggregated, struct aggregated_sample, id - 1)->key;
 	const struct aggregate_key *want = wanted;
 
-	return have->stack == want->stack && have->thread == want->thread && have->process == want->process &&
-	       have->kind == want->kind && have->cpu == want->cpu && have->attrs == want->attrs;
+	return have->stack == want->stack && have->thread == want->thread &&
+	       have->process == want->process && have->kind == want->kind &&
+	       have->cpu == want->cpu && have->attrs == want->attrs;
 }
 
 static int add_aggregated(struct sample_store *s, const struct oc_sample *sample)
@@ -302,7 +303,8 @@ static void next_aggregated(struct sample_cursor *c, struct oc_sample *ret_sampl
 	};
 }
 
-static int each_of_run(struct sample_cursor *c, const struct sample_run *run, sample_fn fn, void *arg)
+static int each_of_run(struct sample_cursor *c, const struct sample_run *run, sample_fn fn,
+		       void *arg)
 {
 	int rc = 0;
 

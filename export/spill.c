@@ -56,7 +56,8 @@ static int open_file(struct spill *spill)
 	int fd = open(spill->dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
 
 	/* Kernels and file systems that do not know O_TMPFILE see an attempt to write to a directory. */
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL))
+	if (fd < 0 &&
+	    (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL))
 		fd = open_unlinked(spill->dir);
 	else if (fd < 0)
 		fd = -errno;

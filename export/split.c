@@ -81,7 +81,8 @@ static int group_by_text(const struct oc_machine *m, struct grouping *g, enum oc
 
 static int group_all(const struct oc_machine *m, struct grouping *g, enum oc_split by)
 {
-	bool zero_is_used = by == OC_SPLIT_THREAD ? m->samples.without_thread : m->samples.without_process;
+	bool zero_is_used =
+		by == OC_SPLIT_THREAD ? m->samples.without_thread : m->samples.without_process;
 	int rc;
 
 	switch (by) {

@@ -14,7 +14,8 @@
 
 static bool text_equal(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct text *have = &((const struct text_table *)owner)->texts[id - 1], *want = wanted;
+	const struct text *have = &((const struct text_table *)owner)->texts[id - 1],
+			  *want = wanted;
 
 	return have->len == want->len && !memcmp(have->text, want->text, want->len);
 }

@@ -32,7 +32,8 @@ struct collector_mapping {
 	uint64_t start;
 	uint64_t end;
 	uint64_t file_offset;
-	const char *path; /* as the process sees it; "" or "//anon" = anonymous, "[vdso]", "[heap]", ... */
+	const char *
+		path; /* as the process sees it; "" or "//anon" = anonymous, "[vdso]", "[heap]", ... */
 	const uint8_t *build_id; /* [build_id_size]; NULL = unknown */
 	uint8_t build_id_size;
 	uint64_t device; /* dev_t; 0 = unknown */
@@ -42,8 +43,9 @@ struct collector_mapping {
 /* Facts of a process found or born. Strings may be NULL = unknown. */
 struct collector_process {
 	uint32_t pid;
-	uint32_t parent_pid; /* forked from this process at time_ns; 0 = found running, nothing inherited */
-	uint32_t ns_pid;     /* 0 = unknown */
+	uint32_t
+		parent_pid; /* forked from this process at time_ns; 0 = found running, nothing inherited */
+	uint32_t ns_pid; /* 0 = unknown */
 	const char *comm;
 	const char *exe;
 	const char *cgroup;
@@ -74,16 +76,18 @@ struct sink_ops {
 	sink_process (*process_start)(struct sink *sink, uint64_t time_ns,
 				      const struct collector_process *process);
 	/* pid replaced its program; comm is its new name. */
-	sink_process (*process_exec)(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm);
+	sink_process (*process_exec)(struct sink *sink, uint64_t time_ns, uint32_t pid,
+				     const char *comm);
 	/* The whole process has ended. */
 	void (*process_exit)(struct sink *sink, uint64_t time_ns, uint32_t pid);
 	/* The image that pid is now; one without facts is made when it was not known. */
 	sink_process (*process_now)(struct sink *sink, uint64_t time_ns, uint32_t pid);
 	/* More facts about a process became known; fields that are 0 or NULL say nothing. */
-	void (*process_facts)(struct sink *sink, sink_process process, const struct collector_process *facts);
+	void (*process_facts)(struct sink *sink, sink_process process,
+			      const struct collector_process *facts);
 	/* A thread of an image; ns_tid 0 and name NULL = unknown. */
-	sink_thread (*thread)(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid,
-			      const char *name);
+	sink_thread (*thread)(struct sink *sink, sink_process process, uint32_t tid,
+			      uint32_t ns_tid, const char *name);
 	/* pid mapped something executable; replaces what it overlaps. */
 	void (*mapping_add)(struct sink *sink, uint64_t time_ns, uint32_t pid,
 			    const struct collector_mapping *mapping);
@@ -137,11 +141,12 @@ struct collector_stats {
 /* What to record; a flat copy of what the caller of a recording asked for. Arrays are borrowed until free(). */
 struct collector_opts {
 	uint32_t frequency_hz;
-	bool timeline;        /* a record per sample instead of counters */
-	const uint32_t *pids; /* [nr_pids]; with their future threads and children; none = everything */
+	bool timeline; /* a record per sample instead of counters */
+	const uint32_t
+		*pids; /* [nr_pids]; with their future threads and children; none = everything */
 	uint32_t nr_pids;
-	const char *const
-		*process_globs; /* [nr_process_globs], fnmatch(3) on comm or base name of the executable */
+	const char *const *
+		process_globs; /* [nr_process_globs], fnmatch(3) on comm or base name of the executable */
 	uint32_t nr_process_globs;
 	const char *cgroup;   /* path of a cgroup directory; NULL = all */
 	const uint32_t *cpus; /* [nr_cpus], sorted; none = all online */
@@ -163,8 +168,8 @@ struct collector_ops {
 	/* Can this collector work here, with this privilege? 0, or -EPERM, -ENOSYS, -EOPNOTSUPP, ... with *err. */
 	int (*probe)(const struct collector_opts *opts, struct oc_error *err);
 	/* Makes a collector; nothing is attached yet. The sink must outlive it. */
-	int (*open)(const struct collector_opts *opts, struct sink *sink, struct collector **ret_collector,
-		    struct oc_error *err);
+	int (*open)(const struct collector_opts *opts, struct sink *sink,
+		    struct collector **ret_collector, struct oc_error *err);
 	/* Opens discovery, scans what runs already, attaches and enables. */
 	int (*start)(struct collector *c, struct oc_error *err);
 	/*

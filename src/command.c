@@ -33,8 +33,8 @@ static int find_program(const char *name)
 
 		path += *path == ':';
 		len = (int)strcspn(path, ":");
-		if ((size_t)snprintf(candidate, sizeof(candidate), "%.*s%s%s", len, path, len ? "/" : "",
-				     name) >= sizeof(candidate))
+		if ((size_t)snprintf(candidate, sizeof(candidate), "%.*s%s%s", len, path,
+				     len ? "/" : "", name) >= sizeof(candidate))
 			continue;
 		if (stat(candidate, &st) || !S_ISREG(st.st_mode))
 			continue;
@@ -72,7 +72,8 @@ int command_start(struct command *command, char *const *argv, struct oc_error *e
 	if (rc == -ENOEXEC)
 		return oc_error_set(err, rc, "cannot run '%s': it is not executable", argv[0]);
 	if (rc)
-		return oc_error_set(err, rc, "cannot run '%s': %s", argv[0] ? argv[0] : "", strerror(-rc));
+		return oc_error_set(err, rc, "cannot run '%s': %s", argv[0] ? argv[0] : "",
+				    strerror(-rc));
 	if (pipe2(release, O_CLOEXEC))
 		return oc_error_set(err, -errno, "cannot start '%s': %s", argv[0], strerror(errno));
 	if (pipe2(result, O_CLOEXEC)) {
@@ -117,8 +118,8 @@ int command_release(struct command *command, const char *name, struct oc_error *
 	close(command->result_fd);
 	command->result_fd = -1;
 	if (n == sizeof(code))
-		return oc_error_set(err, code == EACCES ? -ENOEXEC : -code, "cannot run '%s': %s", name,
-				    strerror(code));
+		return oc_error_set(err, code == EACCES ? -ENOEXEC : -code, "cannot run '%s': %s",
+				    name, strerror(code));
 	return 0;
 }
 

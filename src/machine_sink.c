@@ -82,7 +82,8 @@ static oc_string_id intern(struct machine_sink *ms, const char *text)
 
 /* ---- processes ---------------------------------------------------------------------------------------------- */
 
-static void set_facts(struct machine_sink *ms, oc_process_id id, const struct collector_process *facts)
+static void set_facts(struct machine_sink *ms, oc_process_id id,
+		      const struct collector_process *facts)
 {
 	struct oc_process process = {
 		.ns_pid = facts->ns_pid,
@@ -96,7 +97,8 @@ static void set_facts(struct machine_sink *ms, oc_process_id id, const struct co
 }
 
 /* What a child or a new image has in common with where it comes from. */
-static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_id from, bool is_exec)
+static void inherit_facts(struct machine_sink *ms, oc_process_id id, oc_process_id from,
+			  bool is_exec)
 {
 	const struct oc_process *old = oc_machine_process(ms->machine, from);
 	struct oc_process facts = { 0 };
@@ -147,7 +149,8 @@ static void tell_symbolizer_of_end(struct machine_sink *ms, uint32_t pid)
 		keep(ms, oc_symbolizer_process_exit(ms->symbolizer, ms->machine, id));
 }
 
-static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm)
+static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid,
+				    const char *comm)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id before = oc_machine_process_now(ms->machine, pid), id;
@@ -175,7 +178,8 @@ static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t
 	return id ? id : keep(ms, oc_machine_process_start(ms->machine, pid, 0, time_ns));
 }
 
-static void on_process_facts(struct sink *sink, sink_process process, const struct collector_process *facts)
+static void on_process_facts(struct sink *sink, sink_process process,
+			     const struct collector_process *facts)
 {
 	set_facts(self(sink), process, facts);
 }
@@ -203,7 +207,8 @@ static bool has_prefix(const char *text, const char *prefix)
 /* Memory without a file of its own that could be opened again by name. */
 static bool is_anonymous(const char *path)
 {
-	static const char *const prefixes[] = { "//anon", "/dev/zero", "/SYSV", "/[aio]", "anon_inode:" };
+	static const char *const prefixes[] = { "//anon", "/dev/zero", "/SYSV", "/[aio]",
+						"anon_inode:" };
 
 	if (path[0] != '/')
 		return true;
@@ -268,14 +273,16 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		.module = id,
 		.start = mapping->start,
 		.end = mapping->end,
-		.file_offset = module.type == OC_MODULE_ANON ? mapping->start : mapping->file_offset,
+		.file_offset =
+			module.type == OC_MODULE_ANON ? mapping->start : mapping->file_offset,
 		.since_ns = time_ns,
 		.until_ns = UINT64_MAX,
 	};
 	keep(ms, oc_machine_add_mapping(ms->machine, &added));
 }
 
-static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start, uint64_t end)
+static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start,
+			      uint64_t end)
 {
 	struct machine_sink *ms = self(sink);
 	oc_process_id process = oc_machine_process_now(ms->machine, pid);
@@ -340,7 +347,8 @@ static bool is_joined(const void *owner, uint32_t id, const void *wanted)
 }
 
 /* Appends the part called `id` to addresses[*nr]; a stack too deep for the machine is cut. False = unknown part. */
-static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses, uint32_t *nr)
+static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses,
+			uint32_t *nr)
 {
 	const struct stack_part *part = id ? find_part(ms, id) : NULL;
 
@@ -387,7 +395,8 @@ static int64_t join_stack(struct machine_sink *ms, const struct collector_sample
 		return callstack;
 	if (array_reserve(&ms->joined, &ms->joined_cap, nr_joined + 1, sizeof(*ms->joined)))
 		return -ENOMEM;
-	ms->joined[nr_joined] = (struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
+	ms->joined[nr_joined] =
+		(struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
 	if (id_table_add(&ms->joined_index, hash, (uint32_t)nr_joined + 1))
 		return -ENOMEM;
 	return callstack;
@@ -400,18 +409,22 @@ static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind
 	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
 }
 
-static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack, uint64_t count)
+static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack,
+			     uint64_t count)
 {
 	size_t before = ms->unjudged[kind].cap;
 
-	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1, sizeof(uint64_t)))
+	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1,
+			  sizeof(uint64_t)))
 		return -ENOMEM;
-	memset(ms->unjudged[kind].counts + before, 0, (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
+	memset(ms->unjudged[kind].counts + before, 0,
+	       (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
 	ms->unjudged[kind].counts[stack] += count;
 	return 0;
 }
 
-static int note_completeness(struct machine_sink *ms, const struct collector_sample *in, oc_stack_id stack)
+static int note_completeness(struct machine_sink *ms, const struct collector_sample *in,
+			     oc_stack_id stack, bool is_cut)
 {
 	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
 
@@ -422,8 +435,8 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 		row->incomplete[in->incomplete] += in->count;
 		return 0;
 	}
-	if (!stack) {
-		row->incomplete[OC_STACK_NO_STACK] += in->count;
+	if (!stack || is_cut) {
+		row->incomplete[stack ? OC_STACK_NO_MAPPING : OC_STACK_NO_STACK] += in->count;
 		return 0;
 	}
 	return remember_unjudged(ms, in->kind, stack, in->count);
@@ -435,6 +448,44 @@ static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint6
 
 	if (kind < ms->nr_kinds && reason < OC_LOSS_COUNT)
 		ledger_kind(ms, kind)->lost[reason] += count;
+}
+
+static bool root_is_unmapped(const struct machine_sink *ms, oc_stack_id stack)
+{
+	uint32_t nr;
+	const oc_location_id *locations = oc_machine_stack(ms->machine, stack, &nr);
+	const struct oc_location *root =
+		nr ? oc_machine_location(ms->machine, locations[nr - 1]) : NULL;
+
+	return root && oc_machine_module(ms->machine, root->module)->type == OC_MODULE_UNKNOWN;
+}
+
+/*
+ * Resolves a callstack. A walk by frame pointers through code that has none ends in whatever the register held: root
+ * frames where nothing is mapped are cut off, which *ret_cut tells; the first user frame is the sample itself and stays.
+ * Returns the stack's id or a negative errno value.
+ */
+static int64_t resolve_cut(struct machine_sink *ms, oc_process_id process,
+			   oc_callstack_id callstack, bool *ret_cut)
+{
+	*ret_cut = false;
+	for (;;) {
+		int64_t stack = oc_machine_resolve(ms->machine, process, callstack);
+		uint32_t nr, nr_kernel;
+		const uint64_t *addresses;
+		int64_t shorter;
+
+		if (stack <= 0 || !root_is_unmapped(ms, (oc_stack_id)stack))
+			return stack;
+		addresses = oc_machine_callstack(ms->machine, callstack, &nr, &nr_kernel);
+		if (nr <= nr_kernel + 1)
+			return stack;
+		shorter = oc_machine_intern_callstack(ms->machine, addresses, nr - 1, nr_kernel);
+		if (shorter < 0)
+			return shorter;
+		callstack = (oc_callstack_id)shorter;
+		*ret_cut = true;
+	}
 }
 
 static void on_sample(struct sink *sink, const struct collector_sample *in)
@@ -449,6 +500,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.cpu = in->cpu,
 	};
 	int64_t callstack;
+	bool is_cut = false;
 	int rc;
 
 	if (in->kind >= ms->nr_kinds)
@@ -459,9 +511,9 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
-	sample.stack =
-		keep(ms, callstack < 0 ? callstack
-				       : oc_machine_resolve(ms->machine, in->process, (uint32_t)callstack));
+	if (callstack > 0)
+		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
+	sample.stack = keep(ms, callstack);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -469,7 +521,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	rc = oc_machine_add_sample(ms->machine, &sample);
 	keep(ms, rc);
 	if (rc > 0)
-		keep(ms, note_completeness(ms, in, sample.stack));
+		keep(ms, note_completeness(ms, in, sample.stack, is_cut));
 }
 
 static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
@@ -534,7 +586,8 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 		return OC_STACK_NO_MAPPING;
 	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
 	if (nr_lines) {
-		const struct oc_function *f = oc_machine_function(ms->machine, lines[nr_lines - 1].function);
+		const struct oc_function *f =
+			oc_machine_function(ms->machine, lines[nr_lines - 1].function);
 
 		if (is_root_function(oc_machine_string(ms->machine, f->system_name, NULL)))
 			return OC_STACK_COUNT;
@@ -550,7 +603,8 @@ void machine_sink_judge_stacks(struct sink *sink)
 	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
 		struct oc_ledger_kind *row = ledger_kind(ms, kind);
 
-		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap; stack++) {
+		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap;
+		     stack++) {
 			uint64_t count = ms->unjudged[kind].counts[stack];
 			enum oc_stack_reason reason;
 

@@ -266,7 +266,8 @@ static void fill_info(struct oc_recording *rec, const struct collector_stats *st
 		snprintf(text, sizeof(text), "%s %s %s", os.sysname, os.release, os.machine);
 		info.os = intern(rec->machine, text);
 	}
-	snprintf(text, sizeof(text), "record-trace %s (%s)", oc_version(), rec->collector->ops->name);
+	snprintf(text, sizeof(text), "record-trace %s (%s)", oc_version(),
+		 rec->collector->ops->name);
 	info.tool = intern(rec->machine, text);
 	oc_machine_set_info(rec->machine, &info);
 }
@@ -275,7 +276,8 @@ static void fill_ledger(struct oc_recording *rec, const struct collector_stats *
 {
 	struct oc_ledger *ledger = oc_machine_ledger(rec->machine);
 
-	ledger->duration_ns = rec->stop_ns > stats->first_event_ns ? rec->stop_ns - stats->first_event_ns : 0;
+	ledger->duration_ns =
+		rec->stop_ns > stats->first_event_ns ? rec->stop_ns - stats->first_event_ns : 0;
 	for (uint32_t i = 0; i < rec->collector->nr_kinds && i < ledger->nr_kinds; i++) {
 		ledger->kinds[i].due = stats->kinds[i].due;
 		ledger->kinds[i].idle = stats->kinds[i].idle;

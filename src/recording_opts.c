@@ -26,7 +26,8 @@ static int check(const struct oc_recording_opts *opts, struct oc_error *err)
 	if (opts->size < sizeof(opts->size) || opts->size > 4096)
 		return oc_error_set(err, -EINVAL, "oc_recording_opts.size is not set");
 	if (opts->frequency_hz > FREQUENCY_MAX)
-		return oc_error_set(err, -EINVAL, "frequency %u Hz is out of range; 1 to %u are possible",
+		return oc_error_set(err, -EINVAL,
+				    "frequency %u Hz is out of range; 1 to %u are possible",
 				    opts->frequency_hz, FREQUENCY_MAX);
 	if (opts->command && (opts->nr_pids || opts->nr_process_globs || opts->cgroup))
 		return oc_error_set(
@@ -75,14 +76,16 @@ int recording_opts_add_pid(struct recording_opts *opts, uint32_t pid, struct oc_
 	return 0;
 }
 
-static int copy_pids(struct recording_opts *copy, const struct oc_recording_opts *opts, struct oc_error *err)
+static int copy_pids(struct recording_opts *copy, const struct oc_recording_opts *opts,
+		     struct oc_error *err)
 {
 	for (uint32_t i = 0; i < opts->nr_pids; i++) {
 		uint32_t pid;
 		int rc = opts->pids[i] ? process_of(opts->pids[i], &pid) : -ESRCH;
 
 		if (rc)
-			return oc_error_set(err, rc, "there is no process with pid %u", opts->pids[i]);
+			return oc_error_set(err, rc, "there is no process with pid %u",
+					    opts->pids[i]);
 		rc = recording_opts_add_pid(copy, pid, err);
 		if (rc)
 			return rc;
@@ -165,7 +168,8 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 	copy->collect.bpf_stats = opts->bpf_stats;
 	copy->collect.kernel_stacks = true;
 	copy->duration_ns = opts->duration_ns;
-	copy->memory_budget_bytes = opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;
+	copy->memory_budget_bytes =
+		opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;
 	copy->no_symbols = opts->no_symbols;
 	copy->collector = opts->collector;
 	rc = copy_cpus(copy, opts);

@@ -13,6 +13,7 @@ extern const struct oc_format oc_format_pprof;  /* pprof.c */
 extern const struct oc_format oc_format_svg;    /* svg.c */
 
 /* The pprof writer with a gzip level of choice (1 to 9), for measuring. As struct oc_format's write(). */
-int pprof_write(const struct oc_machine *m, struct oc_output *out, int gzip_level, struct oc_error *err);
+int pprof_write(const struct oc_machine *m, struct oc_output *out, int gzip_level,
+		struct oc_error *err);
 
 #endif

@@ -26,9 +26,9 @@
 #define FLUSH_BYTES (64 * 1024)
 
 /* Only our own script and style run, by their hashes; nothing is loaded from anywhere. */
-#define CSP                                                                                                  \
-	"default-src 'none'; script-src 'sha256-" VIEWER_JS_SHA256 "'; style-src 'sha256-" VIEWER_CSS_SHA256 \
-	"'; base-uri 'none'; form-action 'none'"
+#define CSP                                                        \
+	"default-src 'none'; script-src 'sha256-" VIEWER_JS_SHA256 \
+	"'; style-src 'sha256-" VIEWER_CSS_SHA256 "'; base-uri 'none'; form-action 'none'"
 
 /* A frame in the tree shared by all threads. */
 struct frame {
@@ -91,7 +91,8 @@ static int index_functions(struct page *p)
 
 	for (uint32_t i = 0; i < p->nr_functions && !rc; i++)
 		rc = id_table_add(&p->function_ids,
-				  hash_pair(p->functions[i].name, p->functions[i].frame_kind), i + 1);
+				  hash_pair(p->functions[i].name, p->functions[i].frame_kind),
+				  i + 1);
 	return rc;
 }
 
@@ -104,7 +105,8 @@ static bool frame_equal(const void *owner, uint32_t id, const void *wanted)
 }
 
 /* Finds or adds the frame that the function of `node` makes below the frame `parent`. */
-static int intern_frame(struct page *p, uint32_t parent, const struct oc_graph_node *node, uint32_t *ret_id)
+static int intern_frame(struct page *p, uint32_t parent, const struct oc_graph_node *node,
+			uint32_t *ret_id)
 {
 	uint32_t function = id_table_find(&p->function_ids, hash_pair(node->name, node->frame_kind),
 					  function_equal, p, node);
@@ -240,7 +242,8 @@ static void put_recording(struct page *p)
 	put_string(p, "command", info->command);
 	put_u64(p, "start_ms", info->start_wall_ns / 1000000);
 	put_u64(p, "duration_ns",
-		info->end_mono_ns > info->start_mono_ns ? info->end_mono_ns - info->start_mono_ns : 0);
+		info->end_mono_ns > info->start_mono_ns ? info->end_mono_ns - info->start_mono_ns
+							: 0);
 	put_u64(p, "cpus", info->nr_cpus);
 	json_key(&p->j, "aggregated");
 	json_bool(&p->j, info->aggregated);
@@ -284,7 +287,8 @@ static void put_ledger(struct page *p)
 	json_key(&p->j, "incomplete");
 	json_array_begin(&p->j);
 	for (unsigned int i = 0; i < OC_STACK_COUNT; i++)
-		put_reason(p, oc_stack_reason_name(i), oc_stack_reason_text(i), kind->incomplete[i]);
+		put_reason(p, oc_stack_reason_name(i), oc_stack_reason_text(i),
+			   kind->incomplete[i]);
 	json_array_end(&p->j);
 	json_key(&p->j, "notes");
 	json_array_begin(&p->j);
@@ -490,15 +494,17 @@ static int put_page(struct page *p)
 static int html_write(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)
 {
 	/* "comm-pid" and "threadname-tid" above the stacks: what the viewer can group by. */
-	struct oc_graph_opts opts = {
-		.size = sizeof(opts), .group_by_process = true, .group_by_pid = true, .group_by_thread = true
-	};
+	struct oc_graph_opts opts = { .size = sizeof(opts),
+				      .group_by_process = true,
+				      .group_by_pid = true,
+				      .group_by_thread = true };
 	struct page p = { .m = m, .out = out };
 	struct oc_graph *graph;
 	int rc = oc_graph_new(m, &opts, &graph);
 
 	if (rc)
-		return oc_error_set(err, rc, "cannot make a call tree of the samples: %s", strerror(-rc));
+		return oc_error_set(err, rc, "cannot make a call tree of the samples: %s",
+				    strerror(-rc));
 	p.graph = graph;
 	p.nodes = oc_graph_nodes(graph, &p.nr_nodes);
 	p.functions = oc_graph_functions(graph, &p.nr_functions);

@@ -29,7 +29,13 @@
 #define GZIP_LEVEL 1
 
 /* Numbers of the fields of Profile that are written one by one. */
-enum { FIELD_SAMPLE = 2, FIELD_MAPPING = 3, FIELD_LOCATION = 4, FIELD_FUNCTION = 5, FIELD_STRING = 6 };
+enum {
+	FIELD_SAMPLE = 2,
+	FIELD_MAPPING = 3,
+	FIELD_LOCATION = 4,
+	FIELD_FUNCTION = 5,
+	FIELD_STRING = 6
+};
 
 /* pprof wants ids 1, 2, 3, ...; the ids of the machine get theirs when first used. */
 struct numbering {
@@ -429,7 +435,9 @@ static bool label_set_equal(const void *owner, uint32_t id, const void *wanted)
 /* The label set of a group, or NULL = no memory. */
 static const struct label_set *label_set_of(struct pprof *p, const struct sample_key *of)
 {
-	struct sample_key key = { .process = of->process, .thread = of->thread, .attrs = of->attrs };
+	struct sample_key key = { .process = of->process,
+				  .thread = of->thread,
+				  .attrs = of->attrs };
 	uint64_t hash = hash_bytes(&key, sizeof(key));
 	uint32_t id = id_table_find(&p->label_set_ids, hash, label_set_equal, p->label_sets, &key);
 	size_t nr = p->label_set_ids.count;
@@ -486,7 +494,8 @@ static void write_sample(struct pprof *p, const struct sample_group *group)
 		const struct oc_kind *kind = oc_machine_kind(p->m, i + 1);
 
 		values[2 * i] = clamp_i64(group->sums[i].count);
-		values[2 * i + 1] = clamp_i64(amount(kind, group->sums[i].count, group->sums[i].value));
+		values[2 * i + 1] =
+			clamp_i64(amount(kind, group->sums[i].count, group->sums[i].value));
 	}
 	sample.n_value = 2 * p->groups.nr_kinds;
 	sample.value = values;
@@ -569,8 +578,8 @@ static void number_main_mapping(struct pprof *p)
 }
 
 /* Fills in lines[nr] and what was found missing. */
-static uint8_t fill_lines(struct pprof *p, Perftools__Profiles__Line *lines, const struct oc_line *from,
-			  uint32_t nr)
+static uint8_t fill_lines(struct pprof *p, Perftools__Profiles__Line *lines,
+			  const struct oc_line *from, uint32_t nr)
 {
 	uint8_t flags = nr > 1 ? HAS_INLINE : 0;
 
@@ -629,7 +638,8 @@ static void write_function(struct pprof *p, uint32_t index)
 
 	function.id = index + 1;
 	function.name = of ? string_index(p, of->name) : literal_index(p, NO_STACK_NAME);
-	function.system_name = of && of->system_name ? string_index(p, of->system_name) : function.name;
+	function.system_name =
+		of && of->system_name ? string_index(p, of->system_name) : function.name;
 	function.filename = of ? string_index(p, of->file) : 0;
 	function.start_line = of ? of->start_line : 0;
 	write_field(p, FIELD_FUNCTION, &function.base);
@@ -703,11 +713,13 @@ static int pprof_init(struct pprof *p)
 
 	p->z = malloc(sizeof(*p->z));
 	p->mapping_flags = calloc((size_t)oc_machine_nr_mappings(m) + 1, sizeof(*p->mapping_flags));
-	if (!p->z || !p->mapping_flags || numbering_init(&p->locations, oc_machine_nr_locations(m) + 1) ||
+	if (!p->z || !p->mapping_flags ||
+	    numbering_init(&p->locations, oc_machine_nr_locations(m) + 1) ||
 	    numbering_init(&p->functions, oc_machine_nr_functions(m) + 1) ||
 	    numbering_init(&p->mappings, oc_machine_nr_mappings(m)))
 		return -ENOMEM;
-	return sample_groups_init(&p->groups, m, GROUP_BY_PROCESS | GROUP_BY_THREAD | GROUP_BY_ATTRS, 0);
+	return sample_groups_init(&p->groups, m,
+				  GROUP_BY_PROCESS | GROUP_BY_THREAD | GROUP_BY_ATTRS, 0);
 }
 
 static void pprof_done(struct pprof *p)
@@ -728,13 +740,15 @@ static void pprof_done(struct pprof *p)
 	free(p->labels);
 }
 
-int pprof_write(const struct oc_machine *m, struct oc_output *out, int gzip_level, struct oc_error *err)
+int pprof_write(const struct oc_machine *m, struct oc_output *out, int gzip_level,
+		struct oc_error *err)
 {
 	struct pprof p = { .m = m };
 	int rc = pprof_init(&p);
 
 	if (rc) {
-		oc_error_set(err, rc, "cannot add up the samples for a pprof profile: %s", strerror(-rc));
+		oc_error_set(err, rc, "cannot add up the samples for a pprof profile: %s",
+			     strerror(-rc));
 		goto out;
 	}
 	gzip_init(p.z, out, gzip_level);

@@ -43,7 +43,8 @@ const struct oc_format *oc_format_by_path(const char *path)
 		for (const char *const *ext = formats[i]->extensions; *ext; ext++) {
 			size_t len = strlen(*ext);
 
-			if (len <= best_len || len > path_len || strcasecmp(path + path_len - len, *ext))
+			if (len <= best_len || len > path_len ||
+			    strcasecmp(path + path_len - len, *ext))
 				continue;
 			best = formats[i];
 			best_len = len;
@@ -52,8 +53,8 @@ const struct oc_format *oc_format_by_path(const char *path)
 	return best;
 }
 
-int oc_format_write_file(const struct oc_format *format, const struct oc_machine *m, const char *path,
-			 bool force, uint64_t *ret_bytes, struct oc_error *err)
+int oc_format_write_file(const struct oc_format *format, const struct oc_machine *m,
+			 const char *path, bool force, uint64_t *ret_bytes, struct oc_error *err)
 {
 	struct oc_output *out;
 	uint64_t bytes;
@@ -62,8 +63,8 @@ int oc_format_write_file(const struct oc_format *format, const struct oc_machine
 	if (rc > 0)
 		rc = -ECANCELED;
 	if (rc)
-		return oc_error_set(err, rc, "an export hook stopped %s output '%s': %s", format->name, path,
-				    strerror(-rc));
+		return oc_error_set(err, rc, "an export hook stopped %s output '%s': %s",
+				    format->name, path, strerror(-rc));
 	rc = oc_output_open(path, force, &out, err);
 	if (rc)
 		return rc;

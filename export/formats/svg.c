@@ -180,7 +180,8 @@ static void put_subtitle(struct svg *s)
 	if (kind && kind->period_ns)
 		buffer_printf(&s->b, " at %.0f Hz", 1e9 / (double)kind->period_ns);
 	if (info->nr_cpus)
-		buffer_printf(&s->b, " on %" PRIu32 " CPU%s", info->nr_cpus, info->nr_cpus == 1 ? "" : "s");
+		buffer_printf(&s->b, " on %" PRIu32 " CPU%s", info->nr_cpus,
+			      info->nr_cpus == 1 ? "" : "s");
 	if (info->end_mono_ns > info->start_mono_ns) {
 		buffer_puts(&s->b, " in ");
 		human_duration(&s->b, info->end_mono_ns - info->start_mono_ns);
@@ -208,14 +209,15 @@ static void put_head(struct svg *s, uint32_t height)
 {
 	struct buffer *b = &s->b;
 
-	buffer_printf(b,
-		      "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
-		      "<svg version=\"1.1\" width=\"%d\" height=\"%" PRIu32 "\" viewBox=\"0 0 %d %" PRIu32
-		      "\" xmlns=\"http://www.w3.org/2000/svg\" "
-		      "xmlns:fg=\"http://github.com/jonhoo/inferno\">\n"
-		      "<!-- Flame graph by onecollect %s. Open it in a browser to search and zoom. -->\n"
-		      "<style type=\"text/css\"><![CDATA[\n",
-		      IMAGE_WIDTH, height, IMAGE_WIDTH, height, OC_VERSION);
+	buffer_printf(
+		b,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
+		"<svg version=\"1.1\" width=\"%d\" height=\"%" PRIu32 "\" viewBox=\"0 0 %d %" PRIu32
+		"\" xmlns=\"http://www.w3.org/2000/svg\" "
+		"xmlns:fg=\"http://github.com/jonhoo/inferno\">\n"
+		"<!-- Flame graph by onecollect %s. Open it in a browser to search and zoom. -->\n"
+		"<style type=\"text/css\"><![CDATA[\n",
+		IMAGE_WIDTH, height, IMAGE_WIDTH, height, OC_VERSION);
 	buffer_append(b, style_css, sizeof(style_css) - 1);
 	buffer_puts(b, "]]></style>\n"
 		       "<rect id=\"background\" width=\"100%\" height=\"100%\"/>\n");
@@ -233,17 +235,19 @@ static void put_controls(struct svg *s, uint32_t height)
 	put_title(s);
 	buffer_printf(b, "</text>\n<text id=\"subtitle\" x=\"%d\" y=\"46\">", MARGIN + 2);
 	put_subtitle(s);
-	buffer_printf(b,
-		      "</text>\n</g>\n<g id=\"footer\" transform=\"translate(0,%" PRIu32 ")\">\n"
-		      "<rect class=\"bar\" y=\"8\" width=\"100%%\" height=\"%d\"/>\n"
-		      "<text id=\"details\" x=\"%d\" y=\"26\"></text>\n"
-		      "<text id=\"culled\" x=\"%d\" y=\"26\" text-anchor=\"end\" data-nodes=\"%" PRIu32 "\">",
-		      height - FOOTER_HEIGHT, FOOTER_HEIGHT - 8, MARGIN + 2, IMAGE_WIDTH - MARGIN - 2,
-		      s->nr_culled);
+	buffer_printf(
+		b,
+		"</text>\n</g>\n<g id=\"footer\" transform=\"translate(0,%" PRIu32 ")\">\n"
+		"<rect class=\"bar\" y=\"8\" width=\"100%%\" height=\"%d\"/>\n"
+		"<text id=\"details\" x=\"%d\" y=\"26\"></text>\n"
+		"<text id=\"culled\" x=\"%d\" y=\"26\" text-anchor=\"end\" data-nodes=\"%" PRIu32
+		"\">",
+		height - FOOTER_HEIGHT, FOOTER_HEIGHT - 8, MARGIN + 2, IMAGE_WIDTH - MARGIN - 2,
+		s->nr_culled);
 	if (s->nr_culled) {
 		human_count(b, s->nr_culled);
-		buffer_printf(b, " frame%s narrower than %.1f px not drawn", s->nr_culled == 1 ? "" : "s",
-			      CULL_PX);
+		buffer_printf(b, " frame%s narrower than %.1f px not drawn",
+			      s->nr_culled == 1 ? "" : "s", CULL_PX);
 	}
 	buffer_puts(b, "</text>\n</g>\n");
 }
@@ -268,10 +272,11 @@ static void put_frame(struct svg *s, uint32_t i)
 	human_count(b, node->total);
 	buffer_printf(b, " sample%s, %.2f%%)</title>", node->total == 1 ? "" : "s", percent);
 	buffer_printf(b,
-		      "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32 "\" width=\"%.4f%%\" height=\"%d\" ",
+		      "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32
+		      "\" width=\"%.4f%%\" height=\"%d\" ",
 		      flame_letter(node->frame_kind),
-		      flame_letter(node->frame_kind) == 'g' ? 0 : flame_shade(name, len), x, y, percent,
-		      FRAME_HEIGHT);
+		      flame_letter(node->frame_kind) == 'g' ? 0 : flame_shade(name, len), x, y,
+		      percent, FRAME_HEIGHT);
 	buffer_printf(b, "fg:x=\"%" PRIu64 "\" fg:w=\"%" PRIu64 "\"/>", s->starts[i], node->total);
 	if (width_px(s, node) >= 3 * CHAR_PX + 8) {
 		buffer_printf(b, "<text x=\"%.4f%%\" y=\"%" PRIu32 "\" dx=\"4\">", x, y + 13);
@@ -286,7 +291,8 @@ static int write_frames(struct svg *s)
 	uint32_t i = 0;
 	int rc = 0;
 
-	buffer_printf(&s->b, "<svg id=\"frames\" x=\"%d\" width=\"%d\" total_samples=\"%" PRIu64 "\">\n",
+	buffer_printf(&s->b,
+		      "<svg id=\"frames\" x=\"%d\" width=\"%d\" total_samples=\"%" PRIu64 "\">\n",
 		      MARGIN, GRAPH_WIDTH, total_of(s));
 	do {
 		bool drawn = is_drawn(s, i);
@@ -327,7 +333,8 @@ static int svg_write(const struct oc_machine *m, struct oc_output *out, struct o
 	int rc = oc_graph_new(m, NULL, &graph);
 
 	if (rc)
-		return oc_error_set(err, rc, "cannot make a call tree of the samples: %s", strerror(-rc));
+		return oc_error_set(err, rc, "cannot make a call tree of the samples: %s",
+				    strerror(-rc));
 	s.graph = graph;
 	s.nodes = oc_graph_nodes(graph, &s.nr_nodes);
 	rc = write_file(&s);

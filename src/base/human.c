@@ -53,7 +53,8 @@ void human_duration(struct buffer *out, uint64_t ns)
 	else if (seconds < 7200)
 		buffer_printf(out, "%" PRIu64 "m%02us", seconds / 60, (unsigned int)(seconds % 60));
 	else
-		buffer_printf(out, "%" PRIu64 "h%02um", seconds / 3600, (unsigned int)(seconds / 60 % 60));
+		buffer_printf(out, "%" PRIu64 "h%02um", seconds / 3600,
+			      (unsigned int)(seconds / 60 % 60));
 }
 
 void human_share(struct buffer *out, uint64_t part, uint64_t whole)

@@ -111,5 +111,6 @@ int id_table_add(struct id_table *t, uint64_t hash, uint32_t id)
 
 size_t id_table_bytes(const struct id_table *t)
 {
-	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) + t->hashes_cap * sizeof(*t->hashes);
+	return (t->slots ? (t->mask + 1) * sizeof(*t->slots) : 0) +
+	       t->hashes_cap * sizeof(*t->hashes);
 }

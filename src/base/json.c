@@ -80,8 +80,8 @@ static void escape(struct buffer *out, const char *s, size_t len)
 		bool separator = c == 0xe2 && i + 2 < len && (unsigned char)s[i + 1] == 0x80 &&
 				 ((unsigned char)s[i + 2] | 1) == 0xa9;
 
-		if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f &&
-		    !separator)
+		if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
+		    c != 0x7f && !separator)
 			continue;
 		buffer_append(out, s + from, i - from);
 		if (separator) {

@@ -53,20 +53,25 @@ static int check_target(const char *path, bool force, struct oc_error *err)
 	struct stat st;
 
 	if (!*path)
-		return oc_error_set(err, -EINVAL, "the output file has no name; give one with -o FILE");
+		return oc_error_set(err, -EINVAL,
+				    "the output file has no name; give one with -o FILE");
 	if (lstat(path, &st)) {
 		if (errno == ENOENT)
 			return 0;
-		return oc_error_set(err, -errno, "cannot look at output '%s': %s", path, strerror(errno));
+		return oc_error_set(err, -errno, "cannot look at output '%s': %s", path,
+				    strerror(errno));
 	}
 	if (S_ISDIR(st.st_mode))
-		return oc_error_set(err, -EISDIR, "output '%s' is a directory; name a file in it", path);
+		return oc_error_set(err, -EISDIR, "output '%s' is a directory; name a file in it",
+				    path);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-		return oc_error_set(err, -EINVAL,
-				    "output '%s' is not a regular file; use '-' for standard output", path);
+		return oc_error_set(
+			err, -EINVAL,
+			"output '%s' is not a regular file; use '-' for standard output", path);
 	if (!force)
-		return oc_error_set(err, -EEXIST,
-				    "output '%s' exists; use --force to replace it, or another name", path);
+		return oc_error_set(
+			err, -EEXIST,
+			"output '%s' exists; use --force to replace it, or another name", path);
 	return 0;
 }
 
@@ -80,7 +85,8 @@ static int open_temp(struct oc_output *out, struct oc_error *err)
 			      (unsigned long long)clock_monotonic_ns() & 0xffffff);
 		if (name.error)
 			return oc_error_set(err, -ENOMEM, "out of memory");
-		out->fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		out->fd =
+			open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (out->fd >= 0) {
 			out->temp_path = take_ptr(&name.data);
 			return 0;
@@ -89,10 +95,12 @@ static int open_temp(struct oc_output *out, struct oc_error *err)
 			break;
 	}
 	buffer_done(&name);
-	return oc_error_set(err, -errno, "cannot write output '%s': %s", out->path, strerror(errno));
+	return oc_error_set(err, -errno, "cannot write output '%s': %s", out->path,
+			    strerror(errno));
 }
 
-int oc_output_open(const char *path, bool force, struct oc_output **ret_output, struct oc_error *err)
+int oc_output_open(const char *path, bool force, struct oc_output **ret_output,
+		   struct oc_error *err)
 {
 	struct oc_output *out = calloc(1, sizeof(*out));
 	int rc;
@@ -245,11 +253,12 @@ int oc_output_commit(struct oc_output *out, struct oc_error *err)
 	rc = out->error;
 	if (rc == -ENOSPC)
 		oc_error_set(err, rc,
-			     "no space left for output '%s' (%llu bytes so far); nothing was written there",
+			     "no space left for output '%s' (%llu bytes so far); nothing was "
+			     "written there",
 			     out->path, (unsigned long long)out->bytes);
 	else if (rc)
-		oc_error_set(err, rc, "cannot write output '%s': %s", out->path ? out->path : "memory",
-			     strerror(-rc));
+		oc_error_set(err, rc, "cannot write output '%s': %s",
+			     out->path ? out->path : "memory", strerror(-rc));
 	output_free(out);
 	return rc;
 }

@@ -45,19 +45,22 @@ static bool all_required_work(const struct oc_check *checks, int nr)
 	return exit_code_for(checks, nr) == OC_EXIT_OK;
 }
 
-static void check_text(struct buffer *out, const struct stream *s, const struct oc_check *checks, int nr)
+static void check_text(struct buffer *out, const struct stream *s, const struct oc_check *checks,
+		       int nr)
 {
 	for (int i = 0; i < nr; i++) {
 		const struct oc_check *check = &checks[i];
 		const struct state_words *state = &state_words[check->state];
 
 		buffer_printf(out, "%s%-*s%s%-*s %s\n", style_begin(s, state->style), STATE_WIDTH,
-			      state->word, style_end(s, state->style), NAME_WIDTH, check->name, check->what);
+			      state->word, style_end(s, state->style), NAME_WIDTH, check->name,
+			      check->what);
 		if (*check->why)
 			buffer_printf(out, "%*s%s\n", STATE_WIDTH + NAME_WIDTH + 1, "", check->why);
 		if (*check->fix)
 			buffer_printf(out, "%*s%sfix: %s%s\n", STATE_WIDTH + NAME_WIDTH + 1, "",
-				      style_begin(s, STYLE_BOLD), check->fix, style_end(s, STYLE_BOLD));
+				      style_begin(s, STYLE_BOLD), check->fix,
+				      style_end(s, STYLE_BOLD));
 	}
 	buffer_printf(out, "\n%s\n",
 		      all_required_work(checks, nr)

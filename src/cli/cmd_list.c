@@ -32,8 +32,9 @@ static void formats_text(struct buffer *out, const struct stream *s)
 		struct buffer list = BUFFER_INIT;
 
 		extensions(&list, formats[i]);
-		buffer_printf(out, "%-*s %-*s %s%s\n", NAME_WIDTH, formats[i]->name, EXTENSIONS_WIDTH,
-			      list.data && !list.error ? list.data : "", formats[i]->description,
+		buffer_printf(out, "%-*s %-*s %s%s\n", NAME_WIDTH, formats[i]->name,
+			      EXTENSIONS_WIDTH, list.data && !list.error ? list.data : "",
+			      formats[i]->description,
 			      formats[i]->needs_times ? " (records a timeline)" : "");
 		buffer_done(&list);
 	}
@@ -82,7 +83,8 @@ int cmd_list(const struct options *o, const struct console *c)
 		return OC_EXIT_USAGE;
 	}
 	if (!strcmp(o->topic, "events") || !strcmp(o->topic, "scenarios")) {
-		console_error(c, "listing %s is not possible in this version of record-trace", o->topic);
+		console_error(c, "listing %s is not possible in this version of record-trace",
+			      o->topic);
 		return OC_EXIT_USAGE;
 	}
 	if (strcmp(o->topic, "formats")) {

@@ -78,7 +78,8 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 }
 
 /* What is recorded, and when it is less than the best, why. */
-static void announce(const struct oc_recording *rec, const struct options *o, const struct console *c)
+static void announce(const struct oc_recording *rec, const struct options *o,
+		     const struct console *c)
 {
 	const char *why = "";
 	const char *collector = oc_recording_collector(rec, &why);
@@ -90,7 +91,8 @@ static void announce(const struct oc_recording *rec, const struct options *o, co
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */
-static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o, const struct console *c)
+static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o,
+			  const struct console *c)
 {
 	uint64_t taken = 0, kept = 0;
 	const char *whom = "the CPUs were idle";
@@ -136,7 +138,8 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 	}
 	if (reason >= 0)
 		console_warn(c, "%.1f %% of the samples were lost; most because %s",
-			     100 * oc_ledger_loss_share(ledger), oc_loss_text((enum oc_loss)reason));
+			     100 * oc_ledger_loss_share(ledger),
+			     oc_loss_text((enum oc_loss)reason));
 }
 
 static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
@@ -189,7 +192,9 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	int rc = outputs_write(outs, m, c);
 
 	if (rc == -ECANCELED)
-		console_error(c, "stopped by a second signal while writing; what was not finished is gone");
+		console_error(
+			c,
+			"stopped by a second signal while writing; what was not finished is gone");
 	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
@@ -228,7 +233,8 @@ static int run(struct oc_recording *rec, struct outputs *outs, const struct opti
 	return deliver(rec, outs, o, c);
 }
 
-static int record(struct outputs *outs, const struct options *o, const struct console *c, char *const *argv)
+static int record(struct outputs *outs, const struct options *o, const struct console *c,
+		  char *const *argv)
 {
 	struct buffer command_line = BUFFER_INIT;
 	struct oc_recording *rec = NULL;

@@ -60,14 +60,15 @@ static void bash_script(struct buffer *out)
 	size_t nr;
 	const struct option_row *table = option_table(&nr);
 
-	buffer_puts(out, "# bash completion of record-trace\n"
-			 "_record_trace()\n{\n"
-			 "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i\n"
-			 "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-			 "\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
-			 "\t\t\tmapfile -t COMPREPLY < <(compgen -c -f -- \"$word\")\n"
-			 "\t\t\treturn\n\t\tfi\n\tdone\n"
-			 "\tcase $before in\n");
+	buffer_puts(out,
+		    "# bash completion of record-trace\n"
+		    "_record_trace()\n{\n"
+		    "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i\n"
+		    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		    "\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
+		    "\t\t\tmapfile -t COMPREPLY < <(compgen -c -f -- \"$word\")\n"
+		    "\t\t\treturn\n\t\tfi\n\tdone\n"
+		    "\tcase $before in\n");
 	for (size_t i = 0; i < nr; i++) {
 		if (table[i].type != OPTION_LATER && table[i].arg)
 			bash_values(out, &table[i]);
@@ -101,7 +102,8 @@ static void zsh_quoted(struct buffer *out, const char *text)
 
 static void zsh_option(struct buffer *out, const struct option_row *row, const char *dashed)
 {
-	bool repeats = row->type == OPTION_TEXTS || row->type == OPTION_NUMBERS || row->type == OPTION_RANGES;
+	bool repeats = row->type == OPTION_TEXTS || row->type == OPTION_NUMBERS ||
+		       row->type == OPTION_RANGES;
 
 	buffer_printf(out, "\t'%s%s[", repeats ? "*" : "", dashed);
 	zsh_quoted(out, row->help);
@@ -141,7 +143,8 @@ static void zsh_script(struct buffer *out)
 	}
 	buffer_puts(out, "\t'1::command:(");
 	words_of_commands(out);
-	buffer_puts(out, ")' \\\n\t'2::topic:(formats bash zsh fish)' \\\n\t'*::program:_normal'\n");
+	buffer_puts(out,
+		    ")' \\\n\t'2::topic:(formats bash zsh fish)' \\\n\t'*::program:_normal'\n");
 }
 
 static void fish_script(struct buffer *out)
@@ -152,10 +155,12 @@ static void fish_script(struct buffer *out)
 	buffer_puts(out, "# fish completion of record-trace\ncomplete -c record-trace -n "
 			 "__fish_use_subcommand -f -a '");
 	words_of_commands(out);
-	buffer_puts(out, "'\n"
-			 "complete -c record-trace -n '__fish_seen_subcommand_from list' -f -a formats\n"
-			 "complete -c record-trace -n '__fish_seen_subcommand_from completion' -f -a 'bash "
-			 "zsh fish'\n");
+	buffer_puts(
+		out,
+		"'\n"
+		"complete -c record-trace -n '__fish_seen_subcommand_from list' -f -a formats\n"
+		"complete -c record-trace -n '__fish_seen_subcommand_from completion' -f -a 'bash "
+		"zsh fish'\n");
 	for (size_t i = 0; i < nr; i++) {
 		const struct option_row *row = &table[i];
 

@@ -47,13 +47,14 @@ static void stream_init(struct stream *s, int fd, enum color_when color, char *c
 
 	memset(s, 0, sizeof(*s));
 	s->terminal = isatty(fd) && !dumb;
-	s->color =
-		color == COLOR_ALWAYS || (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
+	s->color = color == COLOR_ALWAYS ||
+		   (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
 	if (s->terminal && !ioctl(fd, TIOCGWINSZ, &size))
 		s->width = size.ws_col;
 }
 
-void console_init(struct console *c, enum color_when color, enum verbosity verbosity, char *const *env)
+void console_init(struct console *c, enum color_when color, enum verbosity verbosity,
+		  char *const *env)
 {
 	stream_init(&c->out, STDOUT_FILENO, color, env);
 	stream_init(&c->err, STDERR_FILENO, color, env);

@@ -33,7 +33,8 @@ enum style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BA
 void console_guard_descriptors(void);
 
 /* Looks at both streams. env: NULL-terminated; NO_COLOR and TERM count while color is COLOR_AUTO. */
-void console_init(struct console *c, enum color_when color, enum verbosity verbosity, char *const *env);
+void console_init(struct console *c, enum color_when color, enum verbosity verbosity,
+		  char *const *env);
 
 /* Messages on stderr, one line each, cleaned: always; unless quiet; unless quiet; only when verbose. */
 void console_error(const struct console *c, const char *fmt, ...) __printf_like(2, 3);

@@ -15,7 +15,8 @@
 
 static void heading(struct buffer *out, const struct stream *s, const char *text)
 {
-	buffer_printf(out, "\n%s%s%s\n", style_begin(s, STYLE_BOLD), text, style_end(s, STYLE_BOLD));
+	buffer_printf(out, "\n%s%s%s\n", style_begin(s, STYLE_BOLD), text,
+		      style_end(s, STYLE_BOLD));
 }
 
 static void entry(struct buffer *out, const char *what, const char *help)
@@ -72,7 +73,8 @@ static void options_of_topic(struct buffer *out, const struct stream *s, enum co
 		const struct option_row *row = &table[i];
 
 		if (row->topic != topic || row->type == OPTION_LATER ||
-		    !(row->commands & COMMAND_BIT(command)) || !(all || (row->flags & OPTION_COMMON)))
+		    !(row->commands & COMMAND_BIT(command)) ||
+		    !(all || (row->flags & OPTION_COMMON)))
 			continue;
 		if (!titled)
 			heading(out, s, titles[topic]);
@@ -99,8 +101,9 @@ static void usage(struct buffer *out, enum command command)
 	for (size_t i = 0; i < nr; i++) {
 		if (table[i].later || table[i].command != command)
 			continue;
-		buffer_printf(out, "usage: record-trace %s%s%s [OPTION]...\n\nShows %s.\n", table[i].name,
-			      table[i].arg ? " " : "", table[i].arg ? table[i].arg : "", table[i].help);
+		buffer_printf(out, "usage: record-trace %s%s%s [OPTION]...\n\nShows %s.\n",
+			      table[i].name, table[i].arg ? " " : "",
+			      table[i].arg ? table[i].arg : "", table[i].help);
 	}
 }
 
@@ -127,8 +130,8 @@ void help_text(struct buffer *out, const struct stream *stream, enum command com
 
 			if (table[i].later)
 				continue;
-			snprintf(what, sizeof(what), "%s%s%s", table[i].name, table[i].arg ? " " : "",
-				 table[i].arg ? table[i].arg : "");
+			snprintf(what, sizeof(what), "%s%s%s", table[i].name,
+				 table[i].arg ? " " : "", table[i].arg ? table[i].arg : "");
 			entry(out, what, table[i].help);
 		}
 		record_examples(out, stream);
@@ -150,12 +153,14 @@ int cmd_help(const struct options *o, const struct console *c)
 		for (size_t i = 0; !row && i < nr; i++)
 			suggest_consider(&near, table[i].later ? NULL : table[i].name);
 		if (!row && near.best)
-			console_error(c, "there is no command '%s'; did you mean '%s'?", o->topic, near.best);
+			console_error(c, "there is no command '%s'; did you mean '%s'?", o->topic,
+				      near.best);
 		else if (!row)
 			console_error(c, "there is no command '%s'; record-trace --help lists them",
 				      o->topic);
 		else if (row->later)
-			console_error(c, "'%s' is not possible in this version of record-trace", o->topic);
+			console_error(c, "'%s' is not possible in this version of record-trace",
+				      o->topic);
 		if (!row || row->later)
 			return OC_EXIT_USAGE;
 		command = row->command;

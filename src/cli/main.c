@@ -56,7 +56,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	console_guard_descriptors();
 	rc = options_parse(&options, argv, environ, &err);
-	console_init(&console, (enum color_when)options.color, (enum verbosity)options.verbosity, environ);
+	console_init(&console, (enum color_when)options.color, (enum verbosity)options.verbosity,
+		     environ);
 	if (!rc)
 		exit_code = dispatch(&options, &console, argv);
 	else

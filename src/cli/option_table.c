@@ -11,7 +11,8 @@
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
 #define EVERYWHERE  .commands = COMMAND_ANY
-#define LATER(text) .name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
+#define LATER(text) \
+	.name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
 
 /* Linux: PID_MAX_LIMIT of include/linux/threads.h is 4194304 on 64-bit machines; pids stay below it. */
 #define PID_MAX 4194303
@@ -199,7 +200,8 @@ static const struct option_row options[] = {
 	{ .name = "json",
 	  .type = OPTION_FLAG,
 	  FIELD(json),
-	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) | COMMAND_BIT(COMMAND_LIST),
+	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) |
+		      COMMAND_BIT(COMMAND_LIST),
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "the answer or summary as JSON on stdout" },

@@ -33,10 +33,12 @@ static int store_number(const struct store *s)
 	int rc = text_parse_u64(s->value, 10, row->max, &number);
 
 	if (rc == -EINVAL)
-		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a whole number", s->shown, s->value);
+		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a whole number", s->shown,
+				    s->value);
 	if (rc || number < row->min)
-		return oc_error_set(s->err, -EINVAL, "%s: %s is out of range, %llu to %llu is possible",
-				    s->shown, s->value, (unsigned long long)row->min,
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: %s is out of range, %llu to %llu is possible", s->shown,
+				    s->value, (unsigned long long)row->min,
 				    (unsigned long long)row->max);
 	*(uint64_t *)field_of(s) = number;
 	return 0;
@@ -49,11 +51,13 @@ static int store_size(const struct store *s)
 	int rc = text_parse_size(s->value, &bytes);
 
 	if (rc == -EINVAL)
-		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a size; write it as 512K, 64M or 1G",
-				    s->shown, s->value);
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: '%s' is not a size; write it as 512K, 64M or 1G", s->shown,
+				    s->value);
 	if (rc || bytes < row->min || bytes > row->max)
-		return oc_error_set(s->err, -EINVAL, "%s: %s is out of range, %lluK to %lluM is possible",
-				    s->shown, s->value, (unsigned long long)row->min >> 10,
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: %s is out of range, %lluK to %lluM is possible", s->shown,
+				    s->value, (unsigned long long)row->min >> 10,
 				    (unsigned long long)row->max >> 20);
 	*(uint64_t *)field_of(s) = bytes;
 	return 0;
@@ -66,13 +70,13 @@ static int store_duration(const struct store *s)
 
 	if (rc == -EINVAL)
 		return oc_error_set(s->err, -EINVAL,
-				    "%s: '%s' is not a duration; write it as 30s, 500ms or 2m", s->shown,
-				    s->value);
+				    "%s: '%s' is not a duration; write it as 30s, 500ms or 2m",
+				    s->shown, s->value);
 	if (rc)
 		return oc_error_set(
 			s->err, -EINVAL,
-			"%s: %s is out of range, it must be more than nothing and at most 10 years", s->shown,
-			s->value);
+			"%s: %s is out of range, it must be more than nothing and at most 10 years",
+			s->shown, s->value);
 	*(uint64_t *)field_of(s) = ns;
 	return 0;
 }
@@ -110,13 +114,13 @@ static int store_choice(const struct store *s)
 	}
 	if (is_listed(s->row->later, s->value))
 		return oc_error_set(s->err, -EOPNOTSUPP,
-				    "%s: '%s' is not possible in this version; possible: %s", s->shown,
-				    s->value, known);
+				    "%s: '%s' is not possible in this version; possible: %s",
+				    s->shown, s->value, known);
 	if (near.best)
-		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; did you mean '%s'?", s->shown,
-				    s->value, near.best);
-	return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; possible: %s", s->shown, s->value,
-			    known);
+		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; did you mean '%s'?",
+				    s->shown, s->value, near.best);
+	return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; possible: %s", s->shown,
+			    s->value, known);
 }
 
 static int store_text_item(const struct store *s)
@@ -172,13 +176,15 @@ static int store_number_items(const struct store *s)
 
 		if (rc == -ERANGE)
 			return oc_error_set(s->err, -EINVAL,
-					    "%s: %.*s is out of range, %llu to %llu is possible", s->shown,
-					    (int)MIN(len, 64), item, (unsigned long long)row->min,
+					    "%s: %.*s is out of range, %llu to %llu is possible",
+					    s->shown, (int)MIN(len, 64), item,
+					    (unsigned long long)row->min,
 					    (unsigned long long)row->max);
 		if (rc)
 			return oc_error_set(s->err, -EINVAL,
-					    "%s: '%s' is not a list of numbers; write it as %s", s->shown,
-					    s->value, row->type == OPTION_RANGES ? "0-3,6" : "12,34");
+					    "%s: '%s' is not a list of numbers; write it as %s",
+					    s->shown, s->value,
+					    row->type == OPTION_RANGES ? "0-3,6" : "12,34");
 		if (array_reserve(&list->items, &list->cap, list->nr + (size_t)(last - first) + 1,
 				  sizeof(*list->items)))
 			return oc_error_set(s->err, -ENOMEM, "out of memory");
@@ -190,8 +196,8 @@ static int store_number_items(const struct store *s)
 	}
 }
 
-int option_store(struct options *o, const struct option_row *row, const char *shown, const char *value,
-		 struct oc_error *err)
+int option_store(struct options *o, const struct option_row *row, const char *shown,
+		 const char *value, struct oc_error *err)
 {
 	const struct store s = { o, row, shown, value, err };
 
@@ -223,6 +229,7 @@ int option_store(struct options *o, const struct option_row *row, const char *sh
 	case OPTION_LATER:
 		break;
 	}
-	return oc_error_set(err, -EOPNOTSUPP, "%s: %s is not possible in this version of record-trace", shown,
+	return oc_error_set(err, -EOPNOTSUPP,
+			    "%s: %s is not possible in this version of record-trace", shown,
 			    row->help);
 }

@@ -15,7 +15,7 @@
  * value: NULL for a row that takes none. Borrowed for the life of *o.
  * Returns 0, -EINVAL or -EOPNOTSUPP with a sentence in *err, or -ENOMEM.
  */
-int option_store(struct options *o, const struct option_row *row, const char *shown, const char *value,
-		 struct oc_error *err);
+int option_store(struct options *o, const struct option_row *row, const char *shown,
+		 const char *value, struct oc_error *err);
 
 #endif

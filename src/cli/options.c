@@ -37,19 +37,21 @@ static const struct option_row *contradicted(const struct options *o, const stru
 	if (row->type != OPTION_SET)
 		return NULL;
 	for (size_t i = 0; i < nr; i++) {
-		if (&table[i] != row && table[i].type == OPTION_SET && table[i].field == row->field &&
-		    (o->given >> i & 1))
+		if (&table[i] != row && table[i].type == OPTION_SET &&
+		    table[i].field == row->field && (o->given >> i & 1))
 			return &table[i];
 	}
 	return NULL;
 }
 
-static int take_option(struct parser *p, const struct option_row *row, const char *shown, const char *value)
+static int take_option(struct parser *p, const struct option_row *row, const char *shown,
+		       const char *value)
 {
 	const struct option_row *other = contradicted(p->options, row);
 
 	if (other)
-		return oc_error_set(p->err, -EINVAL, "--%s and --%s contradict each other; give one of them",
+		return oc_error_set(p->err, -EINVAL,
+				    "--%s and --%s contradict each other; give one of them",
 				    other->name, row->name);
 	p->options->given |= 1ULL << row_index(row);
 	return option_store(p->options, row, shown, value, p->err);
@@ -82,10 +84,10 @@ static int unknown_option(struct parser *p, const char *name, size_t len)
 		suggest_consider(&near, table[i].alias);
 	}
 	if (near.best)
-		return oc_error_set(p->err, -EINVAL, "unknown option --%s; did you mean --%s?", word,
-				    near.best);
-	return oc_error_set(p->err, -EINVAL, "unknown option --%s; record-trace --help-all lists them all",
-			    word);
+		return oc_error_set(p->err, -EINVAL, "unknown option --%s; did you mean --%s?",
+				    word, near.best);
+	return oc_error_set(p->err, -EINVAL,
+			    "unknown option --%s; record-trace --help-all lists them all", word);
 }
 
 static int parse_long(struct parser *p, const char *text)
@@ -136,9 +138,9 @@ static int parse_letters(struct parser *p, const char *letters)
 		int rc;
 
 		if (!row)
-			return oc_error_set(p->err, -EINVAL,
-					    "unknown option %s; record-trace --help-all lists them all",
-					    shown);
+			return oc_error_set(
+				p->err, -EINVAL,
+				"unknown option %s; record-trace --help-all lists them all", shown);
 		letters++;
 		if (row->arg && *letters) {
 			value = letters;
@@ -162,13 +164,13 @@ static int unknown_command(struct parser *p, const char *word)
 	const struct command_row *table = command_table(&nr);
 
 	if (!word[strspn(word, "0123456789,")])
-		return oc_error_set(p->err, -EINVAL, "unexpected '%.64s'; several pids are written -p 12,34",
-				    word);
+		return oc_error_set(p->err, -EINVAL,
+				    "unexpected '%.64s'; several pids are written -p 12,34", word);
 	for (size_t i = 0; i < nr; i++)
 		suggest_consider(&near, table[i].name);
 	if (near.best)
-		return oc_error_set(p->err, -EINVAL, "unknown command '%.64s'; did you mean '%s'?", word,
-				    near.best);
+		return oc_error_set(p->err, -EINVAL, "unknown command '%.64s'; did you mean '%s'?",
+				    word, near.best);
 	return oc_error_set(p->err, -EINVAL,
 			    "unknown command '%.64s'; to record a program, put it behind --: "
 			    "record-trace -- %.64s",
@@ -187,7 +189,8 @@ static int parse_word(struct parser *p, const char *word)
 			return unknown_command(p, word);
 		if (row->later)
 			return oc_error_set(p->err, -EOPNOTSUPP,
-					    "'%s' is not possible in this version of record-trace", word);
+					    "'%s' is not possible in this version of record-trace",
+					    word);
 		o->command = row->command;
 		return 0;
 	}
@@ -195,9 +198,10 @@ static int parse_word(struct parser *p, const char *word)
 		o->topic = word;
 		return 0;
 	}
-	return oc_error_set(p->err, -EINVAL,
-			    "unexpected '%.64s'; a program to record goes behind --: record-trace -- %.64s",
-			    word, word);
+	return oc_error_set(
+		p->err, -EINVAL,
+		"unexpected '%.64s'; a program to record goes behind --: record-trace -- %.64s",
+		word, word);
 }
 
 static int parse_arguments(struct parser *p)
@@ -273,9 +277,10 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 				continue;
 		}
 		if (contradicted(o, row))
-			return oc_error_set(err, -EINVAL,
-					    "%s=%.64s contradicts another variable of the environment", shown,
-					    value);
+			return oc_error_set(
+				err, -EINVAL,
+				"%s=%.64s contradicts another variable of the environment", shown,
+				value);
 		o->given |= 1ULL << i;
 		rc = option_store(o, row, shown, value, err);
 		if (rc)
@@ -303,18 +308,19 @@ static int check_together(const struct options *o, struct oc_error *err)
 
 	for (size_t i = 0; i < nr; i++) {
 		if ((o->given >> i & 1) && !(table[i].commands & COMMAND_BIT(o->command)))
-			return oc_error_set(err, -EINVAL, "--%s is not an option of '%s'", table[i].name,
-					    command_name(o->command));
+			return oc_error_set(err, -EINVAL, "--%s is not an option of '%s'",
+					    table[i].name, command_name(o->command));
 	}
 	if (o->command_argv && o->command != COMMAND_RECORD)
 		return oc_error_set(err, -EINVAL, "'%s' takes no program behind --",
 				    command_name(o->command));
 	if (o->command_argv && (o->pids.nr || o->process_filters.nr || o->cgroup))
-		return oc_error_set(err, -EINVAL,
-				    "%s and a program behind -- contradict each other; give one of them",
-				    o->pids.nr              ? "-p"
-				    : o->process_filters.nr ? "--process-filter"
-							    : "--cgroup");
+		return oc_error_set(
+			err, -EINVAL,
+			"%s and a program behind -- contradict each other; give one of them",
+			o->pids.nr              ? "-p"
+			: o->process_filters.nr ? "--process-filter"
+						: "--cgroup");
 	return 0;
 }
 

@@ -35,7 +35,8 @@ static const struct oc_format *find_format(const char *name, struct oc_error *er
 	for (size_t i = 0; i < nr; i++)
 		suggest_consider(&near, formats[i]->name);
 	if (near.best)
-		oc_error_set(err, -EINVAL, "--format: there is no format '%.64s'; did you mean '%s'?", name,
+		oc_error_set(err, -EINVAL,
+			     "--format: there is no format '%.64s'; did you mean '%s'?", name,
 			     near.best);
 	else
 		oc_error_set(err, -EINVAL,
@@ -54,8 +55,9 @@ static int add_output(struct outputs *outs, const struct oc_format *format, char
 		free(stem);
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	}
-	outs->items[outs->nr++] =
-		(struct output){ .path = path, .format = format, .stem = stem, .extension = extension };
+	outs->items[outs->nr++] = (struct output){
+		.path = path, .format = format, .stem = stem, .extension = extension
+	};
 	outs->needs_times |= format->needs_times;
 	outs->to_stdout |= !strcmp(path, "-");
 	return 0;
@@ -135,8 +137,8 @@ static void append_extensions(struct buffer *out)
 	}
 }
 
-static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format, size_t nr_asked,
-		     int64_t now_s, struct oc_error *err)
+static int add_asked(struct outputs *outs, const char *path, const struct oc_format *format,
+		     size_t nr_asked, int64_t now_s, struct oc_error *err)
 {
 	const struct oc_format *by_path = oc_format_by_path(path);
 	struct buffer known = BUFFER_INIT;
@@ -157,8 +159,8 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 				    "--format NAME");
 	append_extensions(&known);
 	oc_error_set(err, -EINVAL,
-		     "-o %.128s: no format has this extension (%s); add one or say --format NAME", path,
-		     known.data && !known.error ? known.data : "none");
+		     "-o %.128s: no format has this extension (%s); add one or say --format NAME",
+		     path, known.data && !known.error ? known.data : "none");
 	buffer_done(&known);
 	return -EINVAL;
 }
@@ -192,8 +194,9 @@ static int check_all_different(const struct outputs *outs, struct oc_error *err)
 			if (!one || !other)
 				return oc_error_set(err, -ENOMEM, "out of memory");
 			if (!strcmp(outs->items[i].path, "-") && !strcmp(outs->items[j].path, "-"))
-				return oc_error_set(err, -EINVAL,
-						    "-o - is given twice; standard output holds one format");
+				return oc_error_set(
+					err, -EINVAL,
+					"-o - is given twice; standard output holds one format");
 			if (!strcmp(one, other))
 				return oc_error_set(err, -EINVAL,
 						    "-o %.128s names the same file as -o %.128s",
@@ -210,9 +213,10 @@ static int check_modes(const struct outputs *outs, const struct options *o, stru
 				    "-o - and --json both want standard output; give one of them");
 	for (size_t i = 0; o->mode == MODE_AGGREGATE && i < outs->nr; i++) {
 		if (outs->items[i].format->needs_times)
-			return oc_error_set(err, -EINVAL,
-					    "--aggregate keeps no times, but the format %s needs them",
-					    outs->items[i].format->name);
+			return oc_error_set(
+				err, -EINVAL,
+				"--aggregate keeps no times, but the format %s needs them",
+				outs->items[i].format->name);
 	}
 	return 0;
 }
@@ -254,7 +258,8 @@ int outputs_try(struct outputs *outs, struct oc_error *err)
 	return 0;
 }
 
-static int write_one(struct output *out, const struct oc_machine *m, bool force, struct oc_error *err)
+static int write_one(struct output *out, const struct oc_machine *m, bool force,
+		     struct oc_error *err)
 {
 	int rc;
 

@@ -34,7 +34,8 @@ struct outputs {
  * Chooses names and formats. now_s: wall clock, for made-up names.
  * Returns 0, -EINVAL with a sentence in *err when the options make no sense, or -ENOMEM.
  */
-int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s, struct oc_error *err);
+int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s,
+		 struct oc_error *err);
 
 /* Opens and drops each output, so that what cannot be written is known early. Returns 0 or -errno with *err. */
 int outputs_try(struct outputs *outs, struct oc_error *err);

@@ -9,14 +9,15 @@
 #include "base/human.h"
 #include "base/macros.h"
 
-void progress_line(struct buffer *out, const struct oc_recording_progress *now, uint64_t duration_ns,
-		   unsigned int width)
+void progress_line(struct buffer *out, const struct oc_recording_progress *now,
+		   uint64_t duration_ns, unsigned int width)
 {
 	struct buffer line = BUFFER_INIT;
 
 	buffer_printf(&line, "recording %.1f s", (double)now->elapsed_ns / 1e9);
 	if (duration_ns) {
-		uint64_t left_ns = duration_ns > now->elapsed_ns ? duration_ns - now->elapsed_ns : 0;
+		uint64_t left_ns =
+			duration_ns > now->elapsed_ns ? duration_ns - now->elapsed_ns : 0;
 
 		buffer_printf(&line, ", %.1f s left", (double)left_ns / 1e9);
 	} else {

@@ -17,8 +17,8 @@ struct progress {
 };
 
 /* Appends the line as shown, without control characters, cut to width columns (0 = no limit). */
-void progress_line(struct buffer *out, const struct oc_recording_progress *now, uint64_t duration_ns,
-		   unsigned int width);
+void progress_line(struct buffer *out, const struct oc_recording_progress *now,
+		   uint64_t duration_ns, unsigned int width);
 /* Draws the line when stderr is a terminal and not quiet; an oc_progress_fn, arg is a struct progress. */
 int progress_draw(void *arg, const struct oc_recording_progress *now);
 /* Removes the line. */

@@ -42,7 +42,8 @@ static double percent(uint64_t part, uint64_t whole)
 }
 
 /* Fills a column; what does not fit is cut on a terminal and kept anywhere else. */
-static void cell(struct buffer *out, const struct layout *l, const char *text, unsigned int width, bool pad)
+static void cell(struct buffer *out, const struct layout *l, const char *text, unsigned int width,
+		 bool pad)
 {
 	if (l->stream->width || text_columns(text) <= width)
 		text_fit(out, text, width, pad);
@@ -56,15 +57,18 @@ static void header(struct buffer *out, const struct layout *l, const char *title
 		      style_end(l->stream, STYLE_BOLD));
 	buffer_printf(out, "%s%15s  %15s  ", style_begin(l->stream, STYLE_DIM), "self", "total");
 	cell(out, l, "function", l->function_width, l->with_module);
-	buffer_printf(out, "%s%s\n", l->with_module ? "  module" : "", style_end(l->stream, STYLE_DIM));
+	buffer_printf(out, "%s%s\n", l->with_module ? "  module" : "",
+		      style_end(l->stream, STYLE_DIM));
 }
 
 static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
 {
-	const char *module = l->with_module ? base_name(oc_machine_string(l->machine, f->module, NULL)) : "";
+	const char *module =
+		l->with_module ? base_name(oc_machine_string(l->machine, f->module, NULL)) : "";
 
 	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", percent(f->self, l->total),
-		      (unsigned long long)f->self, percent(f->total, l->total), (unsigned long long)f->total);
+		      (unsigned long long)f->self, percent(f->total, l->total),
+		      (unsigned long long)f->total);
 	cell(out, l, oc_graph_name(l->graph, f->name, NULL), l->function_width, *module);
 	if (*module) {
 		buffer_puts(out, "  ");
@@ -129,7 +133,8 @@ static int tables(struct buffer *out, struct layout *l)
 	table(out, l, "Hottest functions by self", rows, MIN(nr_self, REPORT_ROWS));
 	qsort(rows, nr, sizeof(*rows), compare_totals);
 	buffer_putc(out, '\n');
-	table(out, l, "Hottest functions by total (with what they call)", rows, MIN(nr, REPORT_ROWS));
+	table(out, l, "Hottest functions by total (with what they call)", rows,
+	      MIN(nr, REPORT_ROWS));
 	free(rows);
 	return out->error;
 }

@@ -66,20 +66,23 @@ static void bpf_free(struct collector *base)
 static int list_cpus(struct bpf_collector *c)
 {
 	int nr_possible = libbpf_num_possible_cpus();
-	uint32_t nr = c->opts.nr_cpus ? c->opts.nr_cpus : nr_possible > 0 ? (uint32_t)nr_possible : 1;
+	uint32_t nr = c->opts.nr_cpus   ? c->opts.nr_cpus
+		      : nr_possible > 0 ? (uint32_t)nr_possible
+					: 1;
 
 	c->events.events = calloc(nr, sizeof(*c->events.events));
 	if (!c->events.events)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < nr; i++)
 		c->events.events[i] =
-			(struct cpu_event){ .cpu = c->opts.nr_cpus ? c->opts.cpus[i] : i, .fd = -1 };
+			(struct cpu_event){ .cpu = c->opts.nr_cpus ? c->opts.cpus[i] : i,
+					    .fd = -1 };
 	c->events.nr = nr;
 	return 0;
 }
 
-static int bpf_open(const struct collector_opts *opts, struct sink *sink, struct collector **ret_collector,
-		    struct oc_error *err)
+static int bpf_open(const struct collector_opts *opts, struct sink *sink,
+		    struct collector **ret_collector, struct oc_error *err)
 {
 	struct bpf_collector *c = calloc(1, sizeof(*c));
 	size_t rows;
@@ -155,7 +158,8 @@ static int open_sideband(struct bpf_collector *c, struct oc_error *err)
 	int rc = cpu_list_online(&online);
 
 	if (rc)
-		return oc_error_set(err, rc, "cannot read the list of online CPUs: %s", strerror(-rc));
+		return oc_error_set(err, rc, "cannot read the list of online CPUs: %s",
+				    strerror(-rc));
 	rc = sideband_open(&(struct sideband_opts){ .cpus = online.cpus,
 						    .nr_cpus = online.nr,
 						    .epoll_fd = c->epoll_fd,
@@ -211,14 +215,15 @@ static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err
 	int rc;
 
 	if (nr < 0)
-		return errno == EINTR
-			       ? 0
-			       : oc_error_set(err, -errno, "cannot wait for data: %s", strerror(errno));
+		return errno == EINTR ? 0
+				      : oc_error_set(err, -errno, "cannot wait for data: %s",
+						     strerror(errno));
 	rc = drain_records(c, clock_monotonic_ns() - IN_FLIGHT_NS, err);
 	for (int i = 0; i < nr && !rc; i++) {
 		if (events[i].data.u64 == POLL_TIMER)
 			rc = on_tick(c, err);
-		else if (events[i].data.u64 == POLL_WAKE && read(c->wake_fd, &wakes, sizeof(wakes)) < 0)
+		else if (events[i].data.u64 == POLL_WAKE &&
+			 read(c->wake_fd, &wakes, sizeof(wakes)) < 0)
 			rc = errno == EAGAIN ? 0 : -errno;
 	}
 	return rc;
@@ -293,8 +298,8 @@ static void bpf_stats(struct collector *base, struct collector_stats *ret_stats)
 	/* While recording, what is counted but not yet drained is a sample too. */
 	if (c->running && !c->opts.timeline && outcome.taken > ret_stats->lost)
 		ret_stats->samples = outcome.taken - ret_stats->lost;
-	ret_stats->kernel_to_user_bytes =
-		outcome.sent_bytes + c->counter_bytes + (c->sideband ? sideband_bytes(c->sideband) : 0);
+	ret_stats->kernel_to_user_bytes = outcome.sent_bytes + c->counter_bytes +
+					  (c->sideband ? sideband_bytes(c->sideband) : 0);
 }
 
 const struct collector_ops linux_bpf_collector = {

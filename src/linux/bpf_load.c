@@ -40,13 +40,14 @@ int bpf_load_probe(struct oc_error *err)
 	char missing[64];
 
 	if (privilege_missing(caps, ARRAY_SIZE(caps), missing, sizeof(missing)))
-		return oc_error_set(err, -EPERM,
-				    "BPF programs need %s, which this process lacks; run it as root (sudo), "
-				    "or: "
-				    "sudo setcap "
-				    "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep "
-				    "\"$(command -v record-trace)\"",
-				    missing);
+		return oc_error_set(
+			err, -EPERM,
+			"BPF programs need %s, which this process lacks; run it as root (sudo), "
+			"or: "
+			"sudo setcap "
+			"cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep "
+			"\"$(command -v record-trace)\"",
+			missing);
 	if (access(BTF_PATH, R_OK))
 		return oc_error_set(err, -EOPNOTSUPP,
 				    "the kernel has no type information (%s); it needs "
@@ -77,7 +78,8 @@ static uint32_t counts_entries(const struct bpf_collector *c)
 /* A timeline needs room for a second of samples, for when we get the CPU late. */
 static uint64_t ring_bytes(const struct bpf_collector *c)
 {
-	uint64_t second = (uint64_t)c->opts.frequency_hz * c->events.nr * (sizeof(struct wire_sample) + 8);
+	uint64_t second =
+		(uint64_t)c->opts.frequency_hz * c->events.nr * (sizeof(struct wire_sample) + 8);
 
 	if (c->opts.ring_bytes)
 		return c->opts.ring_bytes;
@@ -88,7 +90,8 @@ static uint64_t ring_bytes(const struct bpf_collector *c)
 static int size_maps(struct bpf_collector *c)
 {
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
-	uint32_t ring = round_up_power_of_two(ring_bytes(c), MAX(page, RING_BYTES_MIN), RING_BYTES_MAX);
+	uint32_t ring =
+		round_up_power_of_two(ring_bytes(c), MAX(page, RING_BYTES_MIN), RING_BYTES_MAX);
 	uint32_t seen = c->opts.map_entries ? c->opts.map_entries : 65536;
 	int rc;
 
@@ -128,8 +131,8 @@ static int explain_load(int code, struct oc_error *err)
 				    "capabilities are there; a "
 				    "container's seccomp profile or kernel lockdown forbids it. %s",
 				    strerror(-code), last_warning);
-	return oc_error_set(err, code, "our BPF programs do not load on kernel %s: %s. %s", os.release,
-			    strerror(-code), last_warning);
+	return oc_error_set(err, code, "our BPF programs do not load on kernel %s: %s. %s",
+			    os.release, strerror(-code), last_warning);
 }
 
 int bpf_load(struct bpf_collector *c, struct oc_error *err)
@@ -202,7 +205,8 @@ void bpf_load_run_time(const struct bpf_collector *c, uint64_t *ret_ns, uint64_t
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
 
-		if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		if (bpf_program__fd(prog) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			continue;
 		*ret_ns += info.run_time_ns;
 		*ret_runs += info.run_cnt;

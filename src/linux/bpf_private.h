@@ -51,8 +51,8 @@ struct bpf_collector {
 	int epoll_fd;
 	int timer_fd;
 	int wake_fd;
-	int stats_fd;       /* keeps BPF run time statistics on; -1 = off */
-	int cgroup_fd;      /* -1 = no cgroup filter in the kernel */
+	int stats_fd;  /* keeps BPF run time statistics on; -1 = off */
+	int cgroup_fd; /* -1 = no cgroup filter in the kernel */
 	char *cgroup_procs; /* directory of a version 1 cgroup, whose members are listed instead; or NULL */
 
 	bool running;

@@ -22,7 +22,8 @@ struct cgroup_entry {
 	const char *container;
 };
 
-int cgroup_facts_read(int proc_fd, struct buffer *file, struct buffer *texts, struct collector_process *facts)
+int cgroup_facts_read(int proc_fd, struct buffer *file, struct buffer *texts,
+		      struct collector_process *facts)
 {
 	const char *path, *id;
 	size_t path_len, id_len = 0;
@@ -63,16 +64,19 @@ void cgroup_cache_done(struct cgroup_cache *cache)
 	*cache = (struct cgroup_cache){ 0 };
 }
 
-static int add_entry(struct cgroup_cache *cache, uint64_t key, const struct collector_process *facts)
+static int add_entry(struct cgroup_cache *cache, uint64_t key,
+		     const struct collector_process *facts)
 {
 	struct cgroup_entry entry = { 0 };
 
 	if (facts->cgroup)
 		entry.cgroup = arena_copy(&cache->texts, facts->cgroup, strlen(facts->cgroup));
 	if (facts->container)
-		entry.container = arena_copy(&cache->texts, facts->container, strlen(facts->container));
+		entry.container =
+			arena_copy(&cache->texts, facts->container, strlen(facts->container));
 	if ((facts->cgroup && !entry.cgroup) || (facts->container && !entry.container) ||
-	    array_reserve(&cache->entries, &cache->entries_cap, cache->nr_entries + 1, sizeof(entry)) ||
+	    array_reserve(&cache->entries, &cache->entries_cap, cache->nr_entries + 1,
+			  sizeof(entry)) ||
 	    u64_map_set(&cache->index, key, cache->nr_entries))
 		return -ENOMEM;
 	cache->entries[cache->nr_entries++] = entry;

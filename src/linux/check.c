@@ -96,7 +96,8 @@ static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 	}
 	if (!lacks(check, caps, ARRAY_SIZE(caps))) {
 		because(check, "the kernel refuses the program: %s", strerror(-rc));
-		fix_is(check, "Linux 5.17 or newer; in a container allow bpf(2) in its seccomp profile");
+		fix_is(check,
+		       "Linux 5.17 or newer; in a container allow bpf(2) in its seccomp profile");
 	}
 	return OC_CHECK_MISSING;
 }
@@ -111,7 +112,8 @@ static enum oc_check_state check_children(struct oc_check *check)
 	return try_load(check, true);
 }
 
-static enum oc_check_state try_event(struct oc_check *check, struct perf_event_attr *attr, int pid, int cpu)
+static enum oc_check_state try_event(struct oc_check *check, struct perf_event_attr *attr, int pid,
+				     int cpu)
 {
 	int fd = perf_open(attr, pid, cpu, -1);
 
@@ -123,7 +125,8 @@ static enum oc_check_state try_event(struct oc_check *check, struct perf_event_a
 	explain_errno(check, fd, check->what);
 	check->needs_privilege = fd == -EACCES || fd == -EPERM;
 	if (check->needs_privilege)
-		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d", cpu >= 0 ? 0 : 2);
+		fix_is(check, "run as root, or: sudo sysctl kernel.perf_event_paranoid=%d",
+		       cpu >= 0 ? 0 : 2);
 	return OC_CHECK_MISSING;
 }
 
@@ -223,7 +226,8 @@ static enum oc_check_state check_cgroups(struct oc_check *check)
 			return OC_CHECK_OK;
 		}
 	}
-	because(check, "no version 2 hierarchy; members of a version 1 group are listed once a second");
+	because(check,
+		"no version 2 hierarchy; members of a version 1 group are listed once a second");
 	return OC_CHECK_LIMITED;
 }
 

@@ -66,7 +66,8 @@ int cpu_events_open(struct bpf_collector *c, struct oc_error *err)
 	int rc = cpu_list_online(&online);
 
 	if (rc)
-		return oc_error_set(err, rc, "cannot read the list of online CPUs: %s", strerror(-rc));
+		return oc_error_set(err, rc, "cannot read the list of online CPUs: %s",
+				    strerror(-rc));
 	for (uint32_t i = 0; i < c->events.nr; i++) {
 		struct cpu_event *event = &c->events.events[i];
 

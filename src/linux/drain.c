@@ -17,7 +17,7 @@
 
 #define FLIP_NS            10000000000ULL /* an idle machine is drained this often */
 #define RING_RECORD_HEADER 8              /* BPF_RINGBUF_HDR_SZ of include/uapi/linux/bpf.h */
-#define BATCH_SLACK        1024 /* a batch returns whole hash buckets, so it needs room beyond max_entries */
+#define BATCH_SLACK        1024           /* a batch returns whole buckets of the hash table */
 
 static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, uint64_t count)
 {
@@ -52,8 +52,8 @@ static enum oc_stack_reason incomplete_reason(uint8_t user_state)
 	return user_state < OC_STACK_COUNT ? (enum oc_stack_reason)user_state : OC_STACK_COUNT;
 }
 
-static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_t time_ns, uint32_t cpu,
-		    const struct wire_count *count)
+static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_t time_ns,
+		    uint32_t cpu, const struct wire_count *count)
 {
 	const struct task_entry *task = task_table_find(&c->tasks, key->task);
 	struct collector_sample sample = {
@@ -122,7 +122,8 @@ static int take_ring_record(struct bpf_collector *c, const void *data, size_t si
 	case WIRE_SAMPLE:
 		if (size < sizeof(*sample))
 			return 0;
-		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data, sizeof(*sample));
+		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data,
+					sizeof(*sample));
 	}
 	return 0;
 }
@@ -142,7 +143,8 @@ int drain_ring_record(void *ctx, void *data, size_t size)
 	return rc;
 }
 
-static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data,
+			size_t size)
 {
 	struct bpf_collector *c = arg;
 	int rc = 0;
@@ -188,12 +190,13 @@ static int deliver_rows(struct bpf_collector *c, int map_fd)
 
 	for (;;) {
 		uint32_t nr = room;
-		int rc = bpf_map_lookup_and_delete_batch(map_fd, has_position ? &position : NULL, &position,
-							 c->keys, c->counts, &nr, NULL);
+		int rc = bpf_map_lookup_and_delete_batch(map_fd, has_position ? &position : NULL,
+							 &position, c->keys, c->counts, &nr, NULL);
 
 		if (rc && rc != -ENOENT)
 			return rc;
-		c->counter_bytes += (uint64_t)nr * (sizeof(struct wire_key) + sizeof(struct wire_count));
+		c->counter_bytes +=
+			(uint64_t)nr * (sizeof(struct wire_key) + sizeof(struct wire_count));
 		for (uint32_t i = 0; i < nr; i++)
 			deliver(c, &c->keys[i], 0, UINT32_MAX, &c->counts[i]);
 		if (c->sink->error)
@@ -231,7 +234,8 @@ int drain_counters(struct bpf_collector *c, struct oc_error *err)
 		return rc;
 	rc = deliver_rows(c, bpf_map__fd(map));
 	if (rc)
-		return oc_error_set(err, rc, "cannot read the kernel's counters: %s", strerror(-rc));
+		return oc_error_set(err, rc, "cannot read the kernel's counters: %s",
+				    strerror(-rc));
 	c->skel->bss->rows_added[idle] = 0;
 	return 0;
 }

@@ -36,8 +36,8 @@ void event_queue_done(struct event_queue *q)
 	*q = (struct event_queue){ 0 };
 }
 
-int event_queue_push(struct event_queue *q, enum event_source source, uint64_t time_ns, const void *data,
-		     size_t size)
+int event_queue_push(struct event_queue *q, enum event_source source, uint64_t time_ns,
+		     const void *data, size_t size)
 {
 	size_t room;
 
@@ -73,8 +73,8 @@ static size_t run_end(const struct queued_event *events, size_t start, size_t en
 }
 
 /* Merges the sorted from[start, middle) and from[middle, end) to the same place in `to`; ties stay in order. */
-static void merge_runs(const struct queued_event *from, struct queued_event *to, size_t start, size_t middle,
-		       size_t end)
+static void merge_runs(const struct queued_event *from, struct queued_event *to, size_t start,
+		       size_t middle, size_t end)
 {
 	size_t left = start, right = middle;
 
@@ -147,7 +147,8 @@ static void reclaim(struct event_queue *q)
 	SWAP(q->bytes_cap, q->spare_cap);
 }
 
-int event_queue_dispatch(struct event_queue *q, uint64_t horizon_ns, event_handler handler, void *arg)
+int event_queue_dispatch(struct event_queue *q, uint64_t horizon_ns, event_handler handler,
+			 void *arg)
 {
 	int r;
 
@@ -160,8 +161,8 @@ int event_queue_dispatch(struct event_queue *q, uint64_t horizon_ns, event_handl
 		if (event->time_ns >= horizon_ns)
 			break;
 		q->nr_done++;
-		r = handler(arg, (enum event_source)event->source, event->time_ns, q->bytes + event->offset,
-			    event->size);
+		r = handler(arg, (enum event_source)event->source, event->time_ns,
+			    q->bytes + event->offset, event->size);
 	}
 	reclaim(q);
 	return r;

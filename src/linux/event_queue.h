@@ -11,7 +11,8 @@
 
 /* Embedded; start with all zero. Memory is kept for reuse until event_queue_done(). */
 struct event_queue {
-	struct queued_event *events; /* [0, nr_done) handed out, the rest sorted runs, see event_queue.c */
+	struct queued_event
+		*events; /* [0, nr_done) handed out, the rest sorted runs, see event_queue.c */
 	size_t nr_events;
 	size_t events_cap;
 	size_t nr_done;
@@ -28,18 +29,19 @@ struct event_queue {
 enum event_source { EVENT_SIDEBAND, EVENT_BPF, EVENT_PERF_SAMPLE };
 
 /* Gets one record: data[size], 8-byte aligned, borrowed for the call. Must not push. Nonzero stops the dispatch. */
-typedef int (*event_handler)(void *arg, enum event_source source, uint64_t time_ns, const void *data,
-			     size_t size);
+typedef int (*event_handler)(void *arg, enum event_source source, uint64_t time_ns,
+			     const void *data, size_t size);
 
 /* Frees the queue and what is still in it. Accepts an all-zero queue. */
 void event_queue_done(struct event_queue *q);
 /* Copies a record into the queue. Returns 0 or -ENOMEM. */
-int event_queue_push(struct event_queue *q, enum event_source source, uint64_t time_ns, const void *data,
-		     size_t size);
+int event_queue_push(struct event_queue *q, enum event_source source, uint64_t time_ns,
+		     const void *data, size_t size);
 /*
  * Hands out all records with time_ns < horizon_ns, by time and, for equal times, in the order pushed.
  * Returns 0, -ENOMEM, or what the handler returned (that record counts as handed out; the rest stay).
  */
-int event_queue_dispatch(struct event_queue *q, uint64_t horizon_ns, event_handler handler, void *arg);
+int event_queue_dispatch(struct event_queue *q, uint64_t horizon_ns, event_handler handler,
+			 void *arg);
 
 #endif

@@ -128,7 +128,8 @@ void live_clear_threads(struct live_tasks *t)
 
 static bool exe_equals(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct live_exe *have = &((const struct live_tasks *)owner)->exes[id - 1], *want = wanted;
+	const struct live_exe *have = &((const struct live_tasks *)owner)->exes[id - 1],
+			      *want = wanted;
 
 	return have->len == want->len && !memcmp(have->path, want->path, want->len);
 }

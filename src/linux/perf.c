@@ -46,8 +46,9 @@ bool perf_is_alive(int fd, struct perf_pulse *pulse)
 {
 	uint64_t before_ns = clock_monotonic_ns();
 	uint64_t enabled = perf_enabled_ns(fd);
-	bool alive = !pulse->checked_ns ||
-		     enabled + PULSE_SLACK_NS >= pulse->enabled_ns + (before_ns - pulse->checked_ns);
+	bool alive =
+		!pulse->checked_ns ||
+		enabled + PULSE_SLACK_NS >= pulse->enabled_ns + (before_ns - pulse->checked_ns);
 
 	*pulse = (struct perf_pulse){ .enabled_ns = enabled, .checked_ns = clock_monotonic_ns() };
 	return alive;
@@ -103,22 +104,26 @@ int perf_explain(int code, const char *what, struct oc_error *err)
 				    "kernel.perf_event_max_sample_rate, which is %ld",
 				    what, setting("perf_event_max_sample_rate"));
 	case -ENOBUFS:
-		return oc_error_set(err, code,
-				    "cannot map the buffer of %s: the memory that a user may lock is used up "
-				    "(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or "
-				    "raise it: "
-				    "sudo sysctl kernel.perf_event_mlock_kb=8192",
-				    what, setting("perf_event_mlock_kb"));
+		return oc_error_set(
+			err, code,
+			"cannot map the buffer of %s: the memory that a user may lock is used up "
+			"(kernel.perf_event_mlock_kb is %ld per CPU); use a smaller --buffer, or "
+			"raise it: "
+			"sudo sysctl kernel.perf_event_mlock_kb=8192",
+			what, setting("perf_event_mlock_kb"));
 	case -ENOSYS:
-		return oc_error_set(err, code, "cannot open %s: this kernel is built without perf events",
+		return oc_error_set(err, code,
+				    "cannot open %s: this kernel is built without perf events",
 				    what);
 	case -ENOENT:
 	case -EOPNOTSUPP:
-		return oc_error_set(err, code, "cannot open %s: this machine does not have that event", what);
+		return oc_error_set(err, code,
+				    "cannot open %s: this machine does not have that event", what);
 	case -ESRCH:
 		return oc_error_set(err, code, "cannot open %s: no such process", what);
 	case -ENODEV:
-		return oc_error_set(err, code, "cannot open %s: no such CPU, or it is offline", what);
+		return oc_error_set(err, code, "cannot open %s: no such CPU, or it is offline",
+				    what);
 	default:
 		return oc_error_set(err, code, "cannot open %s: %s", what, strerror(-code));
 	}
@@ -142,7 +147,8 @@ static int map_buffer(struct perf_ring *ring, uint32_t pages)
 	return 0;
 }
 
-int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu, uint32_t pages)
+int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu,
+		   uint32_t pages)
 {
 	int r;
 
@@ -172,7 +178,8 @@ void perf_ring_close(struct perf_ring *ring)
  * The record that begins `at` bytes into the stream, in one piece; `available` bytes follow.
  * Returns NULL when its size cannot be right. Records are padded to 8 bytes, so a header never crosses the end.
  */
-static const struct perf_event_header *record_at(struct perf_ring *ring, uint64_t at, uint64_t available)
+static const struct perf_event_header *record_at(struct perf_ring *ring, uint64_t at,
+						 uint64_t available)
 {
 	char *data = (char *)ring->base + getpagesize();
 	size_t offset = at & (ring->data_size - 1);

@@ -50,7 +50,8 @@ int perf_explain(int code, const char *what, struct oc_error *err);
  * Opens an event and maps `pages` (a power of two) data pages.
  * Returns 0, or a negative errno value with *ring closed; -ENOBUFS: the memory that a user may lock is used up.
  */
-int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu, uint32_t pages);
+int perf_ring_open(struct perf_ring *ring, struct perf_event_attr *attr, int pid, int cpu,
+		   uint32_t pages);
 /* Unmaps and closes. */
 void perf_ring_close(struct perf_ring *ring);
 /* Gets one whole record, record->size bytes, 8-byte aligned, borrowed for the call. Nonzero stops the reading. */

@@ -63,7 +63,8 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 		.size = sizeof(struct perf_event_attr),
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = 1000000000u / (opts->frequency_hz ? opts->frequency_hz : DEFAULT_FREQ_HZ),
+		.sample_period =
+			1000000000u / (opts->frequency_hz ? opts->frequency_hz : DEFAULT_FREQ_HZ),
 		.sample_type = PERF_SAMPLES_TYPE,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED, /* see perf_is_alive() */
 		.sample_id_all = 1,
@@ -101,12 +102,14 @@ static int perf_probe(const struct collector_opts *opts, struct oc_error *err)
 			"recording a cgroup needs BPF; run as root, or name the processes with -p");
 	fd = cpu_list_online(&online);
 	if (fd)
-		return oc_error_set(err, fd, "cannot read the list of online CPUs: %s", strerror(-fd));
+		return oc_error_set(err, fd, "cannot read the list of online CPUs: %s",
+				    strerror(-fd));
 	leave_kernel_out_if_refused(&attr);
 	fd = perf_open(&attr, opts->nr_pids ? 0 : -1, (int)online.cpus[0], -1);
 	cpu_list_done(&online);
 	if (fd < 0)
-		return perf_explain(fd, opts->nr_pids ? "a clock event" : "a system-wide clock event", err);
+		return perf_explain(
+			fd, opts->nr_pids ? "a clock event" : "a system-wide clock event", err);
 	cleanup_close(&fd);
 	return 0;
 }
@@ -143,7 +146,8 @@ static int choose_cpus(struct perf_collector *c, struct oc_error *err)
 	uint32_t nr = 0;
 
 	if (r)
-		return oc_error_set(err, r, "cannot read the list of online CPUs: %s", strerror(-r));
+		return oc_error_set(err, r, "cannot read the list of online CPUs: %s",
+				    strerror(-r));
 	if (!c->opts.nr_cpus)
 		return 0;
 	/* Both lists are sorted, so what is kept moves to the front. */
@@ -168,8 +172,11 @@ static int perf_open_collector(const struct collector_opts *opts, struct sink *s
 	c->epoll_fd = c->timer_fd = c->wake_fd = -1;
 	c->opts = *opts;
 	c->sink = sink;
-	c->kind = (struct collector_kind){ .name = "cpu", .period_ns = clock_attr(opts).sample_period };
-	c->base = (struct collector){ .ops = &linux_perf_collector, .kinds = &c->kind, .nr_kinds = 1 };
+	c->kind = (struct collector_kind){ .name = "cpu",
+					   .period_ns = clock_attr(opts).sample_period };
+	c->base = (struct collector){ .ops = &linux_perf_collector,
+				      .kinds = &c->kind,
+				      .nr_kinds = 1 };
 	c->samples.sink = sink;
 	c->samples.period_ns = c->kind.period_ns;
 	c->samples.timeline = opts->timeline;
@@ -283,7 +290,8 @@ static int perf_start(struct collector *base, struct oc_error *err)
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
-static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+static int handle_event(void *arg, enum event_source source, uint64_t time_ns, const void *data,
+			size_t size)
 {
 	struct perf_collector *c = arg;
 	int r = source == EVENT_SIDEBAND ? sideband_handle(c->sideband, time_ns, data, size)
@@ -299,7 +307,9 @@ static int drain(struct perf_collector *c, uint64_t horizon_ns, struct oc_error 
 	r = r ? r : event_queue_dispatch(&c->queue, horizon_ns, handle_event, c);
 	if (r)
 		return oc_error_set(err, r, "cannot take in the recorded data: %s", strerror(-r));
-	return sideband_rescan_due(c->sideband) ? sideband_scan(c->sideband, clock_monotonic_ns(), err) : 0;
+	return sideband_rescan_due(c->sideband)
+		       ? sideband_scan(c->sideband, clock_monotonic_ns(), err)
+		       : 0;
 }
 
 /* Opens system-wide events again on CPUs that were away; the kernel took the events off them. */
@@ -332,9 +342,9 @@ static int perf_poll(struct collector *base, int timeout_ms, struct oc_error *er
 	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), timeout_ms), r;
 
 	if (nr < 0)
-		return errno == EINTR
-			       ? 0
-			       : oc_error_set(err, -errno, "cannot wait for data: %s", strerror(errno));
+		return errno == EINTR ? 0
+				      : oc_error_set(err, -errno, "cannot wait for data: %s",
+						     strerror(errno));
 	r = drain(c, clock_monotonic_ns() - IN_FLIGHT_NS, err);
 	for (int i = 0; i < nr && !r; i++) {
 		if (events[i].data.u64 == POLL_TIMER) {

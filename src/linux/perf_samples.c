@@ -196,10 +196,11 @@ static int deliver(struct perf_samples *ps, uint64_t time_ns, const struct sampl
 	return 0;
 }
 
-static int handle_sample(struct perf_samples *ps, uint64_t time_ns, const struct sample_record *record,
-			 size_t size)
+static int handle_sample(struct perf_samples *ps, uint64_t time_ns,
+			 const struct sample_record *record, size_t size)
 {
-	if (size < sizeof(*record) || record->nr > (size - sizeof(*record)) / sizeof(record->chain[0])) {
+	if (size < sizeof(*record) ||
+	    record->nr > (size - sizeof(*record)) / sizeof(record->chain[0])) {
 		lose(ps, OC_LOSS_KERNEL_BUFFER, 1);
 		return 0;
 	}
@@ -259,7 +260,8 @@ int perf_samples_handle(struct perf_samples *ps, uint64_t time_ns, const void *d
 		break;
 	case PERF_RECORD_LOST_SAMPLES:
 		if (size >= sizeof(struct lost_samples_record))
-			lose(ps, OC_LOSS_KERNEL_BUFFER, ((const struct lost_samples_record *)data)->lost);
+			lose(ps, OC_LOSS_KERNEL_BUFFER,
+			     ((const struct lost_samples_record *)data)->lost);
 		break;
 	case PERF_RECORD_THROTTLE:
 	case PERF_RECORD_UNTHROTTLE:

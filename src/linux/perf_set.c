@@ -138,7 +138,8 @@ int perf_set_reopen_cpu(struct perf_set *set, uint32_t cpu)
 
 static int add_cpu(struct perf_set *set, uint32_t cpu)
 {
-	struct perf_ring *rings = reallocarray(set->rings, (size_t)set->nr_rings + 1, sizeof(*rings));
+	struct perf_ring *rings =
+		reallocarray(set->rings, (size_t)set->nr_rings + 1, sizeof(*rings));
 	struct perf_pulse *pulses;
 	int r;
 
@@ -174,7 +175,8 @@ uint32_t perf_set_check_cpus(struct perf_set *set, const struct cpu_list *online
 		uint32_t cpu = (uint32_t)set->rings[i].cpu;
 
 		/* What cannot be opened now is tried again at the next call. */
-		if (cpu_list_has(online, cpu) && !perf_is_alive(set->rings[i].fd, &set->pulses[i]) &&
+		if (cpu_list_has(online, cpu) &&
+		    !perf_is_alive(set->rings[i].fd, &set->pulses[i]) &&
 		    !perf_set_reopen_cpu(set, cpu))
 			nr_opened++;
 	}

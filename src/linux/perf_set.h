@@ -19,7 +19,7 @@ struct perf_set_opts {
 	const struct perf_event_attr *attr; /* copied */
 	const uint32_t *cpus;               /* [nr_cpus] */
 	uint32_t nr_cpus;
-	bool of_tasks;  /* no event yet: they come with perf_set_add_thread(); otherwise system-wide */
+	bool of_tasks; /* no event yet: they come with perf_set_add_thread(); otherwise system-wide */
 	uint32_t pages; /* data pages per buffer, a power of two */
 	int epoll_fd;   /* gets each buffer's descriptor with EPOLLIN; -1 = none */
 	uint64_t epoll_data;

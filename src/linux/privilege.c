@@ -50,7 +50,8 @@ size_t privilege_missing(const int *caps, size_t nr, char *text, size_t size)
 		name = cap_to_name(caps[i]);
 		for (char *c = name; c && *c; c++)
 			*c = (char)toupper((unsigned char)*c);
-		n = snprintf(text + len, size - len, "%s%s", nr_missing ? " and " : "", name ? name : "?");
+		n = snprintf(text + len, size - len, "%s%s", nr_missing ? " and " : "",
+			     name ? name : "?");
 		cap_free(name);
 		if (n > 0 && (size_t)n < size - len)
 			len += (size_t)n;

@@ -160,7 +160,8 @@ static bool parse_map(struct cursor *c, struct proc_map *map)
 	uint64_t major, minor;
 
 	if (!take_number(c, 16, UINT64_MAX, &map->start) || !take_char(c, '-') ||
-	    !take_number(c, 16, UINT64_MAX, &map->end) || !take_char(c, ' ') || map->start >= map->end)
+	    !take_number(c, 16, UINT64_MAX, &map->end) || !take_char(c, ' ') ||
+	    map->start >= map->end)
 		return false;
 	if (c->end - c->at < 5 || c->at[4] != ' ')
 		return false;

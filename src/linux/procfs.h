@@ -43,8 +43,8 @@ struct proc_map {
 	uint64_t device; /* dev_t */
 	uint64_t inode;
 	bool executable;
-	const char
-		*path; /* [path_len], raw, see proc_map_path(); that of a deleted file ends in " (deleted)" */
+	const char *
+		path; /* [path_len], raw, see proc_map_path(); that of a deleted file ends in " (deleted)" */
 	size_t path_len;
 };
 

@@ -58,31 +58,32 @@ static int open_dummy(struct sideband *sb, const struct sideband_opts *opts)
 {
 	struct perf_event_attr attr = dummy_attr(opts->nr_pids > 0);
 
-	return perf_set_open(&sb->dummy, &(struct perf_set_opts){
-						 .attr = &attr,
-						 .cpus = opts->cpus,
-						 .nr_cpus = opts->nr_cpus,
-						 .of_tasks = opts->nr_pids > 0,
-						 .pages = opts->ring_pages ? opts->ring_pages : DEFAULT_PAGES,
-						 .epoll_fd = opts->epoll_fd,
-						 .epoll_data = opts->epoll_data,
-					 });
+	return perf_set_open(&sb->dummy,
+			     &(struct perf_set_opts){
+				     .attr = &attr,
+				     .cpus = opts->cpus,
+				     .nr_cpus = opts->nr_cpus,
+				     .of_tasks = opts->nr_pids > 0,
+				     .pages = opts->ring_pages ? opts->ring_pages : DEFAULT_PAGES,
+				     .epoll_fd = opts->epoll_fd,
+				     .epoll_data = opts->epoll_data,
+			     });
 }
 
 static int open_samples(struct sideband *sb, const struct sideband_opts *opts)
 {
 	if (!opts->sample_attr)
 		return 0;
-	return perf_set_open(&sb->samples,
-			     &(struct perf_set_opts){
-				     .attr = opts->sample_attr,
-				     .cpus = opts->cpus,
-				     .nr_cpus = opts->nr_cpus,
-				     .of_tasks = opts->nr_pids > 0,
-				     .pages = opts->sample_pages ? opts->sample_pages : DEFAULT_PAGES,
-				     .epoll_fd = opts->epoll_fd,
-				     .epoll_data = opts->epoll_data,
-			     });
+	return perf_set_open(&sb->samples, &(struct perf_set_opts){
+						   .attr = opts->sample_attr,
+						   .cpus = opts->cpus,
+						   .nr_cpus = opts->nr_cpus,
+						   .of_tasks = opts->nr_pids > 0,
+						   .pages = opts->sample_pages ? opts->sample_pages
+									       : DEFAULT_PAGES,
+						   .epoll_fd = opts->epoll_fd,
+						   .epoll_data = opts->epoll_data,
+					   });
 }
 
 /* ---- following the threads of a process ------------------------------------------------------------------------- */
@@ -101,8 +102,8 @@ static int note_inherited(void *arg, const struct perf_event_header *record)
 	struct follow *f = arg;
 	const uint32_t *fields = (const void *)(record + 1); /* pid, ppid, tid, ptid */
 
-	if (record->type != PERF_RECORD_FORK || record->size < sizeof(*record) + 4 * sizeof(uint32_t) ||
-	    !fields[2])
+	if (record->type != PERF_RECORD_FORK ||
+	    record->size < sizeof(*record) + 4 * sizeof(uint32_t) || !fields[2])
 		return 0;
 	return u32_map_set(&f->known, fields[2], 1);
 }
@@ -150,7 +151,8 @@ static int follow_process(struct sideband *sb, uint32_t pid)
 
 static int explain_open(int code, const struct sideband_opts *opts, struct oc_error *err)
 {
-	return perf_explain(code, opts->nr_pids ? "events of processes" : "system-wide events", err);
+	return perf_explain(code, opts->nr_pids ? "events of processes" : "system-wide events",
+			    err);
 }
 
 static int follow_all(struct sideband *sb, const struct sideband_opts *opts, struct oc_error *err)
@@ -167,8 +169,8 @@ static int follow_all(struct sideband *sb, const struct sideband_opts *opts, str
 	return 0;
 }
 
-int sideband_open(const struct sideband_opts *opts, struct sink *sink, struct sideband **ret_sideband,
-		  struct oc_error *err)
+int sideband_open(const struct sideband_opts *opts, struct sink *sink,
+		  struct sideband **ret_sideband, struct oc_error *err)
 {
 	struct sideband *sb = calloc(1, sizeof(*sb));
 	int r;
@@ -233,7 +235,8 @@ static int queue_record(void *arg, const struct perf_event_header *record)
 		reading->last_ns = id->time_ns;
 	}
 	reading->sb->bytes += record->size;
-	return event_queue_push(reading->queue, reading->source, reading->last_ns, record, record->size);
+	return event_queue_push(reading->queue, reading->source, reading->last_ns, record,
+				record->size);
 }
 
 static int read_set(struct sideband *sb, struct perf_set *set, struct event_queue *queue,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Discovery of processes, threads and mappings: perf side-band records (MMAP2 with build-id, COMM, FORK, EXIT, LOST)
+ * Discovery of processes, threads and mappings: perf side-band records (MMAP2, COMM, FORK, EXIT, LOST)
  * of a dummy event on each CPU, plus one scan of /proc for what ran before.
  * Used by both Linux collectors; talks to the sink; knows neither BPF nor the machine.
  * Source: perf_event_open(2), include/uapi/linux/perf_event.h.
@@ -35,7 +35,8 @@ struct sideband;
 struct sideband_opts {
 	const uint32_t *cpus; /* [nr_cpus] to open the dummy event on, system-wide */
 	uint32_t nr_cpus;
-	const uint32_t *pids; /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
+	const uint32_t *
+		pids; /* [nr_pids]; when not 0: follow only these, on all CPUs (needs no privilege) */
 	uint32_t nr_pids;
 	uint32_t ring_pages; /* per buffer, a power of two; 0 = 64 */
 	/*
@@ -53,8 +54,8 @@ struct sideband_opts {
  * Returns 0, or a negative errno value with *err (-EACCES and -EPERM name the missing capability or the
  * perf_event_paranoid value that would do).
  */
-int sideband_open(const struct sideband_opts *opts, struct sink *sink, struct sideband **ret_sideband,
-		  struct oc_error *err);
+int sideband_open(const struct sideband_opts *opts, struct sink *sink,
+		  struct sideband **ret_sideband, struct oc_error *err);
 /* Closes the events and frees. Accepts NULL. */
 void sideband_free(struct sideband *sb);
 

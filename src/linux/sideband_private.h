@@ -25,7 +25,7 @@ struct sideband {
 	uint64_t bytes;
 	bool rescan_due;
 	uint32_t nr_scans;
-	uint64_t scan_ns;      /* time of the last scan; what is told later is never told as of before */
+	uint64_t scan_ns; /* time of the last scan; what is told later is never told as of before */
 	char own_pid_ns[64];   /* target of /proc/self/ns/pid; "" = unknown */
 	struct buffer text;    /* scratch: a file of /proc */
 	struct buffer cgroup;  /* scratch: another one */

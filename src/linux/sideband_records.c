@@ -58,7 +58,8 @@ struct lost_record {
 
 _Static_assert(sizeof(struct mmap2_record) == 72, "layout of PERF_RECORD_MMAP2");
 _Static_assert(sizeof(struct task_record) == 32, "layout of PERF_RECORD_FORK");
-_Static_assert(sizeof(struct sideband_record_id) == 24, "layout of the sample_id of SIDEBAND_SAMPLE_TYPE");
+_Static_assert(sizeof(struct sideband_record_id) == 24,
+	       "layout of the sample_id of SIDEBAND_SAMPLE_TYPE");
 
 /* A task that is not visible in our PID namespace has pid 0, or -1 when it is already gone. */
 static bool is_foreign(uint32_t pid)
@@ -109,7 +110,10 @@ void sideband_tell_watcher(struct sideband *sb, const struct live_process *proce
 		return;
 	exe = live_exe_path(&sb->tasks, process->exe);
 	slash = exe ? strrchr(exe, '/') : NULL;
-	sb->watch_fn(sb->watch_arg, process->pid, process->comm, slash ? slash + 1 : exe ? exe : "");
+	sb->watch_fn(sb->watch_arg, process->pid, process->comm,
+		     slash ? slash + 1
+		     : exe ? exe
+			   : "");
 }
 
 void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid)
@@ -123,7 +127,8 @@ void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid)
 /* ---- records ---------------------------------------------------------------------------------------------------- */
 
 /* The first file that a new image maps executable is its program: the kernel maps it before the interpreter. */
-static int learn_exe(struct sideband *sb, uint64_t time_ns, struct live_process *process, const char *path)
+static int learn_exe(struct sideband *sb, uint64_t time_ns, struct live_process *process,
+		     const char *path)
 {
 	struct collector_process facts = { .pid = process->pid };
 	sink_process name;
@@ -143,7 +148,8 @@ static int learn_exe(struct sideband *sb, uint64_t time_ns, struct live_process 
 	return 0;
 }
 
-static int handle_mmap2(struct sideband *sb, uint64_t time_ns, const struct mmap2_record *record, size_t size)
+static int handle_mmap2(struct sideband *sb, uint64_t time_ns, const struct mmap2_record *record,
+			size_t size)
 {
 	const char *path = record_text(&record->header, size, sizeof(*record));
 	struct collector_mapping mapping = { .path = path };
@@ -181,7 +187,8 @@ static int handle_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid, cons
 	return live_set_only_thread(&sb->tasks, process, pid);
 }
 
-static int handle_comm(struct sideband *sb, uint64_t time_ns, const struct comm_record *record, size_t size)
+static int handle_comm(struct sideband *sb, uint64_t time_ns, const struct comm_record *record,
+		       size_t size)
 {
 	const char *comm = record_text(&record->header, size, sizeof(*record));
 	struct collector_process facts = { .comm = comm };
@@ -210,7 +217,8 @@ static int handle_comm(struct sideband *sb, uint64_t time_ns, const struct comm_
 	return 0;
 }
 
-static int handle_new_process(struct sideband *sb, uint64_t time_ns, const struct task_record *record)
+static int handle_new_process(struct sideband *sb, uint64_t time_ns,
+			      const struct task_record *record)
 {
 	struct live_process *process = live_find(&sb->tasks, record->pid), *parent;
 	struct collector_process facts = { .pid = record->pid, .parent_pid = record->parent_pid };
@@ -236,7 +244,8 @@ static int handle_new_process(struct sideband *sb, uint64_t time_ns, const struc
 	return live_add_thread(&sb->tasks, process, record->pid);
 }
 
-static int handle_fork(struct sideband *sb, uint64_t time_ns, const struct task_record *record, size_t size)
+static int handle_fork(struct sideband *sb, uint64_t time_ns, const struct task_record *record,
+		       size_t size)
 {
 	struct live_process *process;
 
@@ -250,7 +259,8 @@ static int handle_fork(struct sideband *sb, uint64_t time_ns, const struct task_
 	return process ? live_add_thread(&sb->tasks, process, record->tid) : 0;
 }
 
-static int handle_exit(struct sideband *sb, uint64_t time_ns, const struct task_record *record, size_t size)
+static int handle_exit(struct sideband *sb, uint64_t time_ns, const struct task_record *record,
+		       size_t size)
 {
 	if (size < sizeof(*record))
 		return -EBADMSG;

@@ -173,8 +173,8 @@ static uint32_t find_exe(struct scan *s)
 }
 
 /* Tells the sink of a process, new or known, and keeps what is known of it. Returns 0 or -ENOMEM. */
-static int report_process(struct scan *s, const struct proc_stat *stat, struct collector_process *facts,
-			  uint32_t exe)
+static int report_process(struct scan *s, const struct proc_stat *stat,
+			  struct collector_process *facts, uint32_t exe)
 {
 	struct sideband *sb = s->sb;
 	struct live_process *process = live_find(&sb->tasks, s->pid);
@@ -184,7 +184,8 @@ static int report_process(struct scan *s, const struct proc_stat *stat, struct c
 	if (process && start_boot_ns + SAME_START_NS > process->start_boot_ns &&
 	    process->start_boot_ns + SAME_START_NS > start_boot_ns) {
 		if (process->exe && exe && process->exe != exe)
-			name = sb->sink->ops->process_exec(sb->sink, s->time_ns, s->pid, facts->comm);
+			name = sb->sink->ops->process_exec(sb->sink, s->time_ns, s->pid,
+							   facts->comm);
 		else
 			name = sb->sink->ops->process_now(sb->sink, s->time_ns, s->pid);
 		if (name)

@@ -54,10 +54,12 @@ static int find_cgroup(struct bpf_collector *c, struct oc_error *err)
 	int fd = open_cgroup(c->opts.cgroup, path, sizeof(path));
 
 	if (fd < 0)
-		return oc_error_set(err, fd,
-				    "cannot open cgroup '%s': %s; name a directory below /sys/fs/cgroup",
-				    c->opts.cgroup, strerror(-fd));
-	if (fstatfs(fd, &fs) || (fs.f_type != CGROUP2_SUPER_MAGIC && fs.f_type != CGROUP_SUPER_MAGIC)) {
+		return oc_error_set(
+			err, fd,
+			"cannot open cgroup '%s': %s; name a directory below /sys/fs/cgroup",
+			c->opts.cgroup, strerror(-fd));
+	if (fstatfs(fd, &fs) ||
+	    (fs.f_type != CGROUP2_SUPER_MAGIC && fs.f_type != CGROUP_SUPER_MAGIC)) {
 		close(fd);
 		return oc_error_set(err, -EINVAL, "'%s' is not a cgroup directory", path);
 	}
@@ -68,11 +70,11 @@ static int find_cgroup(struct bpf_collector *c, struct oc_error *err)
 	/* The kernel's test knows only the unified hierarchy; for version 1 the members are listed. */
 	close(fd);
 	if (c->opts.nr_pids || c->opts.nr_process_globs)
-		return oc_error_set(
-			err, -EOPNOTSUPP,
-			"'%s' is in a version 1 hierarchy, which cannot be combined with a choice of "
-			"processes; use one of them, or a version 2 cgroup",
-			path);
+		return oc_error_set(err, -EOPNOTSUPP,
+				    "'%s' is in a version 1 hierarchy, which cannot be combined "
+				    "with a choice of "
+				    "processes; use one of them, or a version 2 cgroup",
+				    path);
 	c->cgroup_procs = strdup(path);
 	return c->cgroup_procs ? 0 : oc_error_set(err, -ENOMEM, "out of memory");
 }
@@ -167,7 +169,8 @@ static void want_members(struct bpf_collector *c, int dir_fd, unsigned int depth
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
-		child_fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		child_fd = openat(dirfd(dir), entry->d_name,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (child_fd >= 0)
 			want_members(c, child_fd, depth + 1);
 	}
@@ -190,8 +193,10 @@ static int follow_children(struct bpf_collector *c, struct oc_error *err)
 	c->skel->links.follow_fork = bpf_program__attach(c->skel->progs.follow_fork);
 	c->skel->links.follow_exit = bpf_program__attach(c->skel->progs.follow_exit);
 	c->skel->links.follow_free = bpf_program__attach(c->skel->progs.follow_free);
-	if (!c->skel->links.follow_fork || !c->skel->links.follow_exit || !c->skel->links.follow_free)
-		return oc_error_set(err, -errno, "cannot follow child processes: %s", strerror(errno));
+	if (!c->skel->links.follow_fork || !c->skel->links.follow_exit ||
+	    !c->skel->links.follow_free)
+		return oc_error_set(err, -errno, "cannot follow child processes: %s",
+				    strerror(errno));
 	return 0;
 }
 
@@ -211,7 +216,8 @@ int targets_fill(struct bpf_collector *c, struct oc_error *err)
 	for (uint32_t i = 0; i < c->opts.nr_pids; i++) {
 		rc = want(c, c->opts.pids[i], WIRE_WANTED_PID);
 		if (rc)
-			return oc_error_set(err, rc, "cannot record pid %u: too many pids", c->opts.pids[i]);
+			return oc_error_set(err, rc, "cannot record pid %u: too many pids",
+					    c->opts.pids[i]);
 	}
 	if (c->opts.nr_process_globs)
 		sideband_watch(c->sideband, on_process, c);

@@ -63,8 +63,8 @@ bool demangle(const char *name, struct buffer *out)
 	done = rust_demangle_callback(name, DMGL_NO_OPTS, take_text, &sink);
 	if (!done && name[1] == 'Z') {
 		buffer_clear(out);
-		done = cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP, take_text,
-						  &sink);
+		done = cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP,
+						  take_text, &sink);
 	}
 	return done && !out->error && out->len;
 }

@@ -377,8 +377,8 @@ const struct elf_section *elf_file_section_by_name(const struct elf_file *f, con
 	return NULL;
 }
 
-int elf_file_string(const struct elf_file *f, const struct elf_section *table, uint64_t offset, size_t max,
-		    struct buffer *out)
+int elf_file_string(const struct elf_file *f, const struct elf_section *table, uint64_t offset,
+		    size_t max, struct buffer *out)
 {
 	size_t start = out->len;
 	size_t piece = 128; /* most names fit in the first read */
@@ -418,17 +418,19 @@ static void copy_symbol(const struct elf_file *f, struct elf_symbol *symbol, con
 		Elf64_Sym s;
 
 		memcpy(&s, raw, sizeof(s));
-		*symbol = (struct elf_symbol){
-			.name = s.st_name, .section = s.st_shndx, .value = s.st_value, .size = s.st_size
-		};
+		*symbol = (struct elf_symbol){ .name = s.st_name,
+					       .section = s.st_shndx,
+					       .value = s.st_value,
+					       .size = s.st_size };
 		info = s.st_info, other = s.st_other;
 	} else {
 		Elf32_Sym s;
 
 		memcpy(&s, raw, sizeof(s));
-		*symbol = (struct elf_symbol){
-			.name = s.st_name, .section = s.st_shndx, .value = s.st_value, .size = s.st_size
-		};
+		*symbol = (struct elf_symbol){ .name = s.st_name,
+					       .section = s.st_shndx,
+					       .value = s.st_value,
+					       .size = s.st_size };
 		info = s.st_info, other = s.st_other;
 	}
 	symbol->type = ELF64_ST_TYPE(info);

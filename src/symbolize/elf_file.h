@@ -93,8 +93,8 @@ const struct elf_section *elf_file_section_by_name(const struct elf_file *f, con
  * Appends the NUL-terminated string at `offset` of a string table to *out, at most max bytes of it.
  * Returns 0 or an error; -EBADMSG when offset is outside the table.
  */
-int elf_file_string(const struct elf_file *f, const struct elf_section *table, uint64_t offset, size_t max,
-		    struct buffer *out);
+int elf_file_string(const struct elf_file *f, const struct elf_section *table, uint64_t offset,
+		    size_t max, struct buffer *out);
 
 /* A symbol as stored. */
 struct elf_symbol {

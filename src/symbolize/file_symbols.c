@@ -41,7 +41,8 @@ static int try_debug_file(struct file_symbols *fs, const struct debug_search *se
 	if (!rc) {
 		rc = elf_file_build_id(&fs->debug, id);
 		if (rc == build_id_size && !memcmp(id, build_id, (size_t)rc) &&
-		    !elf_file_load_sections(&fs->debug) && elf_file_section_by_type(&fs->debug, SHT_SYMTAB)) {
+		    !elf_file_load_sections(&fs->debug) &&
+		    elf_file_section_by_type(&fs->debug, SHT_SYMTAB)) {
 			fs->debug_fd = file.fd;
 			return 1;
 		}
@@ -52,12 +53,13 @@ static int try_debug_file(struct file_symbols *fs, const struct debug_search *se
 }
 
 /* Tries a path in our own root and in the process's. */
-static int try_debug_path(struct file_symbols *fs, const struct debug_search *search, const char *path,
-			  const uint8_t *build_id, int size)
+static int try_debug_path(struct file_symbols *fs, const struct debug_search *search,
+			  const char *path, const uint8_t *build_id, int size)
 {
 	int rc = try_debug_file(fs, search, 0, path, build_id, size);
 
-	return rc || !search->pid ? rc : try_debug_file(fs, search, search->pid, path, build_id, size);
+	return rc || !search->pid ? rc
+				  : try_debug_file(fs, search, search->pid, path, build_id, size);
 }
 
 /* DIR/.build-id/xx/yyyy.debug, then the places where GDB looks for a debuglink. Returns as try_debug_file(). */
@@ -85,8 +87,8 @@ static int open_debug_file(struct file_symbols *fs, const struct debug_search *s
 	dir = (int)MIN(slash - search->path, 4096);
 	for (int i = 0; !rc && i < 3; i++) {
 		buffer_clear(&path);
-		buffer_printf(&path, "%s%.*s/%s%s", i == 2 ? search->debug_dir : "", dir, search->path,
-			      i == 1 ? ".debug/" : "", link.data);
+		buffer_printf(&path, "%s%.*s/%s%s", i == 2 ? search->debug_dir : "", dir,
+			      search->path, i == 1 ? ".debug/" : "", link.data);
 		rc = path.error ? path.error : try_debug_path(fs, search, path.data, id, size);
 	}
 	return rc;
@@ -112,10 +114,11 @@ static void add_table(struct file_symbols *fs, const struct elf_file *elf, uint3
 {
 	const struct elf_section *symbols = elf_file_section_by_type(elf, type);
 
-	if (symbols && symbols->link < elf->nr_sections && elf->sections[symbols->link].type == SHT_STRTAB)
-		fs->tables[fs->nr_tables++] = (struct file_table){ .elf = elf,
-								   .symbols = symbols,
-								   .names = &elf->sections[symbols->link] };
+	if (symbols && symbols->link < elf->nr_sections &&
+	    elf->sections[symbols->link].type == SHT_STRTAB)
+		fs->tables[fs->nr_tables++] = (struct file_table){
+			.elf = elf, .symbols = symbols, .names = &elf->sections[symbols->link]
+		};
 }
 
 /* Reads all names of the tables if nr_places are likely to need many of them. Returns 0 or -ENOMEM. */
@@ -141,7 +144,8 @@ static int load_names(struct file_symbols *fs, size_t nr_places)
 }
 
 /* Appends the name at an offset of a table's names to *out, at most max bytes of it. */
-static int read_name(const struct file_table *table, uint32_t offset, size_t max, struct buffer *out)
+static int read_name(const struct file_table *table, uint32_t offset, size_t max,
+		     struct buffer *out)
 {
 	if (!table->text)
 		return elf_file_string(table->elf, table->names, offset, max, out);
@@ -233,7 +237,8 @@ static int feed_symbol(void *arg, const struct elf_symbol *in)
 	return symbol_match_add(&fs->match, &symbol);
 }
 
-int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol, struct buffer *out)
+int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol,
+		      struct buffer *out)
 {
 	const struct file_table *table = &fs->tables[symbol->name >> 32];
 	int rc;
@@ -295,8 +300,8 @@ static int64_t place_offsets(struct file_symbols *fs, const uint64_t *offsets, s
 	return (int64_t)n;
 }
 
-int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struct debug_search *search,
-		      const uint64_t *offsets, size_t nr)
+int file_symbols_open(struct file_symbols *fs, struct elf_file *elf,
+		      const struct debug_search *search, const uint64_t *offsets, size_t nr)
 {
 	int64_t found;
 	int rc;
@@ -309,17 +314,20 @@ int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struc
 	if (!rc)
 		rc = load_names(fs, (size_t)found);
 	if (!rc)
-		rc = symbol_match_init(&fs->match, fs->addresses, (size_t)found, SYMBOL_BEST, weigh_name, fs);
+		rc = symbol_match_init(&fs->match, fs->addresses, (size_t)found, SYMBOL_BEST,
+				       weigh_name, fs);
 	for (uint32_t i = 0; !rc && i < fs->nr_tables; i++) {
 		struct feed feed = { .fs = fs, .table = i };
 
-		rc = elf_file_each_symbol(fs->tables[i].elf, fs->tables[i].symbols, feed_symbol, &feed);
+		rc = elf_file_each_symbol(fs->tables[i].elf, fs->tables[i].symbols, feed_symbol,
+					  &feed);
 	}
 	if (!rc) {
 		struct file_table *plt = &fs->tables[FILE_TABLE_PLT];
 
 		plt->elf = elf;
-		rc = plt_symbols_match(elf, &fs->match, (uint64_t)FILE_TABLE_PLT << 32, &plt->names);
+		rc = plt_symbols_match(elf, &fs->match, (uint64_t)FILE_TABLE_PLT << 32,
+				       &plt->names);
 	}
 	if (!rc)
 		symbol_match_finish(&fs->match);

@@ -15,8 +15,8 @@
 /* Where a separate debug file is looked for. */
 struct debug_search {
 	const char *debug_dir; /* "/usr/lib/debug" */
-	const char *path;      /* of the file itself, as its process sees it; NULL = not looked for */
-	uint32_t pid;          /* also looked for below the root of this process; 0 = only below ours */
+	const char *path; /* of the file itself, as its process sees it; NULL = not looked for */
+	uint32_t pid;     /* also looked for below the root of this process; 0 = only below ours */
 	uint64_t max_bytes;
 };
 
@@ -35,9 +35,9 @@ struct file_table {
 
 /* All zero = closed. */
 struct file_symbols {
-	struct elf_file *main;  /* borrowed */
-	struct elf_file debug;  /* a separate debug file or the unpacked mini-debuginfo */
-	int debug_fd;           /* owned; meaningful while debug.segments or debug.sections are there */
+	struct elf_file *main; /* borrowed */
+	struct elf_file debug; /* a separate debug file or the unpacked mini-debuginfo */
+	int debug_fd; /* owned; meaningful while debug.segments or debug.sections are there */
 	struct buffer unpacked; /* mini-debuginfo */
 	struct file_table tables[FILE_TABLES_MAX];
 	uint32_t nr_tables;
@@ -57,14 +57,15 @@ struct file_symbols {
  * Returns 0, also when the file has no symbols; -EBADMSG or -E2BIG (damaged or made to waste time); -ENOMEM; or an
  * error of pread(2). file_symbols_close() is due in any case.
  */
-int file_symbols_open(struct file_symbols *fs, struct elf_file *elf, const struct debug_search *search,
-		      const uint64_t *offsets, size_t nr);
+int file_symbols_open(struct file_symbols *fs, struct elf_file *elf,
+		      const struct debug_search *search, const uint64_t *offsets, size_t nr);
 void file_symbols_close(struct file_symbols *fs);
 
 /* The symbol of offsets[i], NULL = none covers it. Symbols with equal `name` are the same one. */
 const struct symbol *file_symbols_get(const struct file_symbols *fs, size_t i);
 
 /* Puts the symbol's name, as stored (of a stub: with "@plt" behind it), into *out (dropping what was there). Returns 0 or an error as above. */
-int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol, struct buffer *out);
+int file_symbols_name(const struct file_symbols *fs, const struct symbol *symbol,
+		      struct buffer *out);
 
 #endif

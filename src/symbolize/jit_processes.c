@@ -55,7 +55,8 @@ int jit_processes_note(struct jit_processes *jits, oc_process_id process, uint32
 	if (find(jits, process))
 		return 0;
 	if (array_reserve(&jits->list, &jits->cap, jits->nr + 1, sizeof(*jits->list)) ||
-	    array_reserve(&jits->index, &jits->index_cap, (size_t)process + 1, sizeof(*jits->index)))
+	    array_reserve(&jits->index, &jits->index_cap, (size_t)process + 1,
+			  sizeof(*jits->index)))
 		return -ENOMEM;
 	while (jits->nr_index <= process)
 		jits->index[jits->nr_index++] = 0;

@@ -58,8 +58,10 @@ static void set_state(struct module_file *file, struct oc_machine *m, enum file_
 {
 	uint64_t *notes = oc_machine_ledger(m)->notes;
 
-	notes[OC_NOTE_FILES_NOT_KEPT] += (state == FILE_NOT_KEPT) - (uint64_t)(file->state == FILE_NOT_KEPT);
-	notes[OC_NOTE_FILES_REFUSED] += (state == FILE_REFUSED) - (uint64_t)(file->state == FILE_REFUSED);
+	notes[OC_NOTE_FILES_NOT_KEPT] +=
+		(state == FILE_NOT_KEPT) - (uint64_t)(file->state == FILE_NOT_KEPT);
+	notes[OC_NOTE_FILES_REFUSED] +=
+		(state == FILE_REFUSED) - (uint64_t)(file->state == FILE_REFUSED);
 	file->state = state;
 }
 
@@ -100,8 +102,8 @@ static int identify(const struct target_file *file, const struct oc_module *modu
 }
 
 /* Opens the file of a module and proves it. Returns 0, -ESTALE, -ENOMEM or an error of target_open(). */
-static int open_proven(const struct module_files *files, struct oc_machine *m, oc_module_id id, uint32_t pid,
-		       struct target_file *ret_file)
+static int open_proven(const struct module_files *files, struct oc_machine *m, oc_module_id id,
+		       uint32_t pid, struct target_file *ret_file)
 {
 	const struct oc_module *module = oc_machine_module(m, id);
 	const char *path = oc_machine_string(m, module->path, NULL);
@@ -141,7 +143,8 @@ static enum file_state state_of_error(int rc, const char *path)
 	return rc == -EINVAL ? FILE_REFUSED : FILE_NOT_KEPT;
 }
 
-int module_files_keep(struct module_files *files, struct oc_machine *m, oc_module_id id, uint32_t pid)
+int module_files_keep(struct module_files *files, struct oc_machine *m, oc_module_id id,
+		      uint32_t pid)
 {
 	struct module_file *file = file_of(files, id);
 	struct target_file target;
@@ -158,7 +161,8 @@ int module_files_keep(struct module_files *files, struct oc_machine *m, oc_modul
 		return rc;
 	if (rc) {
 		set_state(file, m,
-			  state_of_error(rc, oc_machine_string(m, oc_machine_module(m, id)->path, NULL)));
+			  state_of_error(rc, oc_machine_string(m, oc_machine_module(m, id)->path,
+							       NULL)));
 		return 0;
 	}
 	if (files->nr_open >= files->max_open) {
@@ -173,8 +177,8 @@ int module_files_keep(struct module_files *files, struct oc_machine *m, oc_modul
 	return 0;
 }
 
-int module_files_get(struct module_files *files, struct oc_machine *m, oc_module_id id, uint32_t pid,
-		     struct module_file_ref *ret_ref)
+int module_files_get(struct module_files *files, struct oc_machine *m, oc_module_id id,
+		     uint32_t pid, struct module_file_ref *ret_ref)
 {
 	struct module_file *file = file_of(files, id);
 	struct target_file target;
@@ -185,7 +189,8 @@ int module_files_get(struct module_files *files, struct oc_machine *m, oc_module
 	if (file->pid)
 		pid = file->pid;
 	if (file->state == FILE_KEPT) {
-		*ret_ref = (struct module_file_ref){ .fd = file->fd, .size = file->size, .pid = pid };
+		*ret_ref =
+			(struct module_file_ref){ .fd = file->fd, .size = file->size, .pid = pid };
 		return 1;
 	}
 	rc = open_proven(files, m, id, pid, &target);

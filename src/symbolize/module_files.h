@@ -30,7 +30,8 @@ void module_files_done(struct module_files *files);
  * is the build-id when the module has one, else the inode; the build-id is set in the machine when it was not known.
  * Returns 0, also when there is no such file (then counted in the ledger), or -ENOMEM.
  */
-int module_files_keep(struct module_files *files, struct oc_machine *m, oc_module_id module, uint32_t pid);
+int module_files_keep(struct module_files *files, struct oc_machine *m, oc_module_id module,
+		      uint32_t pid);
 
 /* A module's file for reading. */
 struct module_file_ref {
@@ -45,8 +46,8 @@ struct module_file_ref {
  * that mapped it (0 = none).
  * Returns 1 with *ret_ref set, 0 = there is none, or -ENOMEM.
  */
-int module_files_get(struct module_files *files, struct oc_machine *m, oc_module_id module, uint32_t pid,
-		     struct module_file_ref *ret_ref);
+int module_files_get(struct module_files *files, struct oc_machine *m, oc_module_id module,
+		     uint32_t pid, struct module_file_ref *ret_ref);
 
 /* Counts in the ledger that the file turned out to be damaged. */
 void module_files_refuse(struct module_files *files, struct oc_machine *m, oc_module_id module);

@@ -29,8 +29,8 @@ static uint32_t name_of_stub(const struct stubs *stubs, uint64_t number)
 	Elf64_Sym symbol;
 	uint64_t index;
 
-	if (elf_file_read(stubs->elf, stubs->relocations->offset + number * sizeof(relocation), &relocation,
-			  sizeof(relocation)))
+	if (elf_file_read(stubs->elf, stubs->relocations->offset + number * sizeof(relocation),
+			  &relocation, sizeof(relocation)))
 		return 0;
 	index = ELF64_R_SYM(relocation.r_info);
 	if (!index || index >= stubs->symbols->size / sizeof(symbol) ||
@@ -55,7 +55,8 @@ static int match_section(const struct stubs *stubs, struct symbol_match *match, 
 		uint32_t name;
 		int rc;
 
-		if (match->addresses[i] < code->address || offset < stubs->header || offset >= code->size)
+		if (match->addresses[i] < code->address || offset < stubs->header ||
+		    offset >= code->size)
 			continue;
 		number = (offset - stubs->header) / STUB_BYTES;
 		name = number == last ? 0 : name_of_stub(stubs, number);

@@ -15,8 +15,9 @@
 #define STEPS_LEAST       100000u
 
 struct symbol_slot {
-	struct symbol best;   /* with a size, covering the address; rank SYMBOL_BOUND = none yet */
-	struct symbol latest; /* greatest start at or below this address but above the one before; same */
+	struct symbol best; /* with a size, covering the address; rank SYMBOL_BOUND = none yet */
+	struct symbol
+		latest; /* greatest start at or below this address but above the one before; same */
 };
 
 static const struct symbol no_symbol = { .rank = SYMBOL_BOUND };
@@ -30,8 +31,8 @@ uint64_t symbol_name_weight(const char *name, size_t len)
 	return underscores << 32 | (UINT32_MAX - (uint32_t)MIN(len, (size_t)UINT32_MAX));
 }
 
-int symbol_match_init(struct symbol_match *m, const uint64_t *addresses, size_t nr, enum symbol_rule rule,
-		      symbol_weight_fn weight, void *weight_arg)
+int symbol_match_init(struct symbol_match *m, const uint64_t *addresses, size_t nr,
+		      enum symbol_rule rule, symbol_weight_fn weight, void *weight_arg)
 {
 	*m = (struct symbol_match){
 		.addresses = addresses,
@@ -72,7 +73,8 @@ static size_t first_at(const struct symbol_match *m, uint64_t start)
 }
 
 /* True when a is to be preferred to b, both starting at the same address. */
-static bool same_start_better(const struct symbol_match *m, const struct symbol *a, const struct symbol *b)
+static bool same_start_better(const struct symbol_match *m, const struct symbol *a,
+			      const struct symbol *b)
 {
 	if (!a->size != !b->size)
 		return a->size != 0;
@@ -84,7 +86,8 @@ static bool same_start_better(const struct symbol_match *m, const struct symbol 
 }
 
 /* True when a is a better name than b for an address that both cover. */
-static bool covering_better(const struct symbol_match *m, const struct symbol *a, const struct symbol *b)
+static bool covering_better(const struct symbol_match *m, const struct symbol *a,
+			    const struct symbol *b)
 {
 	if ((a->rank >= SYMBOL_LABEL) != (b->rank >= SYMBOL_LABEL))
 		return a->rank < b->rank;
@@ -138,8 +141,8 @@ void symbol_match_finish(struct symbol_match *m)
 		/* Later slots hold greater starts, if any: each start is noted at the first address behind it. */
 		if (slot->latest.start || slot->latest.rank != SYMBOL_BOUND)
 			latest = slot->latest;
-		if (slot->best.rank == SYMBOL_BOUND && latest.rank != SYMBOL_BOUND && !latest.size &&
-		    m->addresses[i] < latest.limit)
+		if (slot->best.rank == SYMBOL_BOUND && latest.rank != SYMBOL_BOUND &&
+		    !latest.size && m->addresses[i] < latest.limit)
 			slot->best = latest;
 	}
 }

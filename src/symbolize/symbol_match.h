@@ -24,9 +24,10 @@ enum symbol_rank {
 
 struct symbol {
 	uint64_t start;
-	uint64_t size;  /* 0 = unknown: then it ends at the next symbol, and at `limit` */
-	uint64_t limit; /* for size 0: the first address that cannot belong to it (its section's end) */
-	uint64_t name;  /* for the caller */
+	uint64_t size; /* 0 = unknown: then it ends at the next symbol, and at `limit` */
+	uint64_t
+		limit; /* for size 0: the first address that cannot belong to it (its section's end) */
+	uint64_t name; /* for the caller */
 	enum symbol_rank rank;
 };
 
@@ -62,8 +63,8 @@ uint64_t symbol_name_weight(const char *name, size_t len);
  * Starts a match for addresses[nr], which must be ascending (equal ones are allowed) and stay until it is over.
  * weight may be NULL. Returns 0 or -ENOMEM.
  */
-int symbol_match_init(struct symbol_match *m, const uint64_t *addresses, size_t nr, enum symbol_rule rule,
-		      symbol_weight_fn weight, void *weight_arg);
+int symbol_match_init(struct symbol_match *m, const uint64_t *addresses, size_t nr,
+		      enum symbol_rule rule, symbol_weight_fn weight, void *weight_arg);
 /* Frees what *m owns. Accepts all zero. */
 void symbol_match_done(struct symbol_match *m);
 

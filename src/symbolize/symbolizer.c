@@ -322,8 +322,8 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 	int64_t function = 0;
 	int rc;
 
-	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST, kernel_symbols_weight,
-			       &text);
+	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST,
+			       kernel_symbols_weight, &text);
 	if (rc)
 		return rc;
 	rc = kernel_symbols_read("/proc/kallsyms", &text);
@@ -391,9 +391,10 @@ static int name_jit(struct run *run, const struct place *places, size_t nr)
 		buffer_append(&run->raw, name, len);
 		if (run->raw.error)
 			return -ENOMEM;
-		rc = set_function(run, places[i].location,
-				  add_function(run, oc_machine_location(run->m, places[i].location)->module,
-					       NULL, 0));
+		rc = set_function(
+			run, places[i].location,
+			add_function(run, oc_machine_location(run->m, places[i].location)->module,
+				     NULL, 0));
 	}
 	jit_processes_drop(&run->s->jits, process);
 	return rc == -E2BIG ? 0 : rc;
@@ -436,7 +437,8 @@ static int collect_places(struct run *run)
 static void defer_to_perf_maps(struct run *run, const struct place *places, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
-		const struct oc_location *location = oc_machine_location(run->m, places[i].location);
+		const struct oc_location *location =
+			oc_machine_location(run->m, places[i].location);
 		oc_process_id process = process_of(run->m, location);
 
 		if (process)

@@ -119,7 +119,8 @@ int target_open_executable(uint32_t pid, uint64_t max_bytes, struct target_file 
 bool target_same_file(const struct target_file *file, uint64_t device, uint64_t inode)
 {
 	if (device == (uint64_t)file->st.st_dev || !device)
-		return inode == (uint64_t)file->st.st_ino && (device || file->where != TARGET_IN_OWN_ROOT);
+		return inode == (uint64_t)file->st.st_ino &&
+		       (device || file->where != TARGET_IN_OWN_ROOT);
 	if (file->where == TARGET_IN_OWN_ROOT)
 		return false;
 	return (inode & OVERLAY_INODE_MASK) == ((uint64_t)file->st.st_ino & OVERLAY_INODE_MASK);

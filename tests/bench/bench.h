@@ -97,8 +97,10 @@ static inline struct bench_machine bench_machine_new(uint32_t nr_mappings)
 		};
 		int len = snprintf(path, sizeof(path), "/usr/lib/library-%u.so", i);
 
-		module.path = (oc_string_id)bench_must(oc_machine_intern(b.m, path, (size_t)len), "string");
-		mapping.module = (oc_module_id)bench_must(oc_machine_add_module(b.m, &module), "module");
+		module.path = (oc_string_id)bench_must(oc_machine_intern(b.m, path, (size_t)len),
+						       "string");
+		mapping.module =
+			(oc_module_id)bench_must(oc_machine_add_module(b.m, &module), "module");
 		bench_must(oc_machine_add_mapping(b.m, &mapping), "mapping");
 	}
 	return b;

@@ -21,8 +21,8 @@ static const uint32_t layout_sizes[] = { 10, 100, 1000 };
 struct state {
 	struct bench_machine b;
 	uint64_t (*frames)[NR_FRAMES]; /* [nr] */
-	uint32_t *order;               /* [NR_OPERATIONS] which of them, so that no prefetcher guesses it */
-	uint64_t *addresses;           /* [NR_OPERATIONS] */
+	uint32_t *order;     /* [NR_OPERATIONS] which of them, so that no prefetcher guesses it */
+	uint64_t *addresses; /* [NR_OPERATIONS] */
 	uint32_t nr;
 	uint64_t next; /* never seen before */
 	uint64_t sink;
@@ -48,7 +48,8 @@ static void prepare(struct state *s, uint32_t nr_stacks, uint32_t nr_mappings)
 	for (uint32_t i = 0; i < nr_stacks; i++) {
 		for (uint32_t j = 0; j < NR_FRAMES; j++)
 			s->frames[i][j] = BENCH_FIRST_ADDRESS + bench_random(&random) % span;
-		bench_must(oc_machine_intern_callstack(s->b.m, s->frames[i], NR_FRAMES, 0), "callstack");
+		bench_must(oc_machine_intern_callstack(s->b.m, s->frames[i], NR_FRAMES, 0),
+			   "callstack");
 	}
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++) {
 		s->order[i] = (uint32_t)(bench_random(&random) % nr_stacks);
@@ -69,8 +70,8 @@ static void intern_hit(void *arg)
 	struct state *s = arg;
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
-		s->sink +=
-			(uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[s->order[i]], NR_FRAMES, 0);
+		s->sink += (uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[s->order[i]],
+								 NR_FRAMES, 0);
 }
 
 static void intern_miss(void *arg)
@@ -89,7 +90,8 @@ static void find_mapping(void *arg)
 	struct state *s = arg;
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
-		s->sink += oc_machine_find_mapping(s->b.m, s->b.process, s->addresses[i], UINT64_MAX);
+		s->sink +=
+			oc_machine_find_mapping(s->b.m, s->b.process, s->addresses[i], UINT64_MAX);
 }
 
 /* A mapping that every stack may pass is replaced, so that nothing that was resolved before holds any more. */
@@ -107,13 +109,16 @@ static void resolve_after_change(void *arg)
 
 	bench_must(oc_machine_add_mapping(s->b.m, &mapping), "mapping");
 	for (uint32_t i = 1; i <= s->nr; i++)
-		s->sink += (uint64_t)bench_must(oc_machine_resolve(s->b.m, s->b.process, i), "resolve");
+		s->sink += (uint64_t)bench_must(oc_machine_resolve(s->b.m, s->b.process, i),
+						"resolve");
 }
 
 static void add_timeline(void *arg)
 {
 	struct state *s = arg;
-	struct oc_sample sample = { .count = 1, .value = 1, .kind = s->b.kind, .process = s->b.process };
+	struct oc_sample sample = {
+		.count = 1, .value = 1, .kind = s->b.kind, .process = s->b.process
+	};
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++) {
 		sample.time_ns = s->next++;
@@ -140,7 +145,8 @@ static void measure_sizes(struct state *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(set_sizes); i++) {
 		prepare(s, set_sizes[i], 100);
-		snprintf(name, sizeof(name), "intern a callstack of 32 frames, hit, 1 of %u", set_sizes[i]);
+		snprintf(name, sizeof(name), "intern a callstack of 32 frames, hit, 1 of %u",
+			 set_sizes[i]);
 		bench_print(name, bench_ns(intern_hit, s, NR_OPERATIONS), "ns", 0);
 		finish(s);
 	}
@@ -161,7 +167,8 @@ static void measure_samples(struct state *s, const char *what, uint64_t budget_b
 	*s = (struct state){ .b = { .m = oc_machine_new(&opts) }, .next = 1 };
 	bench_must(s->b.m ? 0 : -1, "oc_machine_new");
 	s->b.kind = (oc_kind_id)bench_must(oc_machine_add_kind(s->b.m, &kind), "kind");
-	s->b.process = (oc_process_id)bench_must(oc_machine_process_start(s->b.m, 1, 0, 0), "process");
+	s->b.process =
+		(oc_process_id)bench_must(oc_machine_process_start(s->b.m, 1, 0, 0), "process");
 	snprintf(name, sizeof(name), "add a timeline sample, %s", what);
 	bench_print(name, bench_ns(add_timeline, s, NR_OPERATIONS), "ns", 0);
 	snprintf(name, sizeof(name), "read a timeline sample, %s", what);
@@ -177,7 +184,8 @@ int main(void)
 	prepare(&s, 1000, 100);
 	bench_print("resolve a callstack of 32 frames, mapping changed",
 		    bench_ns(resolve_after_change, &s, s.nr), "ns", 0);
-	bench_print("intern a callstack of 32 frames, miss", bench_ns(intern_miss, &s, NR_NEW), "ns", 0);
+	bench_print("intern a callstack of 32 frames, miss", bench_ns(intern_miss, &s, NR_NEW),
+		    "ns", 0);
 	finish(&s);
 	measure_samples(&s, "in memory", 0);
 	measure_samples(&s, "spilled", 4 << 20);

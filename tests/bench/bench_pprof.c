@@ -91,8 +91,8 @@ static oc_stack_id add_stack(struct oc_machine *m, oc_process_id process)
 
 	for (uint32_t i = 0; i < depth; i++)
 		addresses[i] = CODE + skewed(FUNCTIONS) * CODE_BYTES + 8 + next_random() % 4;
-	return must(
-		oc_machine_resolve(m, process, must(oc_machine_intern_callstack(m, addresses, depth, 0))));
+	return must(oc_machine_resolve(m, process,
+				       must(oc_machine_intern_callstack(m, addresses, depth, 0))));
 }
 
 static void symbolize(struct oc_machine *m)

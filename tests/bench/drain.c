@@ -23,7 +23,8 @@ struct state {
 	uint64_t frames[NR_STACKS][NR_FRAMES];
 };
 
-static int count_record(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+static int count_record(void *arg, enum event_source source, uint64_t time_ns, const void *data,
+			size_t size)
 {
 	struct state *s = arg;
 
@@ -79,7 +80,9 @@ static double define_stacks(struct state *s)
 
 static void fill(struct state *s)
 {
-	const struct collector_process process = { .pid = 100, .comm = "bench", .exe = "/bin/bench" };
+	const struct collector_process process = { .pid = 100,
+						   .comm = "bench",
+						   .exe = "/bin/bench" };
 	const struct collector_kind kind = { .name = "cpu", .period_ns = 1001001 };
 	uint64_t random = 88172645463325252;
 
@@ -99,8 +102,8 @@ static void fill(struct state *s)
 	}
 	for (uint32_t i = 0; i < NR_STACKS; i++)
 		for (uint32_t j = 0; j < NR_FRAMES; j++)
-			s->frames[i][j] =
-				BENCH_FIRST_ADDRESS + bench_random(&random) % (64 * BENCH_MAPPING_BYTES);
+			s->frames[i][j] = BENCH_FIRST_ADDRESS +
+					  bench_random(&random) % (64 * BENCH_MAPPING_BYTES);
 }
 
 int main(void)
@@ -117,7 +120,8 @@ int main(void)
 	bench_print("put a record of 64 bytes in order and hand it out",
 		    bench_ns(order_records, s, NR_RECORDS), "ns", 0);
 	bench_print("take in a new stack of 32 frames", define_stacks(s), "ns", 0);
-	bench_print("take in a counter of a known stack", bench_ns(deliver_samples, s, NR_RECORDS), "ns", 0);
+	bench_print("take in a counter of a known stack", bench_ns(deliver_samples, s, NR_RECORDS),
+		    "ns", 0);
 	bench_must(s->sink->error, "sink");
 	event_queue_done(&s->queue);
 	machine_sink_free(s->sink);

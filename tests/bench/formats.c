@@ -26,13 +26,16 @@ static void name_locations(struct oc_machine *m)
 
 	for (uint32_t i = 0; i < NR_FUNCTIONS; i++) {
 		char name[64];
-		int len = snprintf(name, sizeof(name), "a_namespace::a_class::a_method_number_%u", i);
+		int len =
+			snprintf(name, sizeof(name), "a_namespace::a_class::a_method_number_%u", i);
 		struct oc_function function = {
-			.name = (oc_string_id)bench_must(oc_machine_intern(m, name, (size_t)len), "name"),
+			.name = (oc_string_id)bench_must(oc_machine_intern(m, name, (size_t)len),
+							 "name"),
 		};
 
 		function.system_name = function.name;
-		functions[i] = (oc_function_id)bench_must(oc_machine_add_function(m, &function), "function");
+		functions[i] = (oc_function_id)bench_must(oc_machine_add_function(m, &function),
+							  "function");
 	}
 	for (oc_location_id i = 1; i <= oc_machine_nr_locations(m); i++) {
 		struct oc_line line = { .function = functions[i % NR_FUNCTIONS] };
@@ -55,8 +58,8 @@ static oc_stack_id make_stack(const struct bench_machine *b, uint64_t *random)
 		frames[i] = BENCH_FIRST_ADDRESS + (bench_random(random) % (place + 1)) / 128 * 128;
 	}
 	callstack = bench_must(oc_machine_intern_callstack(b->m, frames, nr, 0), "callstack");
-	return (oc_stack_id)bench_must(oc_machine_resolve(b->m, b->process, (oc_callstack_id)callstack),
-				       "stack");
+	return (oc_stack_id)bench_must(
+		oc_machine_resolve(b->m, b->process, (oc_callstack_id)callstack), "stack");
 }
 
 static void add_samples(const struct bench_machine *b)
@@ -68,8 +71,8 @@ static void add_samples(const struct bench_machine *b)
 	for (uint32_t i = 0; i < NR_STACKS; i++)
 		stacks[i] = make_stack(b, &random);
 	for (uint32_t i = 0; i < NR_THREADS; i++)
-		threads[i] =
-			(oc_thread_id)bench_must(oc_machine_add_thread(b->m, b->process, 100 + i), "thread");
+		threads[i] = (oc_thread_id)bench_must(
+			oc_machine_add_thread(b->m, b->process, 100 + i), "thread");
 	for (uint32_t i = 0; i < NR_SAMPLES; i++) {
 		uint64_t pick = bench_random(&random) % NR_STACKS;
 		struct oc_sample sample = {

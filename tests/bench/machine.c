@@ -34,7 +34,8 @@ static void intern_hot(void *arg)
 	struct state *s = arg;
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
-		s->sink += (uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[i % 64], NR_FRAMES, 0);
+		s->sink += (uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[i % 64],
+								 NR_FRAMES, 0);
 }
 
 static void intern_all(void *arg)
@@ -42,8 +43,8 @@ static void intern_all(void *arg)
 	struct state *s = arg;
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
-		s->sink +=
-			(uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[i % NR_STACKS], NR_FRAMES, 0);
+		s->sink += (uint64_t)oc_machine_intern_callstack(s->b.m, s->frames[i % NR_STACKS],
+								 NR_FRAMES, 0);
 }
 
 static void intern_strings(void *arg)
@@ -68,7 +69,8 @@ static void resolve(void *arg)
 	struct state *s = arg;
 
 	for (uint32_t i = 0; i < NR_OPERATIONS; i++)
-		s->sink += (uint64_t)oc_machine_resolve(s->b.m, s->b.process, s->callstacks[i % NR_STACKS]);
+		s->sink += (uint64_t)oc_machine_resolve(s->b.m, s->b.process,
+							s->callstacks[i % NR_STACKS]);
 }
 
 static void add_samples(void *arg)
@@ -96,7 +98,8 @@ static double intern_new(struct state *s)
 
 	for (uint32_t i = 0; i < NR_STACKS; i++)
 		s->callstacks[i] = (oc_callstack_id)bench_must(
-			oc_machine_intern_callstack(s->b.m, s->frames[i], NR_FRAMES, 0), "callstack");
+			oc_machine_intern_callstack(s->b.m, s->frames[i], NR_FRAMES, 0),
+			"callstack");
 	return (double)(clock_monotonic_ns() - start) / NR_STACKS;
 }
 
@@ -119,21 +122,25 @@ int main(void)
 	if (!s)
 		return 1;
 	s->b = bench_machine_new(NR_MAPPINGS);
-	s->thread = (oc_thread_id)bench_must(oc_machine_add_thread(s->b.m, s->b.process, 100), "thread");
+	s->thread = (oc_thread_id)bench_must(oc_machine_add_thread(s->b.m, s->b.process, 100),
+					     "thread");
 	for (uint32_t i = 0; i < NR_STACKS; i++)
 		for (uint32_t j = 0; j < NR_FRAMES; j++)
-			s->frames[i][j] = BENCH_FIRST_ADDRESS + bench_random(&random) % span / 64 * 64;
+			s->frames[i][j] =
+				BENCH_FIRST_ADDRESS + bench_random(&random) % span / 64 * 64;
 	for (uint32_t i = 0; i < NR_STRINGS; i++)
-		snprintf(s->strings[i], sizeof(s->strings[i]), "a_function_name_of_usual_length_%u", i);
+		snprintf(s->strings[i], sizeof(s->strings[i]), "a_function_name_of_usual_length_%u",
+			 i);
 	for (uint32_t i = 0; i < NR_LOOKUPS; i++)
 		s->addresses[i] = BENCH_FIRST_ADDRESS + bench_random(&random) % span;
 
 	bench_print("intern a callstack of 32 frames, new", intern_new(s), "ns", 0);
-	bench_print("intern a callstack of 32 frames, hit", bench_ns(intern_hot, s, NR_OPERATIONS), "ns",
-		    HIT_BUDGET_NS);
-	bench_print("the same, 4,096 callstacks in turn", bench_ns(intern_all, s, NR_OPERATIONS), "ns", 0);
-	bench_print("intern a string of 36 bytes, 4,096 in turn", bench_ns(intern_strings, s, NR_OPERATIONS),
+	bench_print("intern a callstack of 32 frames, hit", bench_ns(intern_hot, s, NR_OPERATIONS),
+		    "ns", HIT_BUDGET_NS);
+	bench_print("the same, 4,096 callstacks in turn", bench_ns(intern_all, s, NR_OPERATIONS),
 		    "ns", 0);
+	bench_print("intern a string of 36 bytes, 4,096 in turn",
+		    bench_ns(intern_strings, s, NR_OPERATIONS), "ns", 0);
 	bench_print("find a mapping, 1 of 500", bench_ns(find_mappings, s, NR_LOOKUPS), "ns", 0);
 	bench_print("resolve a callstack of 32 frames, new", resolve_new(s), "ns", 0);
 	bench_print("resolve a callstack, known", bench_ns(resolve, s, NR_OPERATIONS), "ns", 0);

@@ -47,8 +47,8 @@ static struct load load_new(void)
 
 	if (!l.m || !l.s)
 		bench_must(-1, "memory");
-	l.process =
-		(oc_process_id)bench_must(oc_machine_process_start(l.m, (uint32_t)getpid(), 0, 1), "process");
+	l.process = (oc_process_id)bench_must(
+		oc_machine_process_start(l.m, (uint32_t)getpid(), 0, 1), "process");
 	return l;
 }
 
@@ -78,12 +78,14 @@ static struct elf_segment code_of(const char *path)
 }
 
 /* A module; `device` tells modules of the same file apart for the machine, and is not what proves the file. */
-static oc_module_id add_module(struct load *l, enum oc_module_type type, const char *path, uint64_t device)
+static oc_module_id add_module(struct load *l, enum oc_module_type type, const char *path,
+			       uint64_t device)
 {
 	struct oc_module module = { .type = type, .device = device };
 	struct stat st;
 
-	module.path = (oc_string_id)bench_must(oc_machine_intern(l->m, path, strlen(path)), "string");
+	module.path =
+		(oc_string_id)bench_must(oc_machine_intern(l->m, path, strlen(path)), "string");
 	if (type == OC_MODULE_FILE && !stat(path, &st))
 		module.inode = st.st_ino;
 	return (oc_module_id)bench_must(oc_machine_add_module(l->m, &module), "module");
@@ -95,9 +97,11 @@ static void add_places(struct load *l, const struct oc_mapping *mapping, uint32_
 	for (uint32_t i = 0; i < nr; i++) {
 		uint64_t address =
 			mapping->start + bench_random(&l->random) % (mapping->end - mapping->start);
-		int64_t callstack = oc_machine_intern_callstack(l->m, &address, 1, mapping->process ? 0 : 1);
+		int64_t callstack =
+			oc_machine_intern_callstack(l->m, &address, 1, mapping->process ? 0 : 1);
 
-		bench_must(oc_machine_resolve(l->m, l->process, (oc_callstack_id)callstack), "resolve");
+		bench_must(oc_machine_resolve(l->m, l->process, (oc_callstack_id)callstack),
+			   "resolve");
 	}
 }
 
@@ -113,7 +117,8 @@ static void add_files(struct load *l)
 			.file_offset = code.offset,
 		};
 
-		bench_must(oc_symbolizer_keep(l->s, l->m, mapping.module, (uint32_t)getpid()), "keep");
+		bench_must(oc_symbolizer_keep(l->s, l->m, mapping.module, (uint32_t)getpid()),
+			   "keep");
 		add_places(l, &mapping, NR_PLACES / ARRAY_SIZE(files));
 	}
 }

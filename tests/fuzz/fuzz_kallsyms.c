@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len, module_len;
 
 	buffer_append(&text, data, size);
-	if (symbol_match_init(&match, addresses, ARRAY_SIZE(addresses), SYMBOL_BEST, kernel_symbols_weight,
-			      &text))
+	if (symbol_match_init(&match, addresses, ARRAY_SIZE(addresses), SYMBOL_BEST,
+			      kernel_symbols_weight, &text))
 		abort();
 	if (text.len && !kernel_symbols_match(text.data, text.len, &match)) {
 		symbol_match_finish(&match);

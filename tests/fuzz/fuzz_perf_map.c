@@ -11,9 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint64_t addresses[] = {
-		0, 1, 0x1000, 0x1001, 0x10ff, 0x7f0000001000, 0x7f0000001020, UINT64_MAX - 1, UINT64_MAX
-	};
+	static const uint64_t addresses[] = { 0,
+					      1,
+					      0x1000,
+					      0x1001,
+					      0x10ff,
+					      0x7f0000001000,
+					      0x7f0000001020,
+					      UINT64_MAX - 1,
+					      UINT64_MAX };
 	struct buffer text = BUFFER_INIT;
 	struct symbol_match match;
 	uint64_t skipped;
@@ -29,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			if (!symbol)
 				continue;
-			if (addresses[i] < symbol->start || addresses[i] - symbol->start >= symbol->size)
+			if (addresses[i] < symbol->start ||
+			    addresses[i] - symbol->start >= symbol->size)
 				abort();
 			len = perf_map_name(&text, symbol->name, &name);
 			fuzz_use(name, len);

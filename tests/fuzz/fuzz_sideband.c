@@ -11,7 +11,8 @@
 #include "linux/perf_samples.h"
 #include "linux/sideband_private.h"
 
-static sink_process use_start(struct sink *sink, uint64_t time_ns, const struct collector_process *process)
+static sink_process use_start(struct sink *sink, uint64_t time_ns,
+			      const struct collector_process *process)
 {
 	(void)sink;
 	(void)time_ns;
@@ -40,7 +41,8 @@ static sink_process use_now(struct sink *sink, uint64_t time_ns, uint32_t pid)
 	return pid;
 }
 
-static void use_facts(struct sink *sink, sink_process process, const struct collector_process *facts)
+static void use_facts(struct sink *sink, sink_process process,
+		      const struct collector_process *facts)
 {
 	(void)sink;
 	(void)process;
@@ -50,8 +52,8 @@ static void use_facts(struct sink *sink, sink_process process, const struct coll
 		fuzz_use(facts->exe, strlen(facts->exe));
 }
 
-static sink_thread use_thread(struct sink *sink, sink_process process, uint32_t tid, uint32_t ns_tid,
-			      const char *name)
+static sink_thread use_thread(struct sink *sink, sink_process process, uint32_t tid,
+			      uint32_t ns_tid, const char *name)
 {
 	(void)sink;
 	(void)process;
@@ -74,7 +76,8 @@ static void use_mapping(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		fuzz_use(mapping->build_id, mapping->build_id_size);
 }
 
-static void use_stack(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr, bool kernel)
+static void use_stack(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
+		      bool kernel)
 {
 	(void)sink;
 	(void)kernel;

@@ -27,8 +27,8 @@ static uint64_t *read_offsets(size_t *ret_nr)
 	return offsets;
 }
 
-static int print_names(struct elf_file *elf, const struct debug_search *search, const uint64_t *offsets,
-		       size_t nr)
+static int print_names(struct elf_file *elf, const struct debug_search *search,
+		       const uint64_t *offsets, size_t nr)
 {
 	struct buffer name = BUFFER_INIT;
 	struct file_symbols fs;
@@ -39,7 +39,8 @@ static int print_names(struct elf_file *elf, const struct debug_search *search, 
 
 		if (symbol)
 			rc = file_symbols_name(&fs, symbol, &name);
-		printf("%llx %s\n", (unsigned long long)offsets[i], symbol && !rc ? name.data : "-");
+		printf("%llx %s\n", (unsigned long long)offsets[i],
+		       symbol && !rc ? name.data : "-");
 	}
 	file_symbols_close(&fs);
 	buffer_done(&name);

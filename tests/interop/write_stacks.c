@@ -92,7 +92,8 @@ static uint32_t find_region(struct importer *im, char kind, struct field name)
 	for (uint32_t i = 0; i < im->nr_regions; i++) {
 		struct region *r = &im->regions[i];
 
-		if (r->kind == kind && r->name.len == name.len && !memcmp(r->name.text, name.text, name.len))
+		if (r->kind == kind && r->name.len == name.len &&
+		    !memcmp(r->name.text, name.text, name.len))
 			return i;
 	}
 	if (im->nr_regions == REGIONS_MAX)
@@ -100,7 +101,8 @@ static uint32_t find_region(struct importer *im, char kind, struct field name)
 	im->regions[im->nr_regions] = (struct region){
 		.name = name,
 		.kind = kind,
-		.start = kind == 'k' ? KERNEL_BASE : bases[(int)kind] + im->nr_regions * REGION_BYTES,
+		.start = kind == 'k' ? KERNEL_BASE
+				     : bases[(int)kind] + im->nr_regions * REGION_BYTES,
 	};
 	return im->nr_regions++;
 }
@@ -109,14 +111,17 @@ static void map_region(struct importer *im, oc_process_id process, uint32_t inde
 {
 	struct region *r = &im->regions[index];
 	struct oc_module module = { .type = OC_MODULE_FILE };
-	struct oc_mapping mapping = { .start = r->start, .end = r->start + REGION_BYTES, .since_ns = 1 };
+	struct oc_mapping mapping = { .start = r->start,
+				      .end = r->start + REGION_BYTES,
+				      .since_ns = 1 };
 
 	if (r->kind == 'k')
 		process = 0;
 	if (im->mapped[process][index])
 		return;
 	im->mapped[process][index] = 1;
-	module.path = (oc_string_id)check(oc_machine_intern(im->m, r->name.text, r->name.len), "intern");
+	module.path =
+		(oc_string_id)check(oc_machine_intern(im->m, r->name.text, r->name.len), "intern");
 	if (r->kind == 'k')
 		module.type = OC_MODULE_KERNEL;
 	if (r->kind == 'j') {
@@ -137,8 +142,8 @@ static char read_frame(struct field frame, struct field *ret_name, struct field 
 
 	if (!kind || !strchr("ukji", kind))
 		fail("a frame has no kind");
-	*ret_name =
-		(struct field){ frame.text + 1, (size_t)((separator ? separator : end) - frame.text - 1) };
+	*ret_name = (struct field){ frame.text + 1,
+				    (size_t)((separator ? separator : end) - frame.text - 1) };
 	*ret_module = (struct field){ "/usr/bin/sample", 15 };
 	if (kind == 'k')
 		*ret_module = (struct field){ "[kernel]", 8 };
@@ -161,11 +166,12 @@ static void name_location(struct importer *im, oc_location_id location, const st
 		struct oc_function function = { .module = place->module };
 
 		read_frame(frames[nr - 1 - i], &name, &module);
-		function.name = (oc_string_id)check(oc_machine_intern(im->m, name.text, name.len), "intern");
+		function.name = (oc_string_id)check(oc_machine_intern(im->m, name.text, name.len),
+						    "intern");
 		function.system_name = function.name;
 		lines[i] = (struct oc_line){
-			.function =
-				(oc_function_id)check(oc_machine_add_function(im->m, &function), "function"),
+			.function = (oc_function_id)check(oc_machine_add_function(im->m, &function),
+							  "function"),
 		};
 	}
 	check(oc_machine_set_lines(im->m, location, lines, nr), "set_lines");
@@ -195,15 +201,16 @@ static oc_stack_id add_stack(struct importer *im, oc_process_id process, const s
 		addresses[nr_addresses++] =
 			im->regions[region].start +
 			BYTES_PER_KEY *
-				(1ULL + number_key(im, (struct field){ frames[start].text,
-								       (size_t)(frames[end - 1].text +
-										frames[end - 1].len -
-										frames[start].text) }));
+				(1ULL +
+				 number_key(im, (struct field){ frames[start].text,
+								(size_t)(frames[end - 1].text +
+									 frames[end - 1].len -
+									 frames[start].text) }));
 		nr_kernel += kind == 'k';
 		end = start;
 	}
-	callstack =
-		check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel), "callstack");
+	callstack = check(oc_machine_intern_callstack(im->m, addresses, nr_addresses, nr_kernel),
+			  "callstack");
 	stack = check(oc_machine_resolve(im->m, process, (oc_callstack_id)callstack), "resolve");
 	locations = oc_machine_stack(im->m, (oc_stack_id)stack, &nr_locations);
 	for (uint32_t i = 0, end = nr; locations && i < nr_locations; end = first[i++])
@@ -236,16 +243,19 @@ static void add_record(struct importer *im, const struct field *fields, uint32_t
 	pid = read_number(fields[1]);
 	sample.process = oc_machine_process_now(im->m, pid);
 	if (!sample.process)
-		sample.process = (oc_process_id)check(oc_machine_process_start(im->m, pid, 0, 1), "process");
+		sample.process =
+			(oc_process_id)check(oc_machine_process_start(im->m, pid, 0, 1), "process");
 	if (sample.process >= ARRAY_SIZE(im->mapped))
 		fail("too many processes");
-	facts.comm = (oc_string_id)check(oc_machine_intern(im->m, fields[0].text, fields[0].len), "intern");
+	facts.comm = (oc_string_id)check(oc_machine_intern(im->m, fields[0].text, fields[0].len),
+					 "intern");
 	check(oc_machine_process_set(im->m, sample.process, &facts), "process_set");
 	sample.thread = (oc_thread_id)check(
 		oc_machine_add_thread(im->m, sample.process, read_number(fields[3])), "add_thread");
 	check(oc_machine_thread_set_name(
 		      im->m, sample.thread,
-		      (oc_string_id)check(oc_machine_intern(im->m, fields[2].text, fields[2].len), "intern")),
+		      (oc_string_id)check(oc_machine_intern(im->m, fields[2].text, fields[2].len),
+					  "intern")),
 	      "thread_set_name");
 	sample.count = sample.value = read_number(fields[4]);
 	sample.stack = add_stack(im, sample.process, fields + 5, nr - 5);
@@ -279,8 +289,9 @@ static void add_facts(struct importer *im)
 	kind->stacks = kind->kept;
 	kind->incomplete[OC_STACK_BROKEN] = kind->kept / 16;
 	kind->complete = kind->kept - kind->incomplete[OC_STACK_BROKEN];
-	ledger->self =
-		(struct oc_ledger_self){ .user_s = 0.05, .system_s = 0.03, .peak_rss_bytes = 23 << 20 };
+	ledger->self = (struct oc_ledger_self){ .user_s = 0.05,
+						.system_s = 0.03,
+						.peak_rss_bytes = 23 << 20 };
 }
 
 static void read_input(struct buffer *in)
@@ -317,7 +328,9 @@ static void import(struct importer *im, const struct buffer *in)
 /* The machine that standard input describes. What it points to stays until the program ends. */
 static struct oc_machine *import_machine(struct importer *im, struct buffer *in)
 {
-	static const struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1001001 };
+	static const struct oc_kind cpu = { .name = "cpu",
+					    .unit = OC_UNIT_COUNT,
+					    .period_ns = 1001001 };
 
 	im->m = oc_machine_new(NULL);
 	if (!im->m)

@@ -42,11 +42,13 @@ static void on_signal(int number)
 
 static int die(const char *what, int code, const char *detail)
 {
-	fprintf(stderr, "sideband_dump: %s: %s\n", what, detail && *detail ? detail : strerror(-code));
+	fprintf(stderr, "sideband_dump: %s: %s\n", what,
+		detail && *detail ? detail : strerror(-code));
 	return 1;
 }
 
-static int handle(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+static int handle(void *arg, enum event_source source, uint64_t time_ns, const void *data,
+		  size_t size)
 {
 	struct dump *d = arg;
 
@@ -119,7 +121,8 @@ static int run(struct dump *d, struct sideband_opts *opts, struct oc_error *err)
 	return r ? r : drain(d, UINT64_MAX, err);
 }
 
-static int parse_args(struct dump *d, struct sideband_opts *opts, uint32_t *pids, int argc, char **argv)
+static int parse_args(struct dump *d, struct sideband_opts *opts, uint32_t *pids, int argc,
+		      char **argv)
 {
 	uint64_t number;
 	int option;
@@ -137,7 +140,8 @@ static int parse_args(struct dump *d, struct sideband_opts *opts, uint32_t *pids
 			 !text_parse_u64(optarg, 10, INT32_MAX, &number))
 			pids[opts->nr_pids++] = (uint32_t)number;
 		else
-			return die("usage: sideband_dump [-q] [-t] [-d DURATION] [-r PAGES] [-p PID]...",
+			return die("usage: sideband_dump [-q] [-t] [-d DURATION] [-r PAGES] [-p "
+				   "PID]...",
 				   -EINVAL, NULL);
 	}
 	return 0;

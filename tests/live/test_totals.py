@@ -3,10 +3,15 @@
 
 import collections
 import json
+import pathlib
 import re
+import sys
 import xml.etree.ElementTree
 
-from support import RATE, LiveTest, fixture, read_folded, self_weights
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+
+import pprof_tool  # noqa: E402
+from support import RATE, LiveTest, fixture, read_folded, self_weights  # noqa: E402
 
 
 def folded_weights(path):
@@ -77,6 +82,19 @@ class Totals(LiveTest):
         self.assertEqual(profile.sample_types, [("samples", "count"), ("cpu", "nanoseconds")])
         self.assertEqual(profile.total(1), kept * profile.period)
         self.assertEqual(profile.period, round(1e9 / RATE))
+
+        self.check_stock_pprof(result.outputs["pb.gz"], kept, folded)
+
+    def check_stock_pprof(self, path, kept, folded):
+        """The stock pprof program: the same total, and the same weight of each function that has a name."""
+        rows, total = pprof_tool.top(path)
+        flat = {name: row[0] for name, row in rows.items() if row[0]}
+        named = {name: weight for name, weight in folded.items() if name in flat}
+
+        self.assertEqual(sum(values[0] for values, _, _ in pprof_tool.raw(path)["samples"]), kept)
+        self.assertEqual(total, kept)
+        self.assertEqual({name: flat[name] for name in named}, named)
+        self.assertGreater(sum(named.values()), 0.95 * kept)
 
     def test_aggregated(self):
         self.check("--aggregate")

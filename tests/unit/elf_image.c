@@ -35,8 +35,9 @@ static void pad_to(struct buffer *out, uint64_t offset)
 static void put_header(struct buffer *out, const struct elf_image *image, uint64_t sections)
 {
 	bool is_32 = image->is_32;
-	const uint8_t ident[EI_NIDENT] = { 0x7f,        'E',       'L', 'F', is_32 ? ELFCLASS32 : ELFCLASS64,
-					   ELFDATA2LSB, EV_CURRENT };
+	const uint8_t ident[EI_NIDENT] = {
+		0x7f, 'E', 'L', 'F', is_32 ? ELFCLASS32 : ELFCLASS64, ELFDATA2LSB, EV_CURRENT
+	};
 
 	buffer_append(out, ident, sizeof(ident));
 	put(out, ET_DYN, 2);
@@ -119,7 +120,8 @@ static void put_symbol(struct buffer *out, const struct elf_image *image, uint32
 	}
 }
 
-static struct part put_symbols(struct buffer *out, const struct elf_image *image, struct part *ret_strings)
+static struct part put_symbols(struct buffer *out, const struct elf_image *image,
+			       struct part *ret_strings)
 {
 	static const struct elf_image_symbol none = { .undefined = true };
 	struct part part = { .offset = out->len };
@@ -144,7 +146,8 @@ void elf_image_make(const struct elf_image *image, struct buffer *out)
 {
 	static const char names[] =
 		"\0.text\0.data\0.note.gnu.build-id\0.symtab\0.strtab\0.gnu_debuglink\0.shstrtab";
-	struct part code = { image->code_offset, image->code_size }, note, symbols, strings, link, name_table;
+	struct part code = { image->code_offset, image->code_size }, note, symbols, strings, link,
+		    name_table;
 	uint64_t sections;
 	bool is_32 = image->is_32;
 

@@ -41,7 +41,8 @@ static void end(struct fake_sink *fs)
 
 static sink_process add_process(struct fake_sink *fs, uint32_t pid)
 {
-	if (array_reserve(&fs->processes, &fs->processes_cap, fs->nr_processes + 1, sizeof(*fs->processes))) {
+	if (array_reserve(&fs->processes, &fs->processes_cap, fs->nr_processes + 1,
+			  sizeof(*fs->processes))) {
 		fs->sink.error = -ENOMEM;
 		return 0;
 	}
@@ -86,7 +87,8 @@ static sink_process on_process_start(struct sink *sink, uint64_t time_ns,
 	return add_process(fs, process->pid);
 }
 
-static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid, const char *comm)
+static sink_process on_process_exec(struct sink *sink, uint64_t time_ns, uint32_t pid,
+				    const char *comm)
 {
 	struct fake_sink *fs = self(sink);
 
@@ -122,7 +124,8 @@ static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t
 	return add_process(fs, pid);
 }
 
-static void on_process_facts(struct sink *sink, sink_process process, const struct collector_process *facts)
+static void on_process_facts(struct sink *sink, sink_process process,
+			     const struct collector_process *facts)
 {
 	struct fake_sink *fs = self(sink);
 
@@ -147,7 +150,8 @@ static sink_thread on_thread(struct sink *sink, sink_process process, uint32_t t
 	for (size_t i = 0; i < fs->nr_threads; i++)
 		if (fs->threads[i].process == process && fs->threads[i].tid == tid)
 			return (sink_thread)i + 1;
-	if (array_reserve(&fs->threads, &fs->threads_cap, fs->nr_threads + 1, sizeof(*fs->threads))) {
+	if (array_reserve(&fs->threads, &fs->threads_cap, fs->nr_threads + 1,
+			  sizeof(*fs->threads))) {
 		fs->sink.error = -ENOMEM;
 		return 0;
 	}
@@ -161,15 +165,16 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 	struct fake_sink *fs = self(sink);
 
 	begin(fs, time_ns);
-	buffer_printf(&fs->log, "map %u %" PRIx64 "-%" PRIx64 " +%" PRIx64, pid, mapping->start, mapping->end,
-		      mapping->file_offset);
+	buffer_printf(&fs->log, "map %u %" PRIx64 "-%" PRIx64 " +%" PRIx64, pid, mapping->start,
+		      mapping->end, mapping->file_offset);
 	if (mapping->build_id) {
 		buffer_puts(&fs->log, " build-id=");
 		for (uint8_t i = 0; i < mapping->build_id_size; i++)
 			buffer_printf(&fs->log, "%02x", mapping->build_id[i]);
 	}
 	if (mapping->inode)
-		buffer_printf(&fs->log, " dev=%" PRIx64 " ino=%" PRIu64, mapping->device, mapping->inode);
+		buffer_printf(&fs->log, " dev=%" PRIx64 " ino=%" PRIu64, mapping->device,
+			      mapping->inode);
 	put_text(fs, " ", mapping->path);
 	end(fs);
 }
@@ -199,15 +204,16 @@ static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addr
 static void on_sample(struct sink *sink, const struct collector_sample *sample)
 {
 	struct fake_sink *fs = self(sink);
-	uint32_t tid =
-		sample->thread && sample->thread <= fs->nr_threads ? fs->threads[sample->thread - 1].tid : 0;
+	uint32_t tid = sample->thread && sample->thread <= fs->nr_threads
+			       ? fs->threads[sample->thread - 1].tid
+			       : 0;
 
 	begin(fs, sample->time_ns);
 	buffer_printf(&fs->log,
-		      "sample %u/%u kind=%u cpu=%d count=%" PRIu64 " value=%" PRIu64 " kernel=%" PRIx64
-		      " user=%" PRIx64 "%s",
-		      pid_of(fs, sample->process), tid, sample->kind, (int)sample->cpu, sample->count,
-		      sample->value, sample->kernel_stack, sample->user_stack,
+		      "sample %u/%u kind=%u cpu=%d count=%" PRIu64 " value=%" PRIu64
+		      " kernel=%" PRIx64 " user=%" PRIx64 "%s",
+		      pid_of(fs, sample->process), tid, sample->kind, (int)sample->cpu,
+		      sample->count, sample->value, sample->kernel_stack, sample->user_stack,
 		      sample->has_user_part ? "" : " no-user");
 	end(fs);
 }

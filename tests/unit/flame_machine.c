@@ -71,8 +71,8 @@ void flame_machine_add(struct oc_machine *m, const struct flame_name *names, uin
 	sample.thread = must(oc_machine_add_thread(m, sample.process, PID));
 	for (uint32_t i = 0; i < depth; i++)
 		addresses[i] = address_of(m, &names[nr - 1 - i * per_location]);
-	sample.stack = must(oc_machine_resolve(m, sample.process,
-					       must(oc_machine_intern_callstack(m, addresses, depth, 0))));
+	sample.stack = must(oc_machine_resolve(
+		m, sample.process, must(oc_machine_intern_callstack(m, addresses, depth, 0))));
 	locations = oc_machine_stack(m, sample.stack, &nr_locations);
 	for (uint32_t i = 0; i < depth; i++) {
 		for (uint32_t j = 0; j < per_location; j++)

@@ -107,8 +107,8 @@ static void set_facts(struct oc_machine *m, unsigned int flags)
 	oc_machine_set_info(m, &info);
 }
 
-static void map(struct oc_machine *m, oc_process_id process, const struct oc_module *module, uint64_t start,
-		uint64_t offset)
+static void map(struct oc_machine *m, oc_process_id process, const struct oc_module *module,
+		uint64_t start, uint64_t offset)
 {
 	struct oc_mapping mapping = {
 		.process = process,
@@ -129,7 +129,9 @@ static void map_all(struct oc_machine *m, oc_process_id server, oc_process_id no
 	struct oc_module exe = { .path = text(m, "/usr/bin/server"), .build_id = { 0xab, 0x01 } };
 	struct oc_module libc = { .path = text(m, "/usr/lib/libc.so.6"), .inode = 7, .device = 8 };
 	struct oc_module node_exe = { .path = text(m, "/usr/bin/node"), .build_id = { 0xcd } };
-	struct oc_module jit = { .type = OC_MODULE_ANON, .path = text(m, "[anon]"), .process = node };
+	struct oc_module jit = { .type = OC_MODULE_ANON,
+				 .path = text(m, "[anon]"),
+				 .process = node };
 
 	exe.build_id_size = 2;
 	node_exe.build_id_size = 20;
@@ -172,7 +174,9 @@ static void add_sample(struct oc_machine *m, const struct planned *plan, struct 
 
 static void add_samples(struct oc_machine *m, unsigned int flags)
 {
-	struct oc_kind cpu = { .name = "cpu", .unit = OC_UNIT_NANOSECONDS, .period_ns = SAMPLE_PERIOD_NS };
+	struct oc_kind cpu = { .name = "cpu",
+			       .unit = OC_UNIT_NANOSECONDS,
+			       .period_ns = SAMPLE_PERIOD_NS };
 	struct oc_kind faults = { .name = "page_faults", .unit = OC_UNIT_BYTES };
 	oc_kind_id cpu_id = must(oc_machine_add_kind(m, &cpu)), faults_id = 0;
 
@@ -181,8 +185,8 @@ static void add_samples(struct oc_machine *m, unsigned int flags)
 	for (size_t i = 0; i < NR(samples) && !(flags & SAMPLE_EMPTY); i++) {
 		const struct planned *plan = &samples[i];
 		oc_process_id process = oc_machine_process_now(m, plan->pid);
-		oc_callstack_id stack =
-			must(oc_machine_intern_callstack(m, plan->addresses, plan->nr, plan->nr_kernel));
+		oc_callstack_id stack = must(
+			oc_machine_intern_callstack(m, plan->addresses, plan->nr, plan->nr_kernel));
 		struct oc_sample sample = {
 			.count = plan->count,
 			.value = plan->count * SAMPLE_PERIOD_NS,
@@ -227,10 +231,11 @@ static void symbolize(struct oc_machine *m)
 			if (location->address - codes[i].address >= 0x100)
 				continue;
 			if (codes[i].address == COMPUTE && location->address >= hot_loop.address)
-				lines[nr++] = (struct oc_line){ function(m, &hot_loop, location->module),
-								hot_loop.line };
-			lines[nr++] =
-				(struct oc_line){ function(m, &codes[i], location->module), codes[i].line };
+				lines[nr++] =
+					(struct oc_line){ function(m, &hot_loop, location->module),
+							  hot_loop.line };
+			lines[nr++] = (struct oc_line){ function(m, &codes[i], location->module),
+							codes[i].line };
 		}
 		if (nr)
 			must(oc_machine_set_lines(m, id, lines, nr));

@@ -37,8 +37,9 @@ Test(cpus, sorted_without_repeats)
 
 Test(cpus, refuses_damage_and_leaves_the_result_alone)
 {
-	static const char *const bad[] = { "",  "\n", ",",   "1,",   ",1",    "1-",   "-1", "3-1",  "1 2",
-					   "a", "1a", "0x1", "1--2", "1-2-3", "1\n2", " 1", "1,,2", "0-3:2" };
+	static const char *const bad[] = { "",     "\n",    ",",    "1,", ",1",   "1-",
+					   "-1",   "3-1",   "1 2",  "a",  "1a",   "0x1",
+					   "1--2", "1-2-3", "1\n2", " 1", "1,,2", "0-3:2" };
 	struct cpu_list list = { .cpus = NULL, .nr = 77 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -54,7 +55,8 @@ Test(cpus, has)
 
 	cr_assert_eq(cpu_list_parse("0,2-4,9", &list), 0);
 	for (uint32_t cpu = 0; cpu < 12; cpu++)
-		cr_assert_eq(cpu_list_has(&list, cpu), cpu == 0 || (cpu >= 2 && cpu <= 4) || cpu == 9);
+		cr_assert_eq(cpu_list_has(&list, cpu),
+			     cpu == 0 || (cpu >= 2 && cpu <= 4) || cpu == 9);
 	cr_assert_not(cpu_list_has(&none, 0));
 	cpu_list_done(&list);
 }

@@ -86,7 +86,8 @@ static bool demangle_doubling_cpp(int nr)
 /* Appends a number in Rust's base 62: n > 0 is written as n - 1, with an underscore behind it. */
 static void put_base62(struct buffer *out, size_t n)
 {
-	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char digits[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	char text[12];
 	size_t len = 0;
 

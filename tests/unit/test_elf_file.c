@@ -24,7 +24,8 @@ static const struct elf_image sample = {
 	.code_offset = 0x1000,
 	.code_size = 0x100,
 	.build_id_size = 20,
-	.build_id = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14",
+	.build_id =
+		"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14",
 	.symbols = two_symbols,
 	.nr_symbols = 2,
 	.debuglink = "sample.debug",
@@ -57,7 +58,9 @@ static int collect_name(void *arg, const struct elf_symbol *symbol)
 
 	if (symbol->section == SHN_UNDEF)
 		return 0;
-	cr_assert_eq(elf_file_string(&f->elf, &f->elf.sections[IMAGE_STRINGS], symbol->name, 4096, &name), 0);
+	cr_assert_eq(elf_file_string(&f->elf, &f->elf.sections[IMAGE_STRINGS], symbol->name, 4096,
+				     &name),
+		     0);
 	for (size_t i = 0; i < ARRAY_SIZE(two_symbols); i++) {
 		if (strcmp(two_symbols[i].name, name.data))
 			continue;
@@ -91,7 +94,8 @@ static void check_all(const struct elf_image *image)
 	cr_assert_eq(elf_file_section_by_name(&f.elf, ".text"), &f.elf.sections[IMAGE_TEXT]);
 	cr_assert_null(elf_file_section_by_name(&f.elf, ".tex"));
 	cr_assert_null(elf_file_section_by_name(&f.elf, ".nothing"));
-	cr_assert_eq(elf_file_each_symbol(&f.elf, &f.elf.sections[IMAGE_SYMBOLS], collect_name, &f), 0);
+	cr_assert_eq(elf_file_each_symbol(&f.elf, &f.elf.sections[IMAGE_SYMBOLS], collect_name, &f),
+		     0);
 	cr_assert_eq(elf_file_debuglink(&f.elf, &link), 1);
 	cr_assert_str_eq(link.data, "sample.debug");
 	buffer_done(&link);
@@ -186,7 +190,8 @@ Test(elf_file, refuses_damage)
 {
 	cr_assert_eq(open_changed(0, 0, 0, 63), -EBADMSG);
 	cr_assert_eq(open_changed(0, 0, 0, 100), -EBADMSG);
-	cr_assert_eq(open_changed(offsetof(Elf64_Ehdr, e_phoff), UINT64_MAX - 8, 8, SIZE_MAX), -EBADMSG);
+	cr_assert_eq(open_changed(offsetof(Elf64_Ehdr, e_phoff), UINT64_MAX - 8, 8, SIZE_MAX),
+		     -EBADMSG);
 	cr_assert_eq(open_changed(offsetof(Elf64_Ehdr, e_phnum), 0xffff, 2, SIZE_MAX), -EBADMSG);
 	cr_assert_eq(open_changed(offsetof(Elf64_Ehdr, e_phentsize), 1, 2, SIZE_MAX), -EBADMSG);
 }
@@ -243,7 +248,8 @@ Test(elf_file, strings_are_bounded)
 Test(elf_file, long_strings_come_in_pieces)
 {
 	char long_name[3000];
-	const struct elf_image_symbol symbol = { long_name, 0x5000, 1, STT_FUNC, STB_GLOBAL, false, false };
+	const struct elf_image_symbol symbol = { long_name,  0x5000, 1,    STT_FUNC,
+						 STB_GLOBAL, false,  false };
 	struct elf_image image = sample;
 	struct buffer out = BUFFER_INIT;
 	struct fixture f;

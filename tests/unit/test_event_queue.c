@@ -16,7 +16,8 @@ struct taken {
 	size_t stop_after; /* 0 = never */
 };
 
-static int take(void *arg, enum event_source source, uint64_t time_ns, const void *data, size_t size)
+static int take(void *arg, enum event_source source, uint64_t time_ns, const void *data,
+		size_t size)
 {
 	struct taken *t = arg;
 

@@ -74,11 +74,14 @@ Test(folded, nothing_recorded_is_an_empty_file)
 }
 
 /* A stack of one process whose comm and only frame are given. */
-static void add_stack(struct oc_machine *m, uint32_t pid, const char *comm, const char *name, uint64_t count)
+static void add_stack(struct oc_machine *m, uint32_t pid, const char *comm, const char *name,
+		      uint64_t count)
 {
 	oc_process_id process = (oc_process_id)oc_machine_process_start(m, pid, 0, 1);
-	struct oc_process facts = { .comm = (oc_string_id)oc_machine_intern(m, comm, strlen(comm)) };
-	struct oc_function function = { .name = (oc_string_id)oc_machine_intern(m, name, strlen(name)) };
+	struct oc_process facts = { .comm = (oc_string_id)oc_machine_intern(m, comm,
+									    strlen(comm)) };
+	struct oc_function function = { .name = (oc_string_id)oc_machine_intern(m, name,
+										strlen(name)) };
 	uint64_t address = 0x1000 + pid;
 	int64_t callstack = oc_machine_intern_callstack(m, &address, 1, 0);
 	struct oc_sample sample = {
@@ -92,8 +95,10 @@ static void add_stack(struct oc_machine *m, uint32_t pid, const char *comm, cons
 	struct oc_line line;
 
 	function.module = oc_machine_location(m, oc_machine_stack(m, sample.stack, &nr)[0])->module;
-	line = (struct oc_line){ .function = (oc_function_id)oc_machine_add_function(m, &function) };
-	cr_assert_eq(oc_machine_set_lines(m, oc_machine_stack(m, sample.stack, &nr)[0], &line, 1), 0);
+	line = (struct oc_line){ .function =
+					 (oc_function_id)oc_machine_add_function(m, &function) };
+	cr_assert_eq(oc_machine_set_lines(m, oc_machine_stack(m, sample.stack, &nr)[0], &line, 1),
+		     0);
 	cr_assert_eq(oc_machine_process_set(m, process, &facts), 0);
 	cr_assert_eq(oc_machine_add_sample(m, &sample), 1);
 }
@@ -177,7 +182,8 @@ Test(formats, write_file_is_all_or_nothing)
 
 	cr_assert_not_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/x.folded", dir);
-	cr_assert_eq(oc_format_write_file(format, m, path, false, &bytes, &err), 0, "%s", err.message);
+	cr_assert_eq(oc_format_write_file(format, m, path, false, &bytes, &err), 0, "%s",
+		     err.message);
 	cr_assert_eq(bytes, strlen(expected));
 	cr_assert_eq(oc_format_write_file(format, m, path, false, NULL, &err), -EEXIST);
 	cr_assert_eq(oc_format_write_file(format, m, path, true, NULL, NULL), 0);
@@ -222,8 +228,8 @@ Test(formats, a_missing_directory_is_an_error_with_its_name)
 	struct oc_machine *m = sample_machine_new(0);
 	struct oc_error err = { 0 };
 
-	cr_assert_eq(oc_format_write_file(oc_format_by_name("pprof"), m, "/nonexistent/x.pb.gz", false, NULL,
-					  &err),
+	cr_assert_eq(oc_format_write_file(oc_format_by_name("pprof"), m, "/nonexistent/x.pb.gz",
+					  false, NULL, &err),
 		     -ENOENT);
 	cr_assert(strstr(err.message, "/nonexistent/x.pb.gz"));
 	oc_machine_free(m);

@@ -41,7 +41,8 @@ static void check_tree(const struct oc_graph *g)
 				int order = strcmp(oc_graph_name(g, before->name, NULL),
 						   oc_graph_name(g, child->name, NULL));
 
-				cr_assert(order < 0 || (!order && before->frame_kind < child->frame_kind));
+				cr_assert(order < 0 ||
+					  (!order && before->frame_kind < child->frame_kind));
 			}
 			before = child;
 			total += child->total;
@@ -106,15 +107,18 @@ Test(graph, tree_by_process)
 	cr_assert_eq(AT(g, "server")->frame_kind, OC_FRAME_GROUP);
 	cr_assert_eq(AT(g, "server", "main")->total, SAMPLE_SERVER_MAIN);
 	cr_assert_eq(AT(g, "server", "main")->self, 0);
-	cr_assert_eq(AT(g, "server", "main", "recurse", "recurse", "recurse")->self, SAMPLE_RECURSE);
+	cr_assert_eq(AT(g, "server", "main", "recurse", "recurse", "recurse")->self,
+		     SAMPLE_RECURSE);
 	cr_assert_eq(AT(g, "server", "main", "compute(int)")->frame_kind, OC_FRAME_USER);
-	cr_assert_eq(AT(g, "server", "main", "compute(int)", "hot_loop")->frame_kind, OC_FRAME_INLINE);
+	cr_assert_eq(AT(g, "server", "main", "compute(int)", "hot_loop")->frame_kind,
+		     OC_FRAME_INLINE);
 	cr_assert_eq(AT(g, "server", "main", "compute(int)", "hot_loop")->self, SAMPLE_HOT_LOOP);
 	cr_assert_eq(AT(g, "server", "main", "read", "do_syscall_64", "vfs_read")->frame_kind,
 		     OC_FRAME_KERNEL);
 	cr_assert_eq(AT(g, "no;de </script>", "[no stack]")->self, SAMPLE_NO_STACK);
-	cr_assert_eq(AT(g, "no;de </script>", "node::Start()", "JS:~handle /app/x.js:1")->frame_kind,
-		     OC_FRAME_JIT);
+	cr_assert_eq(
+		AT(g, "no;de </script>", "node::Start()", "JS:~handle /app/x.js:1")->frame_kind,
+		OC_FRAME_JIT);
 	cr_assert_str_eq(oc_graph_kind(g)->name, "cpu");
 	oc_graph_free(g);
 	oc_machine_free(m);
@@ -154,7 +158,8 @@ Test(graph, functions_count_each_sample_once)
 	}
 	cr_assert_eq(self, SAMPLE_TOTAL);
 	cr_assert_eq(function(g, "[no stack]")->self, SAMPLE_NO_STACK);
-	cr_assert_eq(function(g, "recurse")->total, SAMPLE_RECURSE, "three frames of one sample count once");
+	cr_assert_eq(function(g, "recurse")->total, SAMPLE_RECURSE,
+		     "three frames of one sample count once");
 	cr_assert_eq(function(g, "recurse")->self, SAMPLE_RECURSE);
 	cr_assert_eq(function(g, "main")->total, SAMPLE_SERVER_MAIN);
 	cr_assert_eq(function(g, "main")->self, 0);
@@ -165,7 +170,8 @@ Test(graph, functions_count_each_sample_once)
 	cr_assert_eq(function(g, "0xdead0000")->self, SAMPLE_UNKNOWN);
 	cr_assert_eq(function(g, "0xdead0000")->module, 0);
 	cr_assert_str_eq(oc_machine_string(m, function(g, "vfs_read")->module, NULL), "[kernel]");
-	cr_assert_str_eq(oc_machine_string(m, function(g, "read")->module, NULL), "/usr/lib/libc.so.6");
+	cr_assert_str_eq(oc_machine_string(m, function(g, "read")->module, NULL),
+			 "/usr/lib/libc.so.6");
 	oc_graph_free(g);
 	oc_machine_free(m);
 }
@@ -173,8 +179,8 @@ Test(graph, functions_count_each_sample_once)
 Test(graph, groups)
 {
 	struct oc_machine *m = sample_machine_new(0);
-	struct oc_graph *g =
-		graph_of(m, (struct oc_graph_opts){ .group_by_pid = true, .group_by_thread = true });
+	struct oc_graph *g = graph_of(m, (struct oc_graph_opts){ .group_by_pid = true,
+								 .group_by_thread = true });
 	size_t len;
 
 	check_tree(g);
@@ -195,7 +201,8 @@ Test(graph, groups)
 	g = graph_of(m, (struct oc_graph_opts){ 0 });
 	check_tree(g);
 	cr_assert_eq(AT(g, "main")->total, SAMPLE_SERVER_MAIN);
-	cr_assert_eq(AT(g, "node::Start()")->total, SAMPLE_TOTAL - SAMPLE_SERVER_MAIN - SAMPLE_NO_STACK);
+	cr_assert_eq(AT(g, "node::Start()")->total,
+		     SAMPLE_TOTAL - SAMPLE_SERVER_MAIN - SAMPLE_NO_STACK);
 	oc_graph_free(g);
 	oc_machine_free(m);
 }
@@ -203,7 +210,8 @@ Test(graph, groups)
 Test(graph, reverse_has_the_leaves_first)
 {
 	struct oc_machine *m = sample_machine_new(0);
-	struct oc_graph *g = graph_of(m, (struct oc_graph_opts){ .reverse = true, .group_by_process = true });
+	struct oc_graph *g =
+		graph_of(m, (struct oc_graph_opts){ .reverse = true, .group_by_process = true });
 	uint32_t nr;
 
 	check_tree(g);
@@ -211,7 +219,8 @@ Test(graph, reverse_has_the_leaves_first)
 	cr_assert_eq(AT(g, "hot_loop")->total, SAMPLE_HOT_LOOP);
 	cr_assert_eq(AT(g, "hot_loop", "compute(int)", "main")->self, SAMPLE_HOT_LOOP);
 	cr_assert_eq(AT(g, "vfs_read", "do_syscall_64", "read", "main")->total, SAMPLE_VFS_READ);
-	cr_assert_eq(function(g, "hot_loop")->self, SAMPLE_HOT_LOOP, "self is the leaf's in every tree");
+	cr_assert_eq(function(g, "hot_loop")->self, SAMPLE_HOT_LOOP,
+		     "self is the leaf's in every tree");
 	cr_assert_eq(child(g, 0, "main"), 0, "main was never a leaf");
 	cr_assert_eq(child(g, 0, "server"), 0, "groups are left out");
 	oc_graph_free(g);
@@ -270,10 +279,11 @@ Test(graph, the_deepest_stacks_share_their_roots)
 
 		/* The outer half is the same in all, the inner half is not. */
 		for (uint32_t i = 0; i < OC_STACK_FRAMES_MAX; i++)
-			addresses[i] =
-				0x10000 + i * 64ULL + (i < OC_STACK_FRAMES_MAX / 2 ? s : 0) * 0x100000ULL;
+			addresses[i] = 0x10000 + i * 64ULL +
+				       (i < OC_STACK_FRAMES_MAX / 2 ? s : 0) * 0x100000ULL;
 		id = oc_machine_intern_callstack(m, addresses, OC_STACK_FRAMES_MAX, 0);
-		sample.stack = (oc_stack_id)oc_machine_resolve(m, sample.process, (oc_callstack_id)id);
+		sample.stack =
+			(oc_stack_id)oc_machine_resolve(m, sample.process, (oc_callstack_id)id);
 		cr_assert_eq(oc_machine_add_sample(m, &sample), 1);
 	}
 	cr_assert_eq(oc_machine_finish(m), 0);

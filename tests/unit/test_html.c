@@ -123,9 +123,10 @@ Test(html, hostile_names_stay_text)
 	cr_assert_eq(flame_occurrences(html, "<script"), 2);
 	cr_assert_eq(flame_occurrences(html, "<!--"), 0);
 	cr_assert_null(strstr(html, "\xe2\x80\xa8"));
-	cr_assert(strstr(data_of(html),
-			 "\"\\u003c/script\\u003e\\u003cscript\\u003ex\\\\n\\\\x1b]]\\u003e\\u003c!-- "
-			 "\\\"'\\u0026\\\\ \xef\xbf\xbd\\\\x00z \\u2028\\u2029\""));
+	cr_assert(strstr(
+		data_of(html),
+		"\"\\u003c/script\\u003e\\u003cscript\\u003ex\\\\n\\\\x1b]]\\u003e\\u003c!-- "
+		"\\\"'\\u0026\\\\ \xef\xbf\xbd\\\\x00z \\u2028\\u2029\""));
 	free(html);
 }
 

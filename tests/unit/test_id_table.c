@@ -87,8 +87,8 @@ Test(id_table, finds_what_was_added)
 		cr_assert_eq(id_table_add(&t, numbers[i] % 97 << 32 | numbers[i] % 89, i + 1), 0);
 	}
 	for (uint32_t i = 0; i < NR; i++)
-		cr_assert_eq(id_table_find(&t, numbers[i] % 97 << 32 | numbers[i] % 89, number_equal, numbers,
-					   &numbers[i]),
+		cr_assert_eq(id_table_find(&t, numbers[i] % 97 << 32 | numbers[i] % 89,
+					   number_equal, numbers, &numbers[i]),
 			     i + 1);
 	cr_assert_eq(id_table_find(&t, 1ull << 32 | 1, number_equal, numbers, &missing), 0);
 	cr_assert_eq(id_table_add(&t, 1, NR), -EINVAL, "ids come in order");

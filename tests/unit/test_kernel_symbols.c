@@ -34,7 +34,8 @@ static void expect(const char *text, uint64_t address, const char *want)
 	size_t len, module_len;
 
 	buffer_puts(&b, text);
-	cr_assert_eq(symbol_match_init(&match, &address, 1, SYMBOL_BEST, kernel_symbols_weight, &b), 0);
+	cr_assert_eq(symbol_match_init(&match, &address, 1, SYMBOL_BEST, kernel_symbols_weight, &b),
+		     0);
 	cr_assert_eq(kernel_symbols_match(b.data, b.len, &match), 0);
 	symbol_match_finish(&match);
 	symbol = symbol_match_get(&match, 0);
@@ -46,7 +47,8 @@ static void expect(const char *text, uint64_t address, const char *want)
 	} else {
 		buffer_puts(&got, "-");
 	}
-	cr_assert_str_eq(got.data, want, "%lx: got %s, want %s", (unsigned long)address, got.data, want);
+	cr_assert_str_eq(got.data, want, "%lx: got %s, want %s", (unsigned long)address, got.data,
+			 want);
 	symbol_match_done(&match);
 	buffer_done(&b);
 	buffer_done(&got);

@@ -99,7 +99,8 @@ Test(ledger, json_is_the_documented_object)
 	cr_assert_str_eq(
 		text, "{\"version\":1,\"duration_ns\":30000000000,\"kinds\":{\"cpu\":{\"unit\":"
 		      "\"nanoseconds\","
-		      "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,\"undelivered\":0,"
+		      "\"period_ns\":1001001,\"due\":60000,\"idle\":30000,\"filtered\":27,"
+		      "\"undelivered\":0,"
 		      "\"taken\":29973,"
 		      "\"kept\":29963,\"lost\":{\"ring_full\":7,\"hook\":3},\"stacks\":1000,"
 		      "\"complete\":990,"
@@ -137,8 +138,12 @@ Test(ledger, the_end_of_a_command_is_told)
 		const char *json;
 		const char *text;
 	} cases[] = {
-		{ { OC_COMMAND_EXITED, 3 }, "\"command\":{\"exit_status\":3}", "exited with status 3\n" },
-		{ { OC_COMMAND_SIGNALED, 11 }, "\"command\":{\"signal\":11}", "killed by signal 11\n" },
+		{ { OC_COMMAND_EXITED, 3 },
+		  "\"command\":{\"exit_status\":3}",
+		  "exited with status 3\n" },
+		{ { OC_COMMAND_SIGNALED, 11 },
+		  "\"command\":{\"signal\":11}",
+		  "killed by signal 11\n" },
 		{ { OC_COMMAND_RUNNING, 0 }, "\"command\":{\"running\":true}", "still running" },
 	};
 	struct oc_ledger ledger = { 0 };
@@ -168,21 +173,22 @@ Test(ledger, summary_names_what_was_lost_and_the_remedy)
 	ledger.self.bpf_ns = 225000000;
 	cr_assert_eq(oc_ledger_add_output(&ledger, "x\x1b[31m.svg", "svg", 2048, 29963), 0);
 	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
-	cr_assert_str_eq(text,
-			 "cpu       29,963 samples kept of 29,973 taken; 60,000 due at 999 Hz, 30,000 idle, "
-			 "27 of "
-			 "others\n"
-			 "  lost    7 (0.02 %) ring_full: the kernel-to-user ring buffer was full; raise "
-			 "--buffer\n"
-			 "  lost    3 (0.01 %) hook: dropped on request by a sample filter\n"
-			 "  stacks  99.00 % reach their root (990 of 1,000)\n"
-			 "  cut     10 (1.00 %) truncated: the stack is deeper than the frames recorded\n"
-			 "note      2 cpu_reopened: CPUs that came back and were opened again\n"
-			 "cost      0.600 s CPU in 30.0 s = 2.00 % of a CPU (user 0.250, system 0.125, BPF "
-			 "0.225)\n"
-			 "memory    13.0 MiB (process 12.0 MiB, kernel 1.0 MiB); from the kernel 4.0 KiB; "
-			 "started in 80 ms, stopped in 20 ms\n"
-			 "wrote     x\\x1b[31m.svg (svg, 2.0 KiB, 29,963 samples)\n");
+	cr_assert_str_eq(
+		text,
+		"cpu       29,963 samples kept of 29,973 taken; 60,000 due at 999 Hz, 30,000 idle, "
+		"27 of "
+		"others\n"
+		"  lost    7 (0.02 %) ring_full: the kernel-to-user ring buffer was full; raise "
+		"--buffer\n"
+		"  lost    3 (0.01 %) hook: dropped on request by a sample filter\n"
+		"  stacks  99.00 % reach their root (990 of 1,000)\n"
+		"  cut     10 (1.00 %) truncated: the stack is deeper than the frames recorded\n"
+		"note      2 cpu_reopened: CPUs that came back and were opened again\n"
+		"cost      0.600 s CPU in 30.0 s = 2.00 % of a CPU (user 0.250, system 0.125, BPF "
+		"0.225)\n"
+		"memory    13.0 MiB (process 12.0 MiB, kernel 1.0 MiB); from the kernel 4.0 KiB; "
+		"started in 80 ms, stopped in 20 ms\n"
+		"wrote     x\\x1b[31m.svg (svg, 2.0 KiB, 29,963 samples)\n");
 	free(text);
 	oc_ledger_done(&ledger);
 }

@@ -29,7 +29,8 @@ static oc_kind_id add_kind(struct oc_machine *m, const char *name, enum oc_unit 
 	return (oc_kind_id)id;
 }
 
-static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent, uint64_t time_ns)
+static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
+			   uint64_t time_ns)
 {
 	int64_t id = oc_machine_process_start(m, pid, parent, time_ns);
 
@@ -41,7 +42,9 @@ static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id par
 
 Test(machine, free_accepts_null_and_empty)
 {
-	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = 1, .spill_dir = "/tmp" };
+	struct oc_machine_opts opts = { .size = sizeof(opts),
+					.memory_budget_bytes = 1,
+					.spill_dir = "/tmp" };
 
 	oc_machine_free(NULL);
 	oc_machine_free(oc_machine_new(NULL));
@@ -130,7 +133,8 @@ Test(machine, kinds)
 	snprintf(bad.name, sizeof(bad.name), "a\nb");
 	cr_assert_eq(oc_machine_add_kind(m, &bad), -EINVAL);
 	cr_assert_eq(add_kind(m, "cpu", OC_UNIT_BYTES), cpu);
-	cr_assert_eq(oc_machine_kind(m, cpu)->unit, OC_UNIT_COUNT, "the first one says what a kind is");
+	cr_assert_eq(oc_machine_kind(m, cpu)->unit, OC_UNIT_COUNT,
+		     "the first one says what a kind is");
 	cr_assert_null(oc_machine_kind(m, 0));
 	cr_assert_null(oc_machine_kind(m, 2));
 	for (int i = 1; i < OC_KINDS_MAX; i++) {
@@ -313,7 +317,8 @@ Test(machine, threads)
 	cr_assert_eq(oc_machine_thread_set_name(m, 3, name), -EINVAL);
 	cr_assert_eq(oc_machine_thread_set_name(m, worker, 99), -EINVAL);
 	image = (oc_process_id)oc_machine_process_exec(m, 10, 5, name);
-	cr_assert_eq(oc_machine_add_thread(m, image, 10), 3, "threads of another image are other threads");
+	cr_assert_eq(oc_machine_add_thread(m, image, 10), 3,
+		     "threads of another image are other threads");
 	cr_assert_eq(oc_machine_thread(m, worker)->name, other);
 	cr_assert_eq(oc_machine_thread(m, worker)->process, p);
 	cr_assert_null(oc_machine_thread(m, 0));
@@ -323,9 +328,12 @@ Test(machine, threads)
 
 /* ---- modules ---- */
 
-static int64_t add_file(struct oc_machine *m, const char *path, uint64_t inode, const char *build_id)
+static int64_t add_file(struct oc_machine *m, const char *path, uint64_t inode,
+			const char *build_id)
 {
-	struct oc_module module = { .type = OC_MODULE_FILE, .path = intern(m, path), .inode = inode };
+	struct oc_module module = { .type = OC_MODULE_FILE,
+				    .path = intern(m, path),
+				    .inode = inode };
 
 	module.device = inode ? 8 : 0;
 	module.build_id_size = (uint8_t)strlen(build_id);
@@ -343,7 +351,8 @@ Test(machine, module_identity)
 	cr_assert_neq(add_file(m, "/lib/a.so", 1, "AAA"), a, "a shorter build-id is another one");
 	cr_assert_eq(add_file(m, "/other", 1, ""), a, "device and inode decide without one");
 	cr_assert_neq(add_file(m, "/lib/a.so", 2, ""), a);
-	cr_assert_eq(add_file(m, "/lib/a.so", 0, ""), a, "the path decides when nothing else is known");
+	cr_assert_eq(add_file(m, "/lib/a.so", 0, ""), a,
+		     "the path decides when nothing else is known");
 	cr_assert_neq(add_file(m, "/lib/b.so", 0, ""), a);
 	cr_assert_null(oc_machine_module(m, 0));
 	cr_assert_eq(oc_machine_nr_modules(m), 5);
@@ -373,7 +382,9 @@ Test(machine, modules_of_types_and_processes)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0), q = start(m, 2, 0, 0);
-	struct oc_module module = { .type = OC_MODULE_ANON, .path = intern(m, "[anon]"), .process = p };
+	struct oc_module module = { .type = OC_MODULE_ANON,
+				    .path = intern(m, "[anon]"),
+				    .process = p };
 	int64_t of_p = oc_machine_add_module(m, &module), of_q;
 
 	module.process = q;
@@ -438,7 +449,8 @@ static oc_attrs_id add_attrs(struct oc_machine *m, uint64_t value, oc_attrs_id p
 	return (oc_attrs_id)id;
 }
 
-static void expect_walk(const struct oc_machine *m, oc_attrs_id id, size_t nr, const uint64_t *values)
+static void expect_walk(const struct oc_machine *m, oc_attrs_id id, size_t nr,
+			const uint64_t *values)
 {
 	struct seen seen = { 0 };
 

@@ -39,7 +39,8 @@ static oc_mapping_id map(struct oc_machine *m, oc_process_id p, oc_module_id mod
 	return (oc_mapping_id)id;
 }
 
-static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent, uint64_t time_ns)
+static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
+			   uint64_t time_ns)
 {
 	int64_t id = oc_machine_process_start(m, pid, parent, time_ns);
 
@@ -47,7 +48,8 @@ static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id par
 	return (oc_process_id)id;
 }
 
-static oc_module_id module_at(const struct oc_machine *m, oc_process_id p, uint64_t address, uint64_t time_ns)
+static oc_module_id module_at(const struct oc_machine *m, oc_process_id p, uint64_t address,
+			      uint64_t time_ns)
 {
 	const struct oc_mapping *mapping =
 		oc_machine_mapping(m, oc_machine_find_mapping(m, p, address, time_ns));
@@ -102,7 +104,8 @@ Test(mappings, the_newest_splits_older_ones)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0);
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id whole = map(m, p, a, 0x10000, 0x20000, 10);
 	oc_mapping_id middle = map(m, p, b, 0x14000, 0x15000, 20);
 	const struct oc_mapping *part;
@@ -132,7 +135,8 @@ Test(mappings, the_ends_of_the_address_space)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0);
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 
 	map(m, p, a, 0, UINT64_MAX, 1);
 	cr_assert_eq(module_at(m, p, 0, 1), a);
@@ -153,10 +157,12 @@ Test(mappings, late_times_count_as_the_last_change)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 100);
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id first = map(m, p, a, 0x1000, 0x2000, 50), second;
 
-	cr_assert_eq(oc_machine_mapping(m, first)->since_ns, 100, "nothing is mapped before the start");
+	cr_assert_eq(oc_machine_mapping(m, first)->since_ns, 100,
+		     "nothing is mapped before the start");
 	map(m, p, a, 0x3000, 0x4000, 200);
 	second = map(m, p, b, 0x1000, 0x2000, 150);
 	cr_assert_eq(oc_machine_mapping(m, second)->since_ns, 200);
@@ -195,7 +201,8 @@ Test(mappings, fork_inherits_the_moment)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id parent = start(m, 1, 0, 0), child, late;
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id inherited;
 
 	inherited = map(m, parent, a, 0x1000, 0x2000, 0);
@@ -205,12 +212,14 @@ Test(mappings, fork_inherits_the_moment)
 	cr_assert_eq(module_at(m, child, 0x1000, 10), a, "what the parent does later is its own");
 	cr_assert_eq(module_at(m, child, 0x1000, 1000), a);
 	cr_assert_eq(module_at(m, parent, 0x1000, 10), b);
-	cr_assert_eq(module_at(m, late, 0x1000, 1000), a, "told late, but it began before the change");
+	cr_assert_eq(module_at(m, late, 0x1000, 1000), a,
+		     "told late, but it began before the change");
 	map(m, child, b, 0x1800, 0x3000, 20);
 	cr_assert_eq(module_at(m, child, 0x17ff, 20), a);
 	cr_assert_eq(module_at(m, child, 0x1800, 20), b);
 	cr_assert_eq(module_at(m, late, 0x1800, 20), a);
-	cr_assert_eq(oc_machine_mapping(m, inherited)->until_ns, 10, "it ended in the process that owns it");
+	cr_assert_eq(oc_machine_mapping(m, inherited)->until_ns, 10,
+		     "it ended in the process that owns it");
 	cr_assert_eq(module_at(m, child, 0x1000, 9), 0, "not born yet");
 	oc_machine_free(m);
 }
@@ -218,7 +227,8 @@ Test(mappings, fork_inherits_the_moment)
 Test(mappings, a_chain_of_100000_forks)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_process_id p = start(m, 1, 0, 0);
 	size_t before;
 
@@ -227,7 +237,8 @@ Test(mappings, a_chain_of_100000_forks)
 	before = oc_machine_memory(m);
 	for (uint32_t i = 0; i < 100000; i++)
 		p = start(m, 2 + i, p, 2 + (uint64_t)i);
-	cr_assert_lt(oc_machine_memory(m) - before, 100000 * 256ul, "a fork costs its own record only");
+	cr_assert_lt(oc_machine_memory(m) - before, 100000 * 256ul,
+		     "a fork costs its own record only");
 	cr_assert_eq(module_at(m, p, 50 << 16, UINT64_MAX - 1), a);
 	map(m, p, b, 50 << 16, (50 << 16) + 1, 200000);
 	cr_assert_eq(module_at(m, p, 50 << 16, 200000), b);
@@ -271,13 +282,15 @@ static void model_fork(struct model *model, uint32_t parent, uint32_t child, uin
 {
 	model->born[child] = time_ns;
 	for (uint64_t t = time_ns; t < MODEL_TIMES; t++) {
-		memcpy(model->module[child][t], model->module[parent][time_ns], sizeof(model->module[0][0]));
-		memcpy(model->offset[child][t], model->offset[parent][time_ns], sizeof(model->offset[0][0]));
+		memcpy(model->module[child][t], model->module[parent][time_ns],
+		       sizeof(model->module[0][0]));
+		memcpy(model->offset[child][t], model->offset[parent][time_ns],
+		       sizeof(model->offset[0][0]));
 	}
 }
 
-static void expect_model(const struct oc_machine *m, const struct model *model, uint32_t p, uint64_t time_ns,
-			 uint32_t page)
+static void expect_model(const struct oc_machine *m, const struct model *model, uint32_t p,
+			 uint64_t time_ns, uint32_t page)
 {
 	const struct oc_mapping *found =
 		oc_machine_mapping(m, oc_machine_find_mapping(m, p + 1, page, time_ns));
@@ -286,7 +299,8 @@ static void expect_model(const struct oc_machine *m, const struct model *model, 
 	cr_assert_eq(found ? found->module : 0, want, "process %u, time %llu, page %u", p,
 		     (unsigned long long)time_ns, page);
 	if (found) {
-		cr_assert_eq(found->file_offset + (page - found->start), model->offset[p][time_ns][page]);
+		cr_assert_eq(found->file_offset + (page - found->start),
+			     model->offset[p][time_ns][page]);
 		cr_assert(page >= found->start && page < found->end);
 		cr_assert_geq(time_ns, found->since_ns);
 		if (found->process == p + 1)
@@ -299,7 +313,9 @@ static void change_randomly(struct oc_machine *m, struct model *model, uint64_t 
 {
 	uint32_t first = next_random(random) % MODEL_PAGES;
 	uint32_t last = first + 1 + next_random(random) % (MODEL_PAGES - first);
-	struct oc_mapping mapping = { .process = p + 1, .start = first, .end = last, .since_ns = time_ns };
+	struct oc_mapping mapping = {
+		.process = p + 1, .start = first, .end = last, .since_ns = time_ns
+	};
 
 	if (next_random(random) % 4)
 		last = first + (last - first + 7) / 8;
@@ -369,7 +385,9 @@ Test(mappings, many_in_rising_falling_and_mixed_order)
 		oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 		for (uint64_t i = 0; i < NR; i++) {
-			uint64_t at = order == 0 ? i : order == 1 ? NR - 1 - i : i * 2654435761u % NR;
+			uint64_t at = order == 0   ? i
+				      : order == 1 ? NR - 1 - i
+						   : i * 2654435761u % NR;
 
 			map(m, p, a, at << 12, (at << 12) + 0x800, i);
 		}
@@ -426,7 +444,8 @@ Test(resolve, callstacks_are_interned)
 	cr_assert_neq(intern_stack(m, addresses, 2, 1), id);
 	cr_assert_eq(oc_machine_intern_callstack(m, addresses, 0, 0), 0);
 	cr_assert_eq(oc_machine_intern_callstack(m, addresses, 3, 4), -EINVAL);
-	cr_assert_eq(oc_machine_intern_callstack(m, addresses, OC_STACK_FRAMES_MAX + 1, 0), -EINVAL);
+	cr_assert_eq(oc_machine_intern_callstack(m, addresses, OC_STACK_FRAMES_MAX + 1, 0),
+		     -EINVAL);
 	cr_assert_gt(oc_machine_intern_callstack(m, addresses, OC_STACK_FRAMES_MAX, 0), 0);
 	addresses[0] = 99;
 	kept = oc_machine_callstack(m, id, &nr, &nr_kernel);
@@ -444,7 +463,8 @@ Test(resolve, return_addresses_are_lowered)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0);
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_module_id kernel = add_module(m, OC_MODULE_KERNEL, "[kernel]");
 	const uint64_t addresses[] = { 0xffff0010, 0xffff0020, 0x401000, 0x402000, 0 };
 	oc_mapping_id mapping;
@@ -461,7 +481,8 @@ Test(resolve, return_addresses_are_lowered)
 	cr_assert_eq(frame(m, stack, 2)->address, 0x401000, "the first user frame is exact too");
 	cr_assert_eq(frame(m, stack, 2)->offset, 0x401000 & 0xfff000);
 	cr_assert_eq(frame(m, stack, 2)->mapping, mapping);
-	cr_assert_eq(frame(m, stack, 3)->module, a, "a call at the very end of a mapping is in that mapping");
+	cr_assert_eq(frame(m, stack, 3)->module, a,
+		     "a call at the very end of a mapping is in that mapping");
 	cr_assert_eq(frame(m, stack, 3)->address, 0x401fff);
 	cr_assert_eq(frame(m, stack, 4)->address, 0, "nothing lies below 0");
 	cr_assert_eq(oc_machine_module(m, frame(m, stack, 4)->module)->type, OC_MODULE_UNKNOWN);
@@ -518,7 +539,8 @@ Test(resolve, changes_of_the_layout_are_seen)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0), q;
-	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"), b = add_module(m, OC_MODULE_FILE, "/b");
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
+		     b = add_module(m, OC_MODULE_FILE, "/b");
 	const uint64_t address = 0x1100;
 	oc_callstack_id id = intern_stack(m, &address, 1, 0);
 	oc_stack_id unknown = resolve(m, p, id), in_a, in_b;
@@ -583,7 +605,8 @@ Test(resolve, many_unknown_pages)
 		uint64_t address = i << 20;
 
 		map(m, p, a, address, address + 0x1000, i);
-		cr_assert_eq(frame(m, resolve(m, p, intern_stack(m, &address, 1, 0)), 0)->module, a);
+		cr_assert_eq(frame(m, resolve(m, p, intern_stack(m, &address, 1, 0)), 0)->module,
+			     a);
 	}
 	oc_machine_free(m);
 }
@@ -597,7 +620,8 @@ Test(resolve, random_layouts_against_find_mapping)
 	add_module(m, OC_MODULE_FILE, "/a");
 	add_module(m, OC_MODULE_FILE, "/b");
 	for (uint64_t t = 0; t < 3000; t++) {
-		uint64_t at = next_random(&random) % 64 << 10, size = next_random(&random) % 8192 + 1;
+		uint64_t at = next_random(&random) % 64 << 10,
+			 size = next_random(&random) % 8192 + 1;
 
 		if (next_random(&random) % 3)
 			map(m, p, 1 + next_random(&random) % 2, at, at + size, t);

@@ -66,8 +66,8 @@ static oc_stack_id stack_of(struct oc_machine *m, oc_process_id process, const u
 	return (oc_stack_id)id;
 }
 
-static oc_attrs_id attrs_of(struct oc_machine *m, const char *key, const char *value, uint64_t number,
-			    oc_attrs_id parent)
+static oc_attrs_id attrs_of(struct oc_machine *m, const char *key, const char *value,
+			    uint64_t number, oc_attrs_id parent)
 {
 	const struct oc_attr attrs[] = {
 		{ .key = intern(m, key), .type = OC_ATTR_STRING, .value = intern(m, value) },
@@ -103,7 +103,8 @@ static oc_process_id feed_common(struct oc_machine *m)
 	int64_t p = oc_machine_process_start(m, 1, 0, 1);
 
 	cr_assert_gt(p, 0);
-	oc_machine_process_set(m, (oc_process_id)p, &(struct oc_process){ .comm = intern(m, "init") });
+	oc_machine_process_set(m, (oc_process_id)p,
+			       &(struct oc_process){ .comm = intern(m, "init") });
 	map(m, 0, add_module(m, OC_MODULE_KERNEL, "[kernel]", 0), 0xffff0000, 0);
 	map(m, (oc_process_id)p, add_module(m, OC_MODULE_FILE, "/sbin/init", 0), 0x1000, 1);
 	return (oc_process_id)p;
@@ -115,13 +116,14 @@ static void feed(struct oc_machine *m, uint32_t number, oc_process_id common)
 	uint64_t t0 = 1000 * (uint64_t)number;
 	oc_process_id parent = (oc_process_id)oc_machine_process_start(m, 100 + number, common, t0);
 	oc_process_id child, image;
-	const uint64_t user[] = { 0x2010, 0x1020, 0x5555 }, mixed[] = { 0xffff0100, 0xffff0200, 0x1020 };
+	const uint64_t user[] = { 0x2010, 0x1020, 0x5555 },
+		       mixed[] = { 0xffff0100, 0xffff0200, 0x1020 };
 	struct oc_span span = { .name = intern(m, "span"), .start_ns = t0, .end_ns = t0 + 9 };
 	struct oc_sample s = { .count = 2, .value = 5, .cpu = number };
 	oc_attrs_id attrs;
 
-	map(m, parent, add_module(m, OC_MODULE_FILE, number == 1 ? "/bin/one" : "/bin/two", 0), 0x2000,
-	    t0 + 1);
+	map(m, parent, add_module(m, OC_MODULE_FILE, number == 1 ? "/bin/one" : "/bin/two", 0),
+	    0x2000, t0 + 1);
 	map(m, parent, add_module(m, OC_MODULE_ANON, "[anon]", parent), 0x9000, t0 + 2);
 	child = (oc_process_id)oc_machine_process_start(m, 200, parent, t0 + 3);
 	map(m, parent, add_module(m, OC_MODULE_FILE, "/lib/shared.so", 0), 0x2800, t0 + 4);
@@ -131,7 +133,8 @@ static void feed(struct oc_machine *m, uint32_t number, oc_process_id common)
 	oc_machine_process_exit(m, 200, t0 + 7);
 	/* Recording 2 alone could not know of what recording 1 left behind. */
 	cr_assert_eq(oc_machine_remove_mapping(m, common, 0x7800, 0x9000, t0 + 8), 0);
-	oc_machine_thread_set_name(m, (oc_thread_id)oc_machine_add_thread(m, common, 1), intern(m, "init"));
+	oc_machine_thread_set_name(m, (oc_thread_id)oc_machine_add_thread(m, common, 1),
+				   intern(m, "init"));
 	s.thread = (oc_thread_id)oc_machine_add_thread(m, parent, 300 + number);
 	oc_machine_thread_set_name(m, s.thread, intern(m, number == 1 ? "t-one" : "t-two"));
 
@@ -147,7 +150,8 @@ static void feed(struct oc_machine *m, uint32_t number, oc_process_id common)
 	cr_assert_eq(oc_machine_add_sample(m, &s), 1);
 	s.process = image;
 	s.stack = stack_of(m, image, user, 3, 0);
-	attrs = attrs_of(m, "color", number == 1 ? "red" : "blue", number, attrs_of(m, "all", "same", 0, 0));
+	attrs = attrs_of(m, "color", number == 1 ? "red" : "blue", number,
+			 attrs_of(m, "all", "same", 0, 0));
 	oc_machine_link_attrs(m, attrs_of(m, "all", "same", 0, 0), attrs);
 	s.attrs = attrs;
 	cr_assert_eq(oc_machine_add_sample(m, &s), 1);
@@ -186,7 +190,8 @@ static int dump_attr(void *arg, const struct oc_attr *attr)
 		buffer_printf(&d->text, " %s=%s", text_of(d, attr->key),
 			      text_of(d, (oc_string_id)attr->value));
 	else
-		buffer_printf(&d->text, " %s=%llu", text_of(d, attr->key), (unsigned long long)attr->value);
+		buffer_printf(&d->text, " %s=%llu", text_of(d, attr->key),
+			      (unsigned long long)attr->value);
 	return 0;
 }
 
@@ -200,11 +205,10 @@ static int dump_sample(void *arg, const struct oc_sample *s)
 	uint32_t nr;
 	const oc_location_id *ids = oc_machine_stack(m, s->stack, &nr);
 
-	buffer_printf(&d->text,
-		      "%s %llu %llu pid %u.%u %s tid %u %s cpu %u:", oc_machine_kind(m, s->kind)->name,
-		      (unsigned long long)s->time_ns, (unsigned long long)s->count, process->pid,
-		      process->generation, text_of(d, process->comm), thread->tid, text_of(d, thread->name),
-		      s->cpu);
+	buffer_printf(&d->text, "%s %llu %llu pid %u.%u %s tid %u %s cpu %u:",
+		      oc_machine_kind(m, s->kind)->name, (unsigned long long)s->time_ns,
+		      (unsigned long long)s->count, process->pid, process->generation,
+		      text_of(d, process->comm), thread->tid, text_of(d, thread->name), s->cpu);
 	if (oc_machine_kind(m, s->kind)->unit == OC_UNIT_SPAN)
 		buffer_printf(&d->text, " span %s %llu-%llu of %llu", text_of(d, span->name),
 			      (unsigned long long)span->start_ns, (unsigned long long)span->end_ns,
@@ -230,15 +234,16 @@ static void dump_history(struct dump *d, oc_process_id id)
 {
 	for (uint64_t t = 0; t < 3000; t++) {
 		for (uint64_t address = 0; address < 0xa000; address += 0x800) {
-			const struct oc_mapping *mapping =
-				oc_machine_mapping(d->m, oc_machine_find_mapping(d->m, id, address, t));
+			const struct oc_mapping *mapping = oc_machine_mapping(
+				d->m, oc_machine_find_mapping(d->m, id, address, t));
 
 			if (mapping && (t % 1000 < 10 || t % 1000 > 997))
-				buffer_printf(&d->text, "%llu:%llx=%s+%llx ", (unsigned long long)t,
-					      (unsigned long long)address,
-					      text_of(d, oc_machine_module(d->m, mapping->module)->path),
-					      (unsigned long long)(mapping->file_offset + address -
-								   mapping->start));
+				buffer_printf(
+					&d->text, "%llu:%llx=%s+%llx ", (unsigned long long)t,
+					(unsigned long long)address,
+					text_of(d, oc_machine_module(d->m, mapping->module)->path),
+					(unsigned long long)(mapping->file_offset + address -
+							     mapping->start));
 		}
 	}
 	buffer_putc(&d->text, '\n');
@@ -250,8 +255,8 @@ static void dump_processes(struct dump *d)
 		const struct oc_process *p = oc_machine_process(d->m, id), *parent;
 
 		parent = oc_machine_process(d->m, p->parent);
-		buffer_printf(&d->text, "pid %u.%u %s %llu-%llu of %u at %u: ", p->pid, p->generation,
-			      text_of(d, p->comm), (unsigned long long)p->start_ns,
+		buffer_printf(&d->text, "pid %u.%u %s %llu-%llu of %u at %u: ", p->pid,
+			      p->generation, text_of(d, p->comm), (unsigned long long)p->start_ns,
 			      (unsigned long long)p->end_ns, parent ? parent->pid : 0,
 			      oc_machine_process_at(d->m, p->pid, p->start_ns) == id);
 		dump_history(d, id);
@@ -272,11 +277,13 @@ static void dump_ledger(struct dump *d)
 	buffer_printf(&d->text, "reopened %llu, %llu ns\n",
 		      (unsigned long long)ledger->notes[OC_NOTE_CPU_REOPENED],
 		      (unsigned long long)ledger->duration_ns);
-	buffer_printf(&d->text,
-		      "%u modules %u mappings %u threads %u locations %u functions %u stacks %u spans\n",
-		      oc_machine_nr_modules(d->m), oc_machine_nr_mappings(d->m), oc_machine_nr_threads(d->m),
-		      oc_machine_nr_locations(d->m), oc_machine_nr_functions(d->m),
-		      oc_machine_nr_stacks(d->m), oc_machine_nr_spans(d->m));
+	buffer_printf(
+		&d->text,
+		"%u modules %u mappings %u threads %u locations %u functions %u stacks %u spans\n",
+		oc_machine_nr_modules(d->m), oc_machine_nr_mappings(d->m),
+		oc_machine_nr_threads(d->m), oc_machine_nr_locations(d->m),
+		oc_machine_nr_functions(d->m), oc_machine_nr_stacks(d->m),
+		oc_machine_nr_spans(d->m));
 }
 
 static struct buffer dump(const struct oc_machine *m)
@@ -304,7 +311,8 @@ static void expect_equal(const struct oc_machine *a, const struct oc_machine *b)
 
 Test(merge, equals_one_machine_fed_both)
 {
-	struct oc_machine *a = oc_machine_new(NULL), *b = oc_machine_new(NULL), *both = oc_machine_new(NULL);
+	struct oc_machine *a = oc_machine_new(NULL), *b = oc_machine_new(NULL),
+			  *both = oc_machine_new(NULL);
 	oc_process_id common = feed_common(both);
 
 	feed(both, 1, common);
@@ -378,13 +386,17 @@ Test(merge, a_merged_machine_can_be_filled_on)
 Test(merge, processes_of_other_hosts_are_others)
 {
 	struct oc_machine *a = oc_machine_new(NULL), *b = oc_machine_new(NULL);
-	struct oc_recording_info info = { .start_mono_ns = 50, .start_wall_ns = 500, .end_mono_ns = 90 };
+	struct oc_recording_info info = { .start_mono_ns = 50,
+					  .start_wall_ns = 500,
+					  .end_mono_ns = 90 };
 
 	feed_common(a);
 	feed_common(b);
 	info.hostname = intern(a, "a");
 	oc_machine_set_info(a, &info);
-	info = (struct oc_recording_info){ .start_mono_ns = 40, .start_wall_ns = 400, .end_mono_ns = 70 };
+	info = (struct oc_recording_info){ .start_mono_ns = 40,
+					   .start_wall_ns = 400,
+					   .end_mono_ns = 70 };
 	info.hostname = intern(b, "b");
 	oc_machine_set_info(b, &info);
 	cr_assert_eq(oc_machine_merge(a, b), 0);
@@ -438,7 +450,9 @@ Test(merge, errors)
 /* Samples that b spilled are read back; samples that go over a's budget are spilled by a. */
 Test(merge, spilled_samples)
 {
-	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = 1, .spill_dir = "/tmp" };
+	struct oc_machine_opts opts = { .size = sizeof(opts),
+					.memory_budget_bytes = 1,
+					.spill_dir = "/tmp" };
 	struct oc_machine *a = oc_machine_new(&opts), *b = oc_machine_new(&opts);
 	struct oc_sample s = { .count = 1 };
 

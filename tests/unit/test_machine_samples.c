@@ -247,9 +247,10 @@ static int expect_in_order(void *arg, const struct oc_sample *sample)
 	uint64_t *next = arg;
 
 	++*next;
-	if (sample->time_ns != *next || sample->stack != *next % 3 + 1 || sample->value != *next * 3 ||
-	    sample->count != *next % 5 + 1 || sample->cpu != *next % 7 || sample->kind != 1 ||
-	    sample->process != 1 || sample->thread != 1 || sample->attrs != 0)
+	if (sample->time_ns != *next || sample->stack != *next % 3 + 1 ||
+	    sample->value != *next * 3 || sample->count != *next % 5 + 1 ||
+	    sample->cpu != *next % 7 || sample->kind != 1 || sample->process != 1 ||
+	    sample->thread != 1 || sample->attrs != 0)
 		return -1;
 	return 0;
 }
@@ -290,7 +291,9 @@ Test(spill, millions_of_samples_in_little_memory)
 
 Test(spill, aggregated_samples_stay)
 {
-	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = 1, .spill_dir = "/tmp" };
+	struct oc_machine_opts opts = { .size = sizeof(opts),
+					.memory_budget_bytes = 1,
+					.spill_dir = "/tmp" };
 	struct oc_machine *m = machine_with_stacks(&opts);
 	int nr = 0;
 	struct oc_sample s;
@@ -346,7 +349,8 @@ static void expect_loss(struct oc_machine *m, int error)
 	cr_assert_gt(row->kept, 0);
 	cr_assert_gt(row->lost[OC_LOSS_MEMORY], 0);
 	cr_assert_eq(oc_machine_nr_samples(m), kept);
-	cr_assert_eq(oc_machine_each_sample(m, expect_in_order, &next), 0, "what was kept can be read");
+	cr_assert_eq(oc_machine_each_sample(m, expect_in_order, &next), 0,
+		     "what was kept can be read");
 	cr_assert_eq(next, kept);
 }
 
@@ -365,7 +369,9 @@ Test(spill, no_directory)
 
 Test(spill, full_disk)
 {
-	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = 1, .spill_dir = "/tmp" };
+	struct oc_machine_opts opts = { .size = sizeof(opts),
+					.memory_budget_bytes = 1,
+					.spill_dir = "/tmp" };
 	/* Room for two chunks and a half: the third write is cut short first, refused then. */
 	struct rlimit limit = { .rlim_cur = 1800000, .rlim_max = RLIM_INFINITY };
 	struct oc_machine *m = machine_with_stacks(&opts);
@@ -466,7 +472,8 @@ Test(names, the_longest_lines)
 	for (uint32_t i = 0; i < OC_STACK_FRAMES_MAX; i++)
 		lines[i] = (struct oc_line){ 1, i };
 	for (uint32_t round = 0; round < 3; round++) {
-		cr_assert_eq(oc_machine_set_lines(m, round + 1, lines, OC_STACK_FRAMES_MAX - round), 0);
+		cr_assert_eq(oc_machine_set_lines(m, round + 1, lines, OC_STACK_FRAMES_MAX - round),
+			     0);
 		known = oc_machine_location_lines(m, round + 1, &nr);
 		cr_assert_eq(nr, OC_STACK_FRAMES_MAX - round);
 		cr_assert_eq(memcmp(known, lines, nr * sizeof(*known)), 0);
@@ -478,17 +485,19 @@ static oc_location_id locate(struct oc_machine *m, enum oc_module_type type, con
 			     uint64_t address)
 {
 	struct oc_module module = { .type = type, .path = intern(m, path) };
-	struct oc_mapping mapping = { .process = 1, .start = address & ~0xfffull, .file_offset = 0x3000 };
+	struct oc_mapping mapping = { .process = 1,
+				      .start = address & ~0xfffull,
+				      .file_offset = 0x3000 };
 	uint32_t nr;
 
 	mapping.module = (oc_module_id)oc_machine_add_module(m, &module);
 	mapping.end = mapping.start + 0x1000;
 	cr_assert_gt(oc_machine_add_mapping(m, &mapping), 0);
-	return oc_machine_stack(m,
-				(oc_stack_id)oc_machine_resolve(
-					m, 1,
-					(oc_callstack_id)oc_machine_intern_callstack(m, &address, 1, 0)),
-				&nr)[0];
+	return oc_machine_stack(
+		m,
+		(oc_stack_id)oc_machine_resolve(
+			m, 1, (oc_callstack_id)oc_machine_intern_callstack(m, &address, 1, 0)),
+		&nr)[0];
 }
 
 Test(names, unnamed_locations_say_where_they_are)
@@ -513,10 +522,13 @@ Test(names, unnamed_locations_say_where_they_are)
 			 "libx.so.1+0x3234");
 	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, jit, 0), NULL),
 			 "[anon]+0x80001234");
-	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, slash, 0), NULL), "/odd/+0x3000");
-	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, nameless, 0), NULL), "0x3000");
+	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, slash, 0), NULL),
+			 "/odd/+0x3000");
+	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, nameless, 0), NULL),
+			 "0x3000");
 	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, named, 0), NULL), "_Zx");
-	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, half, 0), NULL), "x+0x3001");
+	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, half, 0), NULL),
+			 "x+0x3001");
 	cr_assert_str_eq(oc_machine_string(m, oc_machine_location_name(m, 1, 0), NULL), "0x1000");
 	cr_assert_eq(oc_machine_resolve(m, 1, 1), 1, "resolving still works");
 	oc_machine_free(m);
@@ -639,7 +651,8 @@ Test(hooks, parsed_and_export)
 
 /* ---- splitting ---- */
 
-static void expect_split(const struct oc_machine *m, enum oc_split by, uint32_t nr_ids, const char *want)
+static void expect_split(const struct oc_machine *m, enum oc_split by, uint32_t nr_ids,
+			 const char *want)
 {
 	uint32_t *group_of;
 	oc_string_id *names;

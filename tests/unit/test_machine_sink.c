@@ -34,7 +34,8 @@ static void fixture_done(struct fixture *f)
 	oc_machine_free(f->machine);
 }
 
-static sink_process start(struct fixture *f, uint64_t time, uint32_t pid, uint32_t parent, const char *comm)
+static sink_process start(struct fixture *f, uint64_t time, uint32_t pid, uint32_t parent,
+			  const char *comm)
 {
 	struct collector_process process = { .pid = pid, .parent_pid = parent, .comm = comm };
 
@@ -74,7 +75,8 @@ static int first_sample(void *arg, const struct oc_sample *sample)
 	return 1;
 }
 
-static const char *module_of_frame(const struct fixture *f, const struct oc_sample *sample, uint32_t frame)
+static const char *module_of_frame(const struct fixture *f, const struct oc_sample *sample,
+				   uint32_t frame)
 {
 	uint32_t nr;
 	const oc_location_id *stack = oc_machine_stack(f->machine, sample->stack, &nr);
@@ -82,7 +84,8 @@ static const char *module_of_frame(const struct fixture *f, const struct oc_samp
 
 	cr_assert_lt(frame, nr);
 	location = oc_machine_location(f->machine, stack[frame]);
-	return oc_machine_string(f->machine, oc_machine_module(f->machine, location->module)->path, NULL);
+	return oc_machine_string(f->machine, oc_machine_module(f->machine, location->module)->path,
+				 NULL);
 }
 
 Test(machine_sink, joins_kernel_and_user_parts)
@@ -109,7 +112,8 @@ Test(machine_sink, joins_kernel_and_user_parts)
 	fixture_done(&f);
 }
 
-static uint64_t offset_of_frame(const struct fixture *f, const struct oc_sample *sample, uint32_t frame)
+static uint64_t offset_of_frame(const struct fixture *f, const struct oc_sample *sample,
+				uint32_t frame)
 {
 	uint32_t nr;
 	const oc_location_id *stack = oc_machine_stack(f->machine, sample->stack, &nr);
@@ -192,7 +196,9 @@ Test(machine_sink, an_image_keeps_its_own_mappings)
 	f.ops->sample(f.sink, &sample);
 	cr_assert_eq(oc_machine_each_sample(f.machine, first_sample, &stored), 1);
 	cr_assert_str_eq(module_of_frame(&f, &stored, 0), "/bin/a");
-	cr_assert_str_eq(oc_machine_string(f.machine, oc_machine_process(f.machine, after)->comm, NULL), "b");
+	cr_assert_str_eq(oc_machine_string(f.machine, oc_machine_process(f.machine, after)->comm,
+					   NULL),
+			 "b");
 	fixture_done(&f);
 }
 
@@ -248,8 +254,8 @@ Test(machine_sink, sorts_mappings_by_type)
 		oc_mapping_id id;
 
 		map(&f, 2 + i, 10, MAIN, cases[i].path);
-		id = oc_machine_find_mapping(f.machine, oc_machine_process_now(f.machine, 10), MAIN + 8,
-					     UINT64_MAX - 1);
+		id = oc_machine_find_mapping(f.machine, oc_machine_process_now(f.machine, 10),
+					     MAIN + 8, UINT64_MAX - 1);
 		mapping = oc_machine_mapping(f.machine, id);
 		cr_assert_not_null(mapping, "%s", cases[i].path);
 		module = oc_machine_module(f.machine, mapping->module);
@@ -259,13 +265,15 @@ Test(machine_sink, sorts_mappings_by_type)
 	fixture_done(&f);
 }
 
-static void name_frame(struct fixture *f, const struct oc_sample *sample, uint32_t frame, const char *name)
+static void name_frame(struct fixture *f, const struct oc_sample *sample, uint32_t frame,
+		       const char *name)
 {
 	uint32_t nr;
 	const oc_location_id *stack = oc_machine_stack(f->machine, sample->stack, &nr);
 	oc_string_id string = (oc_string_id)oc_machine_intern(f->machine, name, strlen(name));
 	struct oc_function function = { .name = string, .system_name = string };
-	struct oc_line line = { .function = (oc_function_id)oc_machine_add_function(f->machine, &function) };
+	struct oc_line line = { .function = (oc_function_id)oc_machine_add_function(f->machine,
+										    &function) };
 
 	cr_assert_eq(oc_machine_set_lines(f->machine, stack[frame], &line, 1), 0);
 }
@@ -274,7 +282,8 @@ Test(machine_sink, judges_stacks_by_their_root)
 {
 	struct fixture f = fixture_new();
 	sink_process process = start(&f, 1, 10, 0, "app");
-	const uint64_t good[] = { MAIN + 0x10, MAIN + 0x20 }, bad[] = { MAIN + 0x30 }, lost[] = { 0x10 };
+	const uint64_t good[] = { MAIN + 0x10, MAIN + 0x20 }, bad[] = { MAIN + 0x30 },
+		       lost[] = { 0x10 };
 	const uint64_t *stacks[] = { good, bad, lost };
 	struct collector_sample sample = sample_of(&f, process, 10);
 	struct oc_sample stored = { 0 };
@@ -301,6 +310,32 @@ Test(machine_sink, judges_stacks_by_their_root)
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_BROKEN], 11);
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_NO_MAPPING], 12);
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_TRUNCATED], 5);
+	fixture_done(&f);
+}
+
+Test(machine_sink, cuts_root_frames_where_nothing_is_mapped)
+{
+	struct fixture f = fixture_new();
+	sink_process process = start(&f, 1, 10, 0, "app");
+	const uint64_t junk[] = { MAIN + 0x10, MAIN + 0x20, 0x1234, 0x5678 },
+		       lone[] = { 0x1234, 0x5678 };
+	struct collector_sample sample = sample_of(&f, process, 10);
+	struct oc_sample stored = { 0 };
+	uint32_t nr;
+
+	map(&f, 1, 10, MAIN, "/bin/app");
+	f.ops->stack_define(f.sink, 1, junk, 4, false);
+	f.ops->stack_define(f.sink, 2, lone, 2, false);
+	sample.user_stack = 1;
+	f.ops->sample(f.sink, &sample);
+	oc_machine_each_sample(f.machine, first_sample, &stored);
+	oc_machine_stack(f.machine, stored.stack, &nr);
+	cr_assert_eq(nr, 2);
+	sample.user_stack = 2;
+	f.ops->sample(f.sink, &sample);
+	cr_assert_eq(oc_machine_nr_samples(f.machine), 2, "where the sample hit is never cut");
+	machine_sink_judge_stacks(f.sink);
+	cr_assert_eq(row(&f)->incomplete[OC_STACK_NO_MAPPING], 2);
 	fixture_done(&f);
 }
 

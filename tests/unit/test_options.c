@@ -20,7 +20,8 @@
 static char *no_env[] = { NULL };
 
 /* Splits a command line at blanks; "" stands for an empty argument. */
-static int parse_with_env(struct options *o, const char *line, char *const *env, struct oc_error *err)
+static int parse_with_env(struct options *o, const char *line, char *const *env,
+			  struct oc_error *err)
 {
 	static char words[1024];
 	static char empty[] = "";
@@ -133,10 +134,11 @@ Test(options, lists_and_flags)
 {
 	struct options o;
 
-	expect_ok(&o, "-qo - --format folded --process-filter a* --process-filter b? --cgroup x/y "
-		      "--force "
-		      "--bpf-stats --no-symbols --timeline --collector perf --unwind fp --buffer 64K "
-		      "--memory-budget 1G --map-entries 100 --color never --on-cpu");
+	expect_ok(&o,
+		  "-qo - --format folded --process-filter a* --process-filter b? --cgroup x/y "
+		  "--force "
+		  "--bpf-stats --no-symbols --timeline --collector perf --unwind fp --buffer 64K "
+		  "--memory-budget 1G --map-entries 100 --color never --on-cpu");
 	cr_assert_eq(o.verbosity, VERBOSITY_QUIET);
 	cr_assert_str_eq(o.outputs.items[0], "-");
 	cr_assert_str_eq(o.format, "folded");
@@ -303,9 +305,11 @@ Test(options, what_is_not_possible_yet_is_never_ignored)
 
 Test(options, environment_speaks_where_the_command_line_is_silent)
 {
-	char *env[] = { "ONECOLLECT_FREQUENCY=99", "ONECOLLECT_DURATION=2m",     "ONECOLLECT_TIMELINE=1",
-			"ONECOLLECT_COLOR=never",  "ONECOLLECT_NO_SYMBOLS=true", "ONECOLLECT_BPF_STATS=0",
-			"ONECOLLECT_BUFFER=",      "ONECOLLECT_FREQUENCYX=7",    NULL };
+	char *env[] = {
+		"ONECOLLECT_FREQUENCY=99", "ONECOLLECT_DURATION=2m",     "ONECOLLECT_TIMELINE=1",
+		"ONECOLLECT_COLOR=never",  "ONECOLLECT_NO_SYMBOLS=true", "ONECOLLECT_BPF_STATS=0",
+		"ONECOLLECT_BUFFER=",      "ONECOLLECT_FREQUENCYX=7",    NULL
+	};
 	struct options o;
 
 	cr_assert_eq(parse_with_env(&o, "", env, NULL), 0);
@@ -323,7 +327,8 @@ Test(options, environment_speaks_where_the_command_line_is_silent)
 	cr_assert_eq(o.mode, MODE_AGGREGATE);
 	options_done(&o);
 
-	cr_assert_eq(parse_with_env(&o, "check", env, NULL), 0, "variables of other commands do not disturb");
+	cr_assert_eq(parse_with_env(&o, "check", env, NULL), 0,
+		     "variables of other commands do not disturb");
 	options_done(&o);
 }
 
@@ -415,13 +420,15 @@ Test(options, the_manual_page_has_every_option)
 		const struct option_row *row = &table[i];
 
 		snprintf(text, sizeof(text), "Fl -%s", row->name);
-		cr_assert_eq(contains_word(page, text), row->type != OPTION_LATER, "--%s", row->name);
+		cr_assert_eq(contains_word(page, text), row->type != OPTION_LATER, "--%s",
+			     row->name);
 		snprintf(text, sizeof(text), ".It Fl %c , Fl -%s", row->letter, row->name);
 		cr_assert(!row->letter || strstr(page, text), "%s", text);
 		snprintf(text, sizeof(text), "Fl -%s", row->alias ? row->alias : row->name);
 		cr_assert_eq(contains_word(page, text), row->type != OPTION_LATER, "%s", text);
 		option_env_name(row, text, sizeof(text));
-		cr_assert_eq(strstr(page, text) != NULL, (row->flags & OPTION_ENV) != 0, "%s", text);
+		cr_assert_eq(strstr(page, text) != NULL, (row->flags & OPTION_ENV) != 0, "%s",
+			     text);
 		for (size_t j = 0; row->choices[j]; j++) {
 			snprintf(text, sizeof(text), ".Cm %s", row->choices[j]);
 			cr_assert(contains_word(page, text), "--%s %s", row->name, row->choices[j]);
@@ -465,13 +472,14 @@ Test(options, help_shows_every_option_of_its_command)
 		cr_assert(!all.error && !some.error);
 		for (size_t i = 0; i < nr; i++) {
 			const struct option_row *row = &table[i];
-			bool shown = row->type != OPTION_LATER && (row->commands & COMMAND_BIT(commands[c]));
+			bool shown = row->type != OPTION_LATER &&
+				     (row->commands & COMMAND_BIT(commands[c]));
 			char text[64];
 
 			snprintf(text, sizeof(text), " --%s", row->name);
 			cr_assert_eq(contains_word(all.data, text), shown, "%s", text);
-			cr_assert_eq(contains_word(some.data, text), shown && (row->flags & OPTION_COMMON),
-				     "%s", text);
+			cr_assert_eq(contains_word(some.data, text),
+				     shown && (row->flags & OPTION_COMMON), "%s", text);
 		}
 		cr_assert_null(strchr(all.data, '\033'), "no colours unless asked for");
 		buffer_done(&all);
@@ -512,8 +520,8 @@ Test(options, completion_knows_every_option)
 
 			snprintf(text, sizeof(text), strcmp(shells[s], "fish") ? "--%s" : "-l %s",
 				 table[i].name);
-			cr_assert_eq(contains_word(script.data, text), table[i].type != OPTION_LATER,
-				     "%s: %s", shells[s], text);
+			cr_assert_eq(contains_word(script.data, text),
+				     table[i].type != OPTION_LATER, "%s: %s", shells[s], text);
 		}
 		buffer_done(&script);
 	}
@@ -632,7 +640,9 @@ static void expect_progress(uint64_t duration_ns, unsigned int width, const char
 Test(progress, line)
 {
 	expect_progress(0, 0, "recording 1.2 s, Ctrl-C stops | 12,345 samples, 678 stacks, 0 lost");
-	expect_progress(5000000000, 0, "recording 1.2 s, 3.8 s left | 12,345 samples, 678 stacks, 0 lost");
-	expect_progress(1000000000, 0, "recording 1.2 s, 0.0 s left | 12,345 samples, 678 stacks, 0 lost");
+	expect_progress(5000000000, 0,
+			"recording 1.2 s, 3.8 s left | 12,345 samples, 678 stacks, 0 lost");
+	expect_progress(1000000000, 0,
+			"recording 1.2 s, 0.0 s left | 12,345 samples, 678 stacks, 0 lost");
 	expect_progress(0, 20, "recording 1.2 s, ...");
 }

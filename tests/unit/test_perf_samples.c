@@ -28,7 +28,8 @@ static void setup_fixture(struct fixture *f)
 	fake_sink_init(&f->sink);
 	f->samples.sink = &f->sink.sink;
 	f->samples.period_ns = 1000;
-	f->sink.sink.ops->process_start(&f->sink.sink, 1, &(struct collector_process){ .pid = PID });
+	f->sink.sink.ops->process_start(&f->sink.sink, 1,
+					&(struct collector_process){ .pid = PID });
 	fake_sink_take(&f->sink);
 }
 
@@ -46,9 +47,9 @@ static void teardown_fixture(struct fixture *f)
 static void send(struct fixture *f, uint32_t type, uint16_t misc, const uint64_t *words, size_t nr)
 {
 	uint64_t record[64];
-	struct perf_event_header header = { .type = type,
-					    .misc = misc,
-					    .size = (uint16_t)(sizeof(header) + nr * sizeof(*words)) };
+	struct perf_event_header header = {
+		.type = type, .misc = misc, .size = (uint16_t)(sizeof(header) + nr * sizeof(*words))
+	};
 
 	cr_assert_lt(nr, ARRAY_SIZE(record));
 	memcpy(record, &header, sizeof(header));
@@ -56,8 +57,8 @@ static void send(struct fixture *f, uint32_t type, uint16_t misc, const uint64_t
 	cr_assert_eq(perf_samples_handle(&f->samples, 5, record, header.size), 0);
 }
 
-static void send_sample(struct fixture *f, uint32_t pid, uint32_t tid, uint16_t misc, const uint64_t *chain,
-			size_t nr)
+static void send_sample(struct fixture *f, uint32_t pid, uint32_t tid, uint16_t misc,
+			const uint64_t *chain, size_t nr)
 {
 	uint64_t words[64] = { pid | (uint64_t)tid << 32, 5, 3, 1000, nr };
 
@@ -92,7 +93,8 @@ Test(perf_samples, kernel_and_user_parts)
 	log = fake_sink_take(&f.sink);
 	expect_stack(log, "kernel", "ffffffff81000001 ffffffff81000002");
 	expect_stack(log, "user", "401000 402000 403000");
-	cr_assert_not_null(strstr(log, "sample 2147483632/2147483632 kind=0 cpu=3 count=1 value=1 kernel="));
+	cr_assert_not_null(
+		strstr(log, "sample 2147483632/2147483632 kind=0 cpu=3 count=1 value=1 kernel="));
 	cr_assert_null(strstr(log, "no-user"));
 	cr_assert_eq(f.samples.kept, 1);
 	/* Known stacks are not defined again. */
@@ -163,7 +165,8 @@ Test(perf_samples, losses_are_counted)
 	setup_fixture(&f);
 	send(&f, PERF_RECORD_LOST, 0, (uint64_t[]){ 1, 17, 0, 0, 0 }, 5);
 	send(&f, PERF_RECORD_LOST_SAMPLES, 0, (uint64_t[]){ 4, 0, 0, 0 }, 4);
-	cr_assert_str_eq(fake_sink_take(&f.sink), "lost 0 kernel_buffer 17\nlost 0 kernel_buffer 4\n");
+	cr_assert_str_eq(fake_sink_take(&f.sink),
+			 "lost 0 kernel_buffer 17\nlost 0 kernel_buffer 4\n");
 	cr_assert_eq(f.samples.taken, 21);
 	send(&f, PERF_RECORD_LOST, 0, (uint64_t[]){ 1 }, 1);
 	send(&f, PERF_RECORD_MMAP2, 0, (uint64_t[]){ 1 }, 1);

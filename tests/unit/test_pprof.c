@@ -74,8 +74,10 @@ static void check_rules(const profile *p)
 		for (size_t k = 0; k < location->n_line; k++)
 			cr_assert(location->line[k]->function_id - 1 < p->n_function);
 		if (location->mapping_id) {
-			cr_assert_geq(location->address, p->mapping[location->mapping_id - 1]->memory_start);
-			cr_assert_lt(location->address, p->mapping[location->mapping_id - 1]->memory_limit);
+			cr_assert_geq(location->address,
+				      p->mapping[location->mapping_id - 1]->memory_start);
+			cr_assert_lt(location->address,
+				     p->mapping[location->mapping_id - 1]->memory_limit);
 		}
 	}
 	for (size_t i = 0; i < p->n_sample; i++) {
@@ -88,7 +90,8 @@ static void check_rules(const profile *p)
 			const Perftools__Profiles__Label *label = sample->label[k];
 
 			cr_assert(strlen(text(p, label->key)));
-			cr_assert((label->str != 0) != (label->num != 0), "a label is a text or a number");
+			cr_assert((label->str != 0) != (label->num != 0),
+				  "a label is a text or a number");
 			for (size_t n = 0; n < k; n++)
 				cr_assert_neq(sample->label[n]->key, label->key);
 		}
@@ -104,7 +107,8 @@ static int64_t sum(const profile *p, size_t value)
 	return total;
 }
 
-static const Perftools__Profiles__Function *leaf(const profile *p, const Perftools__Profiles__Sample *sample)
+static const Perftools__Profiles__Function *leaf(const profile *p,
+						 const Perftools__Profiles__Sample *sample)
 {
 	const Perftools__Profiles__Location *location;
 
@@ -127,7 +131,8 @@ static int64_t self_of(const profile *p, const char *name)
 	return total;
 }
 
-static const Perftools__Profiles__Label *label(const profile *p, const Perftools__Profiles__Sample *sample,
+static const Perftools__Profiles__Label *label(const profile *p,
+					       const Perftools__Profiles__Sample *sample,
 					       const char *key)
 {
 	for (size_t i = 0; i < sample->n_label; i++) {
@@ -216,14 +221,16 @@ Test(pprof, samples)
 	cr_assert_eq(self_of(p, "JS:~handle /app/x.js:1"), SAMPLE_JIT);
 	cr_assert_eq(self_of(p, "evil;na me</script>\\n\"&' "), SAMPLE_HOSTILE);
 	cr_assert_eq(self_of(p, "compute(int)"), 0);
-	cr_assert_eq(self_of(p, "[no stack]"), SAMPLE_NO_STACK, "pprof drops samples without locations");
+	cr_assert_eq(self_of(p, "[no stack]"), SAMPLE_NO_STACK,
+		     "pprof drops samples without locations");
 	cr_assert_eq(labelled(p, "pid", "100"), SAMPLE_SERVER_MAIN);
 	cr_assert_eq(labelled(p, "tid", "101"), 30);
 	cr_assert_eq(labelled(p, "thread_name", "work;er\\n1"), 30);
 	cr_assert_eq(labelled(p, "comm", "server"), SAMPLE_SERVER_MAIN);
 	cr_assert_eq(labelled(p, "comm", "no;de </script>"), SAMPLE_TOTAL - SAMPLE_SERVER_MAIN);
 	cr_assert_eq(labelled(p, "container_id", "c0ffee"), SAMPLE_TOTAL - SAMPLE_SERVER_MAIN);
-	cr_assert_eq(labelled(p, "tid", "0"), SAMPLE_HOSTILE, "tid 0 is a text, a number 0 would be absent");
+	cr_assert_eq(labelled(p, "tid", "0"), SAMPLE_HOSTILE,
+		     "tid 0 is a text, a number 0 would be absent");
 	profile_free(p);
 	oc_machine_free(m);
 }
@@ -248,7 +255,8 @@ Test(pprof, stacks_are_leaf_first_and_callers_lowered)
 		cr_assert_str_eq(text(p, p->function[called->line[1]->function_id - 1]->name),
 				 "compute(int)");
 		cr_assert_eq(caller->address, 0x400010);
-		cr_assert_str_eq(text(p, p->function[caller->line[0]->function_id - 1]->name), "main");
+		cr_assert_str_eq(text(p, p->function[caller->line[0]->function_id - 1]->name),
+				 "main");
 	}
 	profile_free(p);
 	oc_machine_free(m);
@@ -399,7 +407,9 @@ Test(pprof, attributes_and_spans)
 		{ intern(m, "retries"), OC_ATTR_NUMBER, 0 },
 		{ intern(m, "huge"), OC_ATTR_NUMBER, UINT64_MAX },
 	};
-	struct oc_sample sample = { .time_ns = 5, .count = 1, .kind = 1, .process = (oc_process_id)process };
+	struct oc_sample sample = {
+		.time_ns = 5, .count = 1, .kind = 1, .process = (oc_process_id)process
+	};
 	profile *p;
 
 	cr_assert_eq(oc_machine_add_kind(m, &kind), 1);

@@ -17,8 +17,9 @@
 
 /* ---- stat ---- */
 
-#define STAT_TAIL \
-	" S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 7 0 123456 1000 5 18446744073709551615 0 0\n"
+#define STAT_TAIL                                                                                  \
+	" S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 7 0 123456 1000 5 18446744073709551615 0 " \
+	"0\n"
 
 static int parse_stat(const char *text, struct proc_stat *stat)
 {
@@ -44,8 +45,10 @@ Test(procfs, stat_of_a_kernel_thread)
 {
 	struct proc_stat stat;
 
-	cr_assert_eq(parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0\n", &stat),
-		     0);
+	cr_assert_eq(
+		parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0\n",
+			   &stat),
+		0);
 	cr_assert(stat.kernel_thread);
 	cr_assert_eq(stat.start_ticks, 0);
 }
@@ -81,7 +84,8 @@ Test(procfs, stat_cut_anywhere_is_refused)
 		free(copy);
 	}
 	cr_assert_eq(stat.pid, 77, "a failure leaves the result alone");
-	cr_assert_eq(parse_stat("42 (bash) S 1 42 42 0 -1 99999999999 1 0 0 0 1 2 0 0 20 0 7 0 1", &stat),
+	cr_assert_eq(parse_stat("42 (bash) S 1 42 42 0 -1 99999999999 1 0 0 0 1 2 0 0 20 0 7 0 1",
+				&stat),
 		     -EINVAL);
 	cr_assert_eq(parse_stat("42 bash) S 1", &stat), -EINVAL);
 }
@@ -132,7 +136,8 @@ Test(procfs, maps_lines)
 	static const char text[] =
 		"55d0c0a00000-55d0c0a02000 r--p 00000000 fe:01 131 /usr/bin/a b\n"
 		"not a line\n"
-		"7f0000000000-7f0000001000 r-xp 00026000 08:1f 4503599627370496                 /lib/x\\012y "
+		"7f0000000000-7f0000001000 r-xp 00026000 08:1f 4503599627370496                 "
+		"/lib/x\\012y "
 		"(deleted)\n"
 		"7f0000002000-7f0000003000 rwxp 00000000 00:00 0 \n"
 		"7f0000004000-7f0000003000 r-xp 00000000 00:00 0 \n"
@@ -166,8 +171,8 @@ Test(procfs, maps_lines)
 
 Test(procfs, maps_cut_anywhere_stay_inside)
 {
-	static const char text[] =
-		"7f0000000000-7f0000001000 r-xp 00026000 08:1f 4503 /lib/x\n7f-80 r-xp 0 0:0 1 /y\n";
+	static const char text[] = "7f0000000000-7f0000001000 r-xp 00026000 08:1f 4503 "
+				   "/lib/x\n7f-80 r-xp 0 0:0 1 /y\n";
 
 	for (size_t len = 0; len < sizeof(text); len++) {
 		char *copy = malloc(len ? len : 1);
@@ -225,7 +230,8 @@ Test(procfs, cgroup_lines)
 
 	expect_cgroup("0::/user.slice/session-1.scope\n", "/user.slice/session-1.scope");
 	expect_cgroup("0::/\n", "/");
-	expect_cgroup("9:name=systemd:/\n4:memory:/jobs/a:b c\n2:cpu:/other\n0::/\n", "/jobs/a:b c");
+	expect_cgroup("9:name=systemd:/\n4:memory:/jobs/a:b c\n2:cpu:/other\n0::/\n",
+		      "/jobs/a:b c");
 	expect_cgroup("4:memory:/jobs\n0::/unified/x", "/unified/x");
 	expect_cgroup("4:memory:/a\n3:pids:/docker/" HEX64 "\n0::/unified/x\n", "/docker/" HEX64);
 	expect_cgroup("garbage\n:\n4:memory\n5:x:no-slash\n1::/ok\n", "/ok");
@@ -239,8 +245,8 @@ static void expect_container(const char *path, const char *want)
 	size_t len = 0;
 
 	if (!want) {
-		cr_assert_not(cgroup_container_id(path, strlen(path), &id, &len), "%s gave %.*s", path,
-			      (int)len, id);
+		cr_assert_not(cgroup_container_id(path, strlen(path), &id, &len), "%s gave %.*s",
+			      path, (int)len, id);
 		return;
 	}
 	cr_assert(cgroup_container_id(path, strlen(path), &id, &len), "%s", path);
@@ -250,10 +256,12 @@ static void expect_container(const char *path, const char *want)
 
 Test(procfs, container_ids)
 {
-	expect_container("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1234_5.slice/"
-			 "cri-containerd-" HEX64 ".scope",
+	expect_container(
+		"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1234_5.slice/"
+		"cri-containerd-" HEX64 ".scope",
+		HEX64);
+	expect_container("/kubepods.slice/kubepods-pod1.slice/crio-" HEX64 ".scope/container",
 			 HEX64);
-	expect_container("/kubepods.slice/kubepods-pod1.slice/crio-" HEX64 ".scope/container", HEX64);
 	expect_container("/kubepods/besteffort/pod12-34/" HEX64, HEX64);
 	expect_container("/kubepods/pod" HEX32 "/" HEX64 "/init", HEX64);
 	expect_container("/system.slice/kubepods-pod1.slice:cri-containerd:" HEX64, HEX64);
@@ -266,7 +274,8 @@ Test(procfs, container_ids)
 	expect_container("/lxc.payload.web2/init.scope", "web2");
 	expect_container("/machine.slice/systemd-nspawn@deb.service/payload", "deb");
 	/* The innermost of nested ones. */
-	expect_container("/docker/" HEX64 "/kubepods/pod1/ff" HEX32 "0123456789abcdef0123456789abcd",
+	expect_container("/docker/" HEX64 "/kubepods/pod1/ff" HEX32
+			 "0123456789abcdef0123456789abcd",
 			 "ff" HEX32 "0123456789abcdef0123456789abcd");
 }
 

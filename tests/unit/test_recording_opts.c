@@ -66,7 +66,8 @@ Test(recording_opts, refuses)
 	cr_assert_eq(recording_opts_copy(&copy, &OPTS(.pids = nobody, .nr_pids = 1), &err), -ESRCH);
 	cr_assert(strstr(err.message, "2147483632"));
 	cr_assert_eq(recording_opts_copy(&copy, &OPTS(.pids = zero, .nr_pids = 1), &err), -ESRCH);
-	cr_assert_eq(recording_opts_copy(&copy, &OPTS(.pids = own, .nr_pids = 1, .command = command), &err),
+	cr_assert_eq(recording_opts_copy(
+			     &copy, &OPTS(.pids = own, .nr_pids = 1, .command = command), &err),
 		     -EINVAL);
 	cr_assert_eq(recording_opts_copy(&copy, &(struct oc_recording_opts){ 0 }, &err), -EINVAL);
 	recording_opts_done(&copy);

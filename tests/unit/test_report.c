@@ -44,7 +44,8 @@ Test(report, rows_are_sorted_and_add_up)
 
 	cr_assert_str_eq(lines[0], "Hottest functions by self");
 	cr_assert_eq(strncmp(lines[2], " 49.5%       50  ", 17), 0, "%s", lines[2]);
-	cr_assert(strstr(line_with(lines, nr, "recurse"), "  9.9%       10    9.9%       10  recurse"));
+	cr_assert(strstr(line_with(lines, nr, "recurse"),
+			 "  9.9%       10    9.9%       10  recurse"));
 	cr_assert(strstr(line_with(lines, nr, "vfs_read"), "[kernel]"));
 	for (size_t i = 0; i < nr; i++) {
 		cr_assert_null(strchr(lines[i], '\033'), "no colours in a file");
@@ -78,7 +79,8 @@ Test(report, fits_into_every_terminal)
 
 		cr_assert_gt(nr, 8);
 		for (size_t i = 0; i < nr; i++)
-			cr_assert_leq(text_columns(lines[i]), widths[w], "%u: %s", widths[w], lines[i]);
+			cr_assert_leq(text_columns(lines[i]), widths[w], "%u: %s", widths[w],
+				      lines[i]);
 		cr_assert_eq(strstr(lines[1], "module") != NULL, widths[w] >= 74, "%s", lines[1]);
 		free(lines[0]);
 	}

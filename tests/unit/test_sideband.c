@@ -116,7 +116,8 @@ static void send_comm(struct fixture *f, uint32_t pid, uint32_t tid, const char 
 	send(f);
 }
 
-static void mmap2_record(struct fixture *f, uint32_t pid, uint64_t start, uint64_t len, const char *path)
+static void mmap2_record(struct fixture *f, uint32_t pid, uint64_t start, uint64_t len,
+			 const char *path)
 {
 	begin(f, PERF_RECORD_MMAP2, PERF_RECORD_MISC_USER);
 	put32(f, pid);

@@ -97,13 +97,15 @@ Test(svg, kinds_of_code_have_colours_of_their_own)
 
 Test(svg, hostile_names_stay_text)
 {
-	static const char name[] = "<script>x\n\x1b]]><!-- \"'&amp; \xff\x00z \xef\xbf\xbe\xef\xbf\xbf";
+	static const char name[] =
+		"<script>x\n\x1b]]><!-- \"'&amp; \xff\x00z \xef\xbf\xbe\xef\xbf\xbf";
 	struct flame_name names[] = { { name, sizeof(name) - 1 } };
 	char *svg = write_stack(names, 1, 1);
 
-	cr_assert(strstr(svg,
-			 "<title>&lt;script&gt;x\\n\\x1b]]&gt;&lt;!-- &quot;'&amp;amp; \xef\xbf\xbd\\x00z "
-			 "\xef\xbf\xbd\xef\xbf\xbd (1 sample, 100.00%)</title>"));
+	cr_assert(strstr(
+		svg,
+		"<title>&lt;script&gt;x\\n\\x1b]]&gt;&lt;!-- &quot;'&amp;amp; \xef\xbf\xbd\\x00z "
+		"\xef\xbf\xbd\xef\xbf\xbd (1 sample, 100.00%)</title>"));
 	/* One comment and one script: our own. */
 	cr_assert_eq(flame_occurrences(svg, "<script"), 1);
 	cr_assert_eq(flame_occurrences(svg, "<!--"), 1);
@@ -163,7 +165,8 @@ Test(svg, what_is_too_narrow_is_counted)
 	}
 	cr_assert_eq(oc_machine_finish(m), 0);
 	svg = write_svg(m);
-	cr_assert(strstr(svg, "data-nodes=\"100\">100 frames narrower than 0.1 px not drawn</text>"));
+	cr_assert(
+		strstr(svg, "data-nodes=\"100\">100 frames narrower than 0.1 px not drawn</text>"));
 	cr_assert_eq(flame_occurrences(svg, "<title>"), 3);
 	cr_assert(strstr(svg, "total_samples=\"1000050\""));
 	free(svg);

@@ -52,7 +52,8 @@ static void expect(enum symbol_rule rule, const struct named *symbols, size_t nr
 
 Test(symbol_match, size_is_checked_never_the_nearest)
 {
-	const struct named symbols[] = { { 200, 50, 1000, SYMBOL_GLOBAL }, { 100, 50, 1000, SYMBOL_GLOBAL } };
+	const struct named symbols[] = { { 200, 50, 1000, SYMBOL_GLOBAL },
+					 { 100, 50, 1000, SYMBOL_GLOBAL } };
 	const uint64_t addresses[] = { 99, 100, 149, 150, 199, 200, 249, 250, UINT64_MAX };
 	const uint64_t want[] = { 0, 2, 2, 0, 0, 1, 1, 0, 0 };
 
@@ -163,7 +164,8 @@ Test(symbol_match, ends_of_the_address_space)
 
 Test(symbol_match, equal_addresses_and_none)
 {
-	const struct named symbols[] = { { 10, 0, 100, SYMBOL_GLOBAL }, { 20, 10, 0, SYMBOL_GLOBAL } };
+	const struct named symbols[] = { { 10, 0, 100, SYMBOL_GLOBAL },
+					 { 20, 10, 0, SYMBOL_GLOBAL } };
 	const uint64_t addresses[] = { 15, 15, 20, 20 };
 	const uint64_t want[] = { 1, 1, 2, 2 };
 
@@ -178,7 +180,9 @@ Test(symbol_match, hostile_tables_are_given_up)
 	struct symbol_match match;
 	int rc = 0;
 
-	cr_assert_eq(symbol_match_init(&match, addresses, ARRAY_SIZE(addresses), SYMBOL_BEST, NULL, NULL), 0);
+	cr_assert_eq(symbol_match_init(&match, addresses, ARRAY_SIZE(addresses), SYMBOL_BEST, NULL,
+				       NULL),
+		     0);
 	for (int i = 0; !rc && i < 1000; i++)
 		rc = symbol_match_add(&match, &all);
 	cr_assert_eq(rc, -E2BIG);

@@ -49,7 +49,9 @@ struct fixture {
 
 static struct fixture fixture_new(const struct oc_symbolizer_opts *opts)
 {
-	struct fixture f = { .m = oc_machine_new(NULL), .s = oc_symbolizer_new(opts), .time_ns = 1000 };
+	struct fixture f = { .m = oc_machine_new(NULL),
+			     .s = oc_symbolizer_new(opts),
+			     .time_ns = 1000 };
 	int64_t process = oc_machine_process_start(f.m, (uint32_t)getpid(), 0, 1);
 
 	cr_assert_not_null(f.s);
@@ -66,8 +68,9 @@ static void fixture_done(struct fixture *f)
 
 static oc_module_id add_module(struct fixture *f, enum oc_module_type type, const char *path)
 {
-	struct oc_module module = { .type = type,
-				    .path = (oc_string_id)oc_machine_intern(f->m, path, strlen(path)) };
+	struct oc_module module = {
+		.type = type, .path = (oc_string_id)oc_machine_intern(f->m, path, strlen(path))
+	};
 	int64_t id;
 
 	if (type == OC_MODULE_ANON)
@@ -80,7 +83,8 @@ static oc_module_id add_module(struct fixture *f, enum oc_module_type type, cons
 static oc_module_id add_file(struct fixture *f, const char *path, uint64_t device, uint64_t inode)
 {
 	struct oc_module module = { .type = OC_MODULE_FILE,
-				    .path = (oc_string_id)oc_machine_intern(f->m, path, strlen(path)),
+				    .path = (oc_string_id)oc_machine_intern(f->m, path,
+									    strlen(path)),
 				    .device = device,
 				    .inode = inode };
 	int64_t id = oc_machine_add_module(f->m, &module);
@@ -89,7 +93,8 @@ static oc_module_id add_file(struct fixture *f, const char *path, uint64_t devic
 	return (oc_module_id)id;
 }
 
-static void map(struct fixture *f, oc_module_id module, uint64_t start, uint64_t size, uint64_t offset)
+static void map(struct fixture *f, oc_module_id module, uint64_t start, uint64_t size,
+		uint64_t offset)
 {
 	struct oc_mapping mapping = { .process = f->process,
 				      .module = module,
@@ -142,7 +147,8 @@ static void run(struct fixture *f)
 	cr_assert_eq(oc_symbolizer_run(f->s, f->m), 0);
 }
 
-static void expect_names(struct fixture *f, const uint64_t *offsets, const char *const *want, size_t nr)
+static void expect_names(struct fixture *f, const uint64_t *offsets, const char *const *want,
+			 size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
 		const char *name = name_of(f, locate(f, BASE + offsets[i], 0));
@@ -151,9 +157,12 @@ static void expect_names(struct fixture *f, const uint64_t *offsets, const char 
 	}
 }
 
-static const uint64_t some_offsets[] = { 0x00, 0x10, 0x2f, 0x30, 0x40, 0x4f, 0x50, 0x60, 0x80, 0xff };
-static const char *const some_names[] = { "-",      "first(int)", "first(int)", "-",          "second",
-					  "second", "-",          "-",          "open_ended", "open_ended" };
+static const uint64_t some_offsets[] = {
+	0x00, 0x10, 0x2f, 0x30, 0x40, 0x4f, 0x50, 0x60, 0x80, 0xff
+};
+static const char *const some_names[] = { "-",          "first(int)", "first(int)", "-",
+					  "second",     "second",     "-",          "-",
+					  "open_ended", "open_ended" };
 
 /* A file of our own process, kept while it was there. */
 static oc_module_id map_image(struct fixture *f, const struct elf_image *what, char *path)
@@ -185,10 +194,12 @@ Test(symbolizer, names_places_of_a_deleted_file)
 	facts = oc_machine_module(f.m, module);
 	cr_assert_eq(facts->build_id_size, 4);
 	cr_assert_eq(memcmp(facts->build_id, image.build_id, 4), 0);
-	cr_assert_str_eq(oc_machine_string(f.m, function_of(&f, locate(&f, BASE + 0x10, 0))->system_name,
+	cr_assert_str_eq(oc_machine_string(f.m,
+					   function_of(&f, locate(&f, BASE + 0x10, 0))->system_name,
 					   NULL),
 			 "_Z5firsti");
-	cr_assert_str_eq(oc_machine_string(f.m, function_of(&f, locate(&f, BASE + 0x40, 0))->system_name,
+	cr_assert_str_eq(oc_machine_string(f.m,
+					   function_of(&f, locate(&f, BASE + 0x40, 0))->system_name,
 					   NULL),
 			 "second@@V1");
 	cr_assert_eq(note(&f, OC_NOTE_FILES_NOT_KEPT) + note(&f, OC_NOTE_FILES_REFUSED), 0);
@@ -206,9 +217,10 @@ Test(symbolizer, stripped_file_is_module_and_offset)
 	run(&f);
 	cr_assert_eq(oc_machine_finish(f.m), 0);
 	snprintf(want, sizeof(want), "%s+0x1040", strrchr(path, '/') + 1);
-	cr_assert_str_eq(oc_machine_string(f.m, oc_machine_location_name(f.m, locate(&f, BASE + 0x40, 0), 0),
-					   NULL),
-			 want);
+	cr_assert_str_eq(
+		oc_machine_string(f.m, oc_machine_location_name(f.m, locate(&f, BASE + 0x40, 0), 0),
+				  NULL),
+		want);
 	unlink(path);
 	fixture_done(&f);
 }
@@ -268,10 +280,12 @@ Test(symbolizer, missing_and_large_files_are_counted)
 	struct fixture f = fixture_new(&opts);
 	char path[32];
 
-	cr_assert_eq(oc_symbolizer_keep(f.s, f.m, map_image(&f, &image, path), (uint32_t)getpid()), 0);
+	cr_assert_eq(oc_symbolizer_keep(f.s, f.m, map_image(&f, &image, path), (uint32_t)getpid()),
+		     0);
 	cr_assert_eq(note(&f, OC_NOTE_FILES_REFUSED), 1);
-	cr_assert_eq(
-		oc_symbolizer_keep(f.s, f.m, add_file(&f, "/nonexistent/file", 1, 2), (uint32_t)getpid()), 0);
+	cr_assert_eq(oc_symbolizer_keep(f.s, f.m, add_file(&f, "/nonexistent/file", 1, 2),
+					(uint32_t)getpid()),
+		     0);
 	cr_assert_eq(note(&f, OC_NOTE_FILES_NOT_KEPT), 1);
 	cr_assert_eq(oc_symbolizer_keep(f.s, f.m, add_file(&f, "anon_inode:[bpf-map]", 1, 3),
 					(uint32_t)getpid()),
@@ -351,8 +365,8 @@ Test(symbolizer, deleted_program_is_read_from_its_process)
 /* ---- ourselves ------------------------------------------------------------------------------------------------ */
 
 /* Finds what is mapped at an address of this process. */
-static void own_mapping(const void *address, uint64_t *ret_start, uint64_t *ret_end, uint64_t *ret_offset,
-			char *ret_path)
+static void own_mapping(const void *address, uint64_t *ret_start, uint64_t *ret_end,
+			uint64_t *ret_offset, char *ret_path)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
 	char line[4400];
@@ -361,7 +375,8 @@ static void own_mapping(const void *address, uint64_t *ret_start, uint64_t *ret_
 		unsigned long start, end, offset;
 
 		ret_path[0] = '\0';
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, ret_path) < 3)
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset,
+			   ret_path) < 3)
 			continue;
 		if ((uint64_t)address < start || (uint64_t)address >= end)
 			continue;
@@ -421,7 +436,8 @@ Test(symbolizer, names_the_vdso)
 		if (sections[i].sh_type != SHT_DYNSYM)
 			continue;
 		for (size_t k = 0; k < sections[i].sh_size / sizeof(*table); k++) {
-			const char *name = start + sections[sections[i].sh_link].sh_offset + table[k].st_name;
+			const char *name =
+				start + sections[sections[i].sh_link].sh_offset + table[k].st_name;
 
 			if (strcmp(name, wanted[0]) && strcmp(name, wanted[1]))
 				continue;

@@ -168,14 +168,16 @@ Test(target_file, process_that_lives)
 	cr_assert_eq(target_open_executable((uint32_t)getpid(), UINT64_MAX, &program), 0);
 	cr_assert_eq(target_open((uint32_t)getpid(), "/etc/passwd", MIB, &file), 0);
 	cr_assert_eq(file.where, TARGET_IN_PROCESS);
-	cr_assert_not(target_same_file(&file, (uint64_t)program.st.st_dev, (uint64_t)program.st.st_ino));
+	cr_assert_not(
+		target_same_file(&file, (uint64_t)program.st.st_dev, (uint64_t)program.st.st_ino));
 	close(file.fd);
 	close(program.fd);
 }
 
 Test(target_file, what_proves_a_file)
 {
-	struct target_file file = { .where = TARGET_IN_PROCESS, .st = { .st_dev = 5, .st_ino = 1000 } };
+	struct target_file file = { .where = TARGET_IN_PROCESS,
+				    .st = { .st_dev = 5, .st_ino = 1000 } };
 	const uint64_t layer = 1ULL << 61;
 
 	cr_assert(target_same_file(&file, 5, 1000));

@@ -13,10 +13,11 @@ extern "C" {
 #endif
 
 struct oc_format {
-	const char *name;              /* "pprof"; what --format takes */
-	const char *description;       /* one line, for `list formats` */
-	const char *const *extensions; /* NULL-terminated, each with its dot, longest match decides */
-	bool needs_times;              /* asks for a timeline recording */
+	const char *name;        /* "pprof"; what --format takes */
+	const char *description; /* one line, for `list formats` */
+	const char *const
+		*extensions; /* NULL-terminated, each with its dot, longest match decides */
+	bool needs_times;    /* asks for a timeline recording */
 	/*
 	 * Writes a finished machine to `out`. Must not change anything; may be called from any thread.
 	 * Returns 0 or a negative errno value, with *err filled in when it is not one of `out`.
@@ -36,8 +37,9 @@ OC_API const struct oc_format *oc_format_by_path(const char *path);
  * path: "-" is standard output. force: replace an existing file. ret_bytes: may be NULL.
  * Returns 0 or a negative errno value with *err filled in.
  */
-OC_API int oc_format_write_file(const struct oc_format *format, const struct oc_machine *m, const char *path,
-				bool force, uint64_t *ret_bytes, struct oc_error *err);
+OC_API int oc_format_write_file(const struct oc_format *format, const struct oc_machine *m,
+				const char *path, bool force, uint64_t *ret_bytes,
+				struct oc_error *err);
 
 #ifdef __cplusplus
 }

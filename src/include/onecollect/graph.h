@@ -64,7 +64,8 @@ OC_API void oc_graph_free(struct oc_graph *g);
 /* nodes[*ret_nr]; node 0 is the root (its total is the sum of all counts of the kind). */
 OC_API const struct oc_graph_node *oc_graph_nodes(const struct oc_graph *g, uint32_t *ret_nr);
 /* functions[*ret_nr], sorted by self, then total (both falling), then name. Functions are one by (name, frame_kind). */
-OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uint32_t *ret_nr);
+OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g,
+							  uint32_t *ret_nr);
 /*
  * Text of a node's or function's name, NUL-terminated; "" for the root. *ret_len (may be NULL) is its length.
  * Names of groups ("comm-pid") and "[no stack]" are made for the graph and unknown to oc_machine_string().

@@ -11,19 +11,22 @@
  * X(NAME, "name", "sentence"): why a sample is not in the recording at all. Invariant, per kind:
  * taken = kept + sum(lost).
  */
-#define OC_LOSS_REASONS(X)                                                                            \
-	X(RING_FULL, "ring_full", "the kernel-to-user ring buffer was full; raise --buffer")          \
-	X(COUNTS_FULL, "counts_full", "the kernel's table of counters was full; raise --map-entries") \
-	X(MAP_BUSY, "map_busy", "a kernel table was locked by the code that the sample interrupted")  \
-	X(RECURSION, "recursion",                                                                     \
-	  "the kernel skipped the program because it was already running on that CPU")                \
-	X(SCRATCH, "scratch", "no scratch memory for the program; a bug or out of memory")            \
-	X(THROTTLED, "throttled",                                                                     \
-	  "the kernel throttled sampling; lower -F or raise kernel.perf_cpu_time_max_percent")        \
-	X(KERNEL_BUFFER, "kernel_buffer", "a perf ring buffer was full; raise --buffer")              \
-	X(UNKNOWN_STACK, "unknown_stack", "a counter arrived whose stack never did; a bug")           \
-	X(UNKNOWN_TASK, "unknown_task", "a sample arrived whose thread never did; a bug")             \
-	X(MEMORY, "memory", "out of memory in the recorder; lower the rate or raise --memory-budget") \
+#define OC_LOSS_REASONS(X)                                                                     \
+	X(RING_FULL, "ring_full", "the kernel-to-user ring buffer was full; raise --buffer")   \
+	X(COUNTS_FULL, "counts_full",                                                          \
+	  "the kernel's table of counters was full; raise --map-entries")                      \
+	X(MAP_BUSY, "map_busy",                                                                \
+	  "a kernel table was locked by the code that the sample interrupted")                 \
+	X(RECURSION, "recursion",                                                              \
+	  "the kernel skipped the program because it was already running on that CPU")         \
+	X(SCRATCH, "scratch", "no scratch memory for the program; a bug or out of memory")     \
+	X(THROTTLED, "throttled",                                                              \
+	  "the kernel throttled sampling; lower -F or raise kernel.perf_cpu_time_max_percent") \
+	X(KERNEL_BUFFER, "kernel_buffer", "a perf ring buffer was full; raise --buffer")       \
+	X(UNKNOWN_STACK, "unknown_stack", "a counter arrived whose stack never did; a bug")    \
+	X(UNKNOWN_TASK, "unknown_task", "a sample arrived whose thread never did; a bug")      \
+	X(MEMORY, "memory",                                                                    \
+	  "out of memory in the recorder; lower the rate or raise --memory-budget")            \
 	X(HOOK, "hook", "dropped on request by a sample filter")
 
 /*

@@ -29,7 +29,8 @@ struct oc_machine;
 typedef uint32_t oc_string_id;
 typedef uint32_t oc_callstack_id; /* addresses of one process, as recorded */
 typedef uint32_t oc_stack_id;     /* locations, ready for output */
-typedef uint32_t oc_process_id;   /* one program image of one process: (pid, start time, exec generation) */
+typedef uint32_t
+	oc_process_id; /* one program image of one process: (pid, start time, exec generation) */
 typedef uint32_t oc_thread_id;
 typedef uint32_t oc_module_id;
 typedef uint32_t oc_mapping_id;
@@ -42,9 +43,10 @@ typedef uint32_t oc_span_id;
 /* ---- life -------------------------------------------------------------------------------------------------- */
 
 struct oc_machine_opts {
-	size_t size;                  /* sizeof(struct oc_machine_opts) of the caller */
-	uint64_t memory_budget_bytes; /* timeline samples beyond it go to a temporary file; 0 = no limit */
-	const char *spill_dir;        /* directory of that file; NULL = $TMPDIR or /var/tmp. Copied. */
+	size_t size; /* sizeof(struct oc_machine_opts) of the caller */
+	uint64_t
+		memory_budget_bytes; /* timeline samples beyond it go to a temporary file; 0 = no limit */
+	const char *spill_dir; /* directory of that file; NULL = $TMPDIR or /var/tmp. Copied. */
 };
 
 /* Makes an empty machine; opts may be NULL for defaults. Returns NULL = no memory. */
@@ -110,10 +112,10 @@ OC_API uint32_t oc_machine_nr_kinds(const struct oc_machine *m);
 /* ---- modules and mappings ---------------------------------------------------------------------------------- */
 
 enum oc_module_type {
-	OC_MODULE_FILE,    /* an ELF or PE file; offsets are file offsets */
-	OC_MODULE_KERNEL,  /* the kernel and its modules; offsets are addresses */
-	OC_MODULE_VDSO,    /* offsets count from the start of the vDSO image */
-	OC_MODULE_ANON,    /* anonymous executable memory of one process (JIT); offsets are addresses */
+	OC_MODULE_FILE,   /* an ELF or PE file; offsets are file offsets */
+	OC_MODULE_KERNEL, /* the kernel and its modules; offsets are addresses */
+	OC_MODULE_VDSO,   /* offsets count from the start of the vDSO image */
+	OC_MODULE_ANON, /* anonymous executable memory of one process (JIT); offsets are addresses */
 	OC_MODULE_UNKNOWN, /* no mapping known at this address; offsets are addresses; one per process */
 };
 
@@ -210,9 +212,11 @@ OC_API void oc_machine_process_exit(struct oc_machine *m, uint32_t pid, uint64_t
 /* The image that pid is at present, 0 = none alive. */
 OC_API oc_process_id oc_machine_process_now(const struct oc_machine *m, uint32_t pid);
 /* The image that pid was at time_ns, 0 = none. */
-OC_API oc_process_id oc_machine_process_at(const struct oc_machine *m, uint32_t pid, uint64_t time_ns);
+OC_API oc_process_id oc_machine_process_at(const struct oc_machine *m, uint32_t pid,
+					   uint64_t time_ns);
 /* Sets the facts that are not 0 in *facts: ns_pid, comm, exe, container, cgroup. -EINVAL for an unknown id. */
-OC_API int oc_machine_process_set(struct oc_machine *m, oc_process_id id, const struct oc_process *facts);
+OC_API int oc_machine_process_set(struct oc_machine *m, oc_process_id id,
+				  const struct oc_process *facts);
 OC_API const struct oc_process *oc_machine_process(const struct oc_machine *m, oc_process_id id);
 OC_API uint32_t oc_machine_nr_processes(const struct oc_machine *m);
 
@@ -273,11 +277,11 @@ OC_API uint32_t oc_machine_nr_spans(const struct oc_machine *m);
  * them, so return addresses (all but the first of either part) are not adjusted.
  * Returns the id, 0 for nr == 0, -EINVAL (nr > OC_STACK_FRAMES_MAX, nr_kernel > nr) or -ENOMEM.
  */
-OC_API int64_t oc_machine_intern_callstack(struct oc_machine *m, const uint64_t *addresses, uint32_t nr,
-					   uint32_t nr_kernel);
+OC_API int64_t oc_machine_intern_callstack(struct oc_machine *m, const uint64_t *addresses,
+					   uint32_t nr, uint32_t nr_kernel);
 /* The addresses of a callstack; *ret_nr of them, *ret_nr_kernel in front are the kernel's. NULL for id 0. */
-OC_API const uint64_t *oc_machine_callstack(const struct oc_machine *m, oc_callstack_id id, uint32_t *ret_nr,
-					    uint32_t *ret_nr_kernel);
+OC_API const uint64_t *oc_machine_callstack(const struct oc_machine *m, oc_callstack_id id,
+					    uint32_t *ret_nr, uint32_t *ret_nr_kernel);
 
 /* A place in code. `mapping` and `address` tell where it was first met; other processes may map it elsewhere. */
 struct oc_location {
@@ -293,7 +297,8 @@ OC_API const struct oc_location *oc_machine_location(const struct oc_machine *m,
 OC_API uint32_t oc_machine_nr_locations(const struct oc_machine *m);
 
 /* The locations of a stack, leaf first, *ret_nr of them; kernel frames (module type KERNEL) come first. NULL for 0. */
-OC_API const oc_location_id *oc_machine_stack(const struct oc_machine *m, oc_stack_id id, uint32_t *ret_nr);
+OC_API const oc_location_id *oc_machine_stack(const struct oc_machine *m, oc_stack_id id,
+					      uint32_t *ret_nr);
 OC_API uint32_t oc_machine_nr_stacks(const struct oc_machine *m);
 
 /* ---- functions --------------------------------------------------------------------------------------------- */
@@ -317,18 +322,19 @@ OC_API uint32_t oc_machine_nr_functions(const struct oc_machine *m);
  * Says what code is at a location: lines[nr], innermost inlined function first, the function that contains it all
  * last. Replaces what was said before. Returns 0, -EINVAL (unknown ids, nr == 0 or > OC_STACK_FRAMES_MAX) or -ENOMEM.
  */
-OC_API int oc_machine_set_lines(struct oc_machine *m, oc_location_id location, const struct oc_line *lines,
-				uint32_t nr);
+OC_API int oc_machine_set_lines(struct oc_machine *m, oc_location_id location,
+				const struct oc_line *lines, uint32_t nr);
 /* The lines of a location, *ret_nr of them; NULL and 0 when it is not symbolized. */
-OC_API const struct oc_line *oc_machine_location_lines(const struct oc_machine *m, oc_location_id id,
-						       uint32_t *ret_nr);
+OC_API const struct oc_line *oc_machine_location_lines(const struct oc_machine *m,
+						       oc_location_id id, uint32_t *ret_nr);
 /*
  * The name to show for line `line` (0 = innermost) of a location: the function's name, or "module+0xoffset" with the
  * module's base name when it is not symbolized, or "0xaddress". Interned, so it costs nothing to ask again.
  * Returns the string id or -ENOMEM. Works on a machine that is otherwise const: the name was interned by
  * oc_machine_finish().
  */
-OC_API oc_string_id oc_machine_location_name(const struct oc_machine *m, oc_location_id id, uint32_t line);
+OC_API oc_string_id oc_machine_location_name(const struct oc_machine *m, oc_location_id id,
+					     uint32_t line);
 
 /* ---- samples ----------------------------------------------------------------------------------------------- */
 
@@ -349,7 +355,8 @@ struct oc_sample {
  * Cheap when the same pair was resolved before and the process's layout did not change.
  * Returns the stack's id (0 for callstack 0), -EINVAL or -ENOMEM.
  */
-OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process, oc_callstack_id callstack);
+OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process,
+				  oc_callstack_id callstack);
 
 /*
  * Stores a sample. With time_ns == 0, samples equal in everything but count and value become one (not spans).
@@ -384,7 +391,8 @@ enum oc_verdict { OC_KEEP, OC_DROP };
  * export: once per output, before its writer runs (oc_machine_run_export_hooks()); nonzero stops that output.
  * Each oc_machine_on_*() returns 0 or -ENOMEM.
  */
-typedef enum oc_verdict (*oc_sample_hook)(void *arg, struct oc_machine *m, struct oc_sample *sample);
+typedef enum oc_verdict (*oc_sample_hook)(void *arg, struct oc_machine *m,
+					  struct oc_sample *sample);
 typedef int (*oc_parsed_hook)(void *arg, struct oc_machine *m);
 typedef int (*oc_export_hook)(void *arg, const struct oc_machine *m, const char *format_name);
 OC_API int oc_machine_on_sample(struct oc_machine *m, oc_sample_hook hook, void *arg);
@@ -403,8 +411,8 @@ enum oc_split { OC_SPLIT_PROCESS, OC_SPLIT_COMM, OC_SPLIT_CONTAINER, OC_SPLIT_TH
  * the group 0..nr_groups-1 of each ([0]: UINT32_MAX if no sample has id 0); ret_names: the groups' names, [nr_groups].
  * Both freed by the caller with free(3). Returns the number of groups or -ENOMEM.
  */
-OC_API int64_t oc_machine_split(const struct oc_machine *m, enum oc_split by, uint32_t **ret_group_of,
-				oc_string_id **ret_names);
+OC_API int64_t oc_machine_split(const struct oc_machine *m, enum oc_split by,
+				uint32_t **ret_group_of, oc_string_id **ret_names);
 
 /*
  * Adds everything of src to dst: ids are interned anew, times kept. src is not changed and must be finished or not

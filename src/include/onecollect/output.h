@@ -28,7 +28,8 @@ struct oc_output;
  * Returns 0; -EEXIST when the file exists and force is false; -EISDIR for a directory; -EACCES, -EROFS, -ENOENT,
  * -ENOSPC, ... as the file system says; -ENOMEM. The file is created with mode 0600 in the target directory.
  */
-OC_API int oc_output_open(const char *path, bool force, struct oc_output **ret_output, struct oc_error *err);
+OC_API int oc_output_open(const char *path, bool force, struct oc_output **ret_output,
+			  struct oc_error *err);
 
 /*
  * Opens an output that collects its bytes in memory, read with oc_output_memory().

@@ -58,8 +58,8 @@ struct oc_recording_progress {
  * Returns 0, or with *err filled in: -EINVAL (an option is out of range), -ESRCH (no such pid), -ENOENT (command or
  * cgroup not found), -EPERM or -EACCES (privilege missing, the message names it), -EOPNOTSUPP (not possible here).
  */
-OC_API int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording **ret_recording,
-			    struct oc_error *err);
+OC_API int oc_recording_new(const struct oc_recording_opts *opts,
+			    struct oc_recording **ret_recording, struct oc_error *err);
 
 /* Called about ten times a second from oc_recording_run(); nonzero ends the recording as oc_recording_stop() does. */
 typedef int (*oc_progress_fn)(void *arg, const struct oc_recording_progress *progress);
@@ -94,8 +94,8 @@ struct oc_check {
 	const char *name; /* "bpf-perf-event" */
 	const char *what; /* "CPU samples aggregated in the kernel" */
 	enum oc_check_state state;
-	bool required;                  /* record-trace cannot record the whole machine without it */
-	bool needs_privilege;           /* missing or limited only for want of a capability or a sysctl */
+	bool required;        /* record-trace cannot record the whole machine without it */
+	bool needs_privilege; /* missing or limited only for want of a capability or a sysctl */
 	char why[OC_ERROR_MESSAGE_MAX]; /* the cause when it is not OK, and details when it is */
 	char fix[256]; /* the command or setting that makes it work; "" when OK or when nothing does */
 };

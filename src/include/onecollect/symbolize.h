@@ -45,7 +45,8 @@ OC_API int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_
  * it may be removed. Does nothing for processes for which no OC_MODULE_ANON module was kept. Up to 64 MiB of perf maps
  * are held; more are refused (counted). Returns 0 or -ENOMEM.
  */
-OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process);
+OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m,
+				      oc_process_id process);
 
 /*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
