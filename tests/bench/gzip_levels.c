@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time to write a pprof profile of 200,000 samples, by gzip level: the load of the budget for that format.
+ * Measures what a gzip level costs in time and bytes when a pprof profile of 200,000 samples is written.
  * 4,000 stacks of mean depth 27.5 out of 3,000 functions, 64 threads; a few stacks and threads are much hotter than
- * the rest, as in real recordings. Prints one JSON line: median milliseconds of RUNS runs, and bytes, per level.
+ * the rest, as in real recordings. Started by run.py.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include <onecollect/format.h>
 
-#include "base/clock.h"
-#include "base/json.h"
+#include "bench.h"
+
 #include "base/macros.h"
 #include "export/formats/formats_private.h"
 
@@ -24,32 +23,20 @@
 #define CODE       0x400000ULL
 #define CODE_BYTES 64 /* per function */
 
+/* The same load in each run and on each machine. */
 static uint64_t random_state = 88172645463325252ULL;
-
-/* xorshift64: the same load in each run and on each machine. */
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 /* A number below n; small ones are more frequent. */
 static uint32_t skewed(uint32_t n)
 {
-	double x = (double)(next_random() >> 11) / 9007199254740992.0;
+	double x = (double)(bench_random(&random_state) >> 11) / 9007199254740992.0;
 
 	return (uint32_t)(x * x * n);
 }
 
 static uint32_t must(int64_t result)
 {
-	if (result < 0) {
-		fprintf(stderr, "bench_pprof: %s\n", strerror((int)-result));
-		exit(1);
-	}
-	return (uint32_t)result;
+	return (uint32_t)bench_must(result, "pprof load");
 }
 
 static oc_string_id intern(struct oc_machine *m, const char *fmt, uint32_t number)
@@ -87,10 +74,12 @@ static oc_process_id add_process(struct oc_machine *m, oc_thread_id *threads)
 static oc_stack_id add_stack(struct oc_machine *m, oc_process_id process)
 {
 	uint64_t addresses[DEPTH_MAX];
-	uint32_t depth = DEPTH_MIN + (uint32_t)(next_random() % (DEPTH_MAX - DEPTH_MIN + 1));
+	uint32_t depth =
+		DEPTH_MIN + (uint32_t)(bench_random(&random_state) % (DEPTH_MAX - DEPTH_MIN + 1));
 
 	for (uint32_t i = 0; i < depth; i++)
-		addresses[i] = CODE + skewed(FUNCTIONS) * CODE_BYTES + 8 + next_random() % 4;
+		addresses[i] =
+			CODE + skewed(FUNCTIONS) * CODE_BYTES + 8 + bench_random(&random_state) % 4;
 	return must(oc_machine_resolve(m, process,
 				       must(oc_machine_intern_callstack(m, addresses, depth, 0))));
 }
@@ -136,80 +125,39 @@ static struct oc_machine *make_load(void)
 	return m;
 }
 
-static int compare_times(const void *a, const void *b)
+/* Median milliseconds of writing to memory; *ret_bytes: how many. */
+static double measure(const struct oc_machine *m, int level, uint64_t *ret_bytes)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-struct result {
-	uint64_t wall_ns; /* medians */
-	uint64_t cpu_ns;  /* differs from wall_ns when other programs want the CPU too */
-	uint64_t bytes;
-};
-
-static struct result measure(const struct oc_machine *m, int level)
-{
-	uint64_t wall[RUNS], cpu[RUNS];
-	struct result result = { 0 };
+	double ms[RUNS];
 
 	for (size_t i = 0; i < RUNS; i++) {
 		uint64_t start = clock_monotonic_ns();
-		double user, system, user_end, system_end;
 		struct oc_output *out;
 
-		clock_self_cpu(&user, &system);
-		must(oc_output_open_memory(&out));
-		must(pprof_write(m, out, level, NULL));
-		clock_self_cpu(&user_end, &system_end);
-		wall[i] = clock_monotonic_ns() - start;
-		cpu[i] = (uint64_t)((user_end - user + system_end - system) * 1e9);
-		result.bytes = oc_output_bytes(out);
+		bench_must(oc_output_open_memory(&out), "output");
+		bench_must(pprof_write(m, out, level, NULL), "pprof");
+		ms[i] = (double)(clock_monotonic_ns() - start) / 1e6;
+		*ret_bytes = oc_output_bytes(out);
 		oc_output_abort(out);
 	}
-	qsort(wall, RUNS, sizeof(wall[0]), compare_times);
-	qsort(cpu, RUNS, sizeof(cpu[0]), compare_times);
-	result.wall_ns = wall[RUNS / 2];
-	result.cpu_ns = cpu[RUNS / 2];
-	return result;
+	qsort(ms, RUNS, sizeof(*ms), bench_compare);
+	return ms[RUNS / 2];
 }
 
 int main(void)
 {
 	static const int levels[] = { 1, 2, 3, 4, 6 };
 	struct oc_machine *m = make_load();
-	struct buffer text = BUFFER_INIT;
-	struct json j;
 
-	json_init(&j, &text);
-	json_object_begin(&j);
-	json_key(&j, "bench");
-	json_string(&j, "pprof");
-	json_key(&j, "samples");
-	json_u64(&j, SAMPLES);
-	json_key(&j, "levels");
-	json_object_begin(&j);
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
-		char level[8];
-		struct result result = measure(m, levels[i]);
+		uint64_t bytes = 0;
+		double ms = measure(m, levels[i], &bytes);
+		char name[80];
 
-		snprintf(level, sizeof(level), "%d", levels[i]);
-		json_key(&j, level);
-		json_object_begin(&j);
-		json_key(&j, "median_ms");
-		json_double(&j, (double)result.wall_ns / 1e6);
-		json_key(&j, "median_cpu_ms");
-		json_double(&j, (double)result.cpu_ns / 1e6);
-		json_key(&j, "bytes");
-		json_u64(&j, result.bytes);
-		json_object_end(&j);
+		snprintf(name, sizeof(name), "write pprof with gzip level %d, %llu KiB", levels[i],
+			 (unsigned long long)bytes / 1024);
+		bench_print(name, ms, "ms", 0);
 	}
-	json_object_end(&j);
-	json_object_end(&j);
-	must(text.error);
-	puts(text.data);
-	buffer_done(&text);
 	oc_machine_free(m);
 	return 0;
 }
