@@ -208,7 +208,12 @@ static __always_inline void emit_count(struct wire_outcome *outcome, struct task
 static __always_inline void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
 					struct scratch *scratch, const struct wire_key *key)
 {
-	struct wire_sample sample = {
+	struct wire_sample sample;
+
+	/* First, so that the names bear earlier times than what uses them. */
+	if (send_names(outcome, task, scratch, key))
+		return;
+	sample = (struct wire_sample){
 		.type = WIRE_SAMPLE,
 		.kind = key->kind,
 		.user_state = key->user_state,
@@ -220,9 +225,7 @@ static __always_inline void emit_sample(struct wire_outcome *outcome, struct tas
 		.user_stack = key->user_stack,
 		.kernel_stack = key->kernel_stack,
 	};
-
-	if (!send_names(outcome, task, scratch, key))
-		send(outcome, &sample, sizeof(sample));
+	send(outcome, &sample, sizeof(sample));
 }
 
 #endif

@@ -19,6 +19,8 @@ class Overload(LiveTest):
                   f"lost {result.cpu['lost']}")
         self.assertLess(seconds, 30)
         self.assert_balanced(result.summary)
+        # The reasons that would be bugs of ours.
+        self.assertFalse({"unknown_stack", "unknown_task", "scratch"} & set(result.cpu["lost"]))
         self.assertEqual(result.pprof.total(), result.cpu["kept"])
         self.assertEqual(result.status, 5 if sum(result.cpu["lost"].values()) > 0.01 * result.cpu["taken"] else 0)
 

@@ -73,6 +73,7 @@ class Totals(LiveTest):
 
         self.note(f"{kept} samples, {len(folded)} functions with own weight")
         self.assertGreater(kept, 300)
+        self.assertEqual(result.cpu["lost"], {})
         self.assertEqual({"folded": folded.total(), "pprof": profile.total(), "svg": svg_total, "html": html_total},
                          dict.fromkeys(("folded", "pprof", "svg", "html"), kept))
         self.assertEqual(pprof_weights(profile), folded)
