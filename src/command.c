@@ -137,6 +137,9 @@ bool command_ended(struct command *command)
 
 void command_done(struct command *command)
 {
+	/* Before its pipe closes, or it would see that and end by itself. */
+	if (command->pid && !command->released && command->status == -1)
+		kill(command->pid, SIGKILL);
 	if (command->release_fd >= 0)
 		close(command->release_fd);
 	if (command->result_fd >= 0)
@@ -144,7 +147,8 @@ void command_done(struct command *command)
 	command->release_fd = command->result_fd = -1;
 	if (!command->pid || command_ended(command))
 		return;
-	kill(command->pid, command->released ? SIGTERM : SIGKILL);
-	if (!command->released)
+	if (command->released)
+		kill(command->pid, SIGTERM);
+	else
 		waitpid(command->pid, &command->status, 0);
 }

@@ -30,8 +30,10 @@ class Cardinality(LiveTest):
                   f"maps {result.summary['self']['map_bytes'] >> 20} MiB")
         self.assertEqual(result.cpu["lost"], {})
         self.assert_balanced(result.summary)
-        self.assertEqual(len(found), PATHS)
-        self.assert_near(result.cpu["kept"], RATE * truth["cpu_s"], 0.02, "samples kept")
+        # A tick that the hypervisor did not deliver hit no path; nothing else may be missing.
+        missed = result.cpu["undelivered"]
+        self.assertGreaterEqual(len(found), PATHS - missed)
+        self.assert_near(result.cpu["kept"], RATE * truth["cpu_s"], 0.02 + missed / result.cpu["due"], "samples kept")
 
     def check_loss(self, reason, *options):
         """What is missing of the samples that must have been taken is counted, under its reason."""

@@ -98,12 +98,14 @@ class Filters(LiveTest):
         self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.02, "due on one CPU")
 
     def test_everything_is_accounted_for(self):
-        """Machine-wide, each tick that was due was idle, filtered, or a sample."""
+        """Machine-wide, each tick that was due was idle, filtered, a sample, or never came (few, on a busy machine)."""
         self.bystander()
         result = self.record("-d", "2s", "-F", RATE)
         cpu = result.cpu
         self.assert_near(cpu["due"], RATE * os.cpu_count() * result.summary["duration_ns"] / 1e9, 0.02, "due")
-        self.assert_near(cpu["idle"] + cpu["filtered"] + cpu["taken"], cpu["due"], 0.03, f"accounted for of {cpu}")
+        delivered = cpu["idle"] + cpu["filtered"] + cpu["taken"]
+        self.assert_near(delivered + cpu["undelivered"], cpu["due"], 0.005, f"accounted for of {cpu}")
+        self.assertLess(cpu["undelivered"], 0.2 * cpu["due"])
         self.assert_balanced(result.summary)
 
     def test_no_match_is_no_error_but_said(self):
