@@ -196,6 +196,11 @@ class Result:
         return self.summary["kinds"]["cpu"]
 
     @property
+    def undelivered(self):
+        """The share of the ticks that never came: the hypervisor gave the CPU to others, or the CPU was away."""
+        return self.cpu["undelivered"] / self.cpu["due"]
+
+    @property
     def folded(self):
         return read_folded(self.outputs["folded"])
 

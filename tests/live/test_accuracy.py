@@ -24,7 +24,7 @@ class Accuracy(LiveTest):
 
         expected = RATE * truth["cpu_s"]
         self.note(f"{result.cpu['kept']} samples, rate x CPU seconds = {expected:.0f}")
-        self.assert_near(result.cpu["kept"], expected, 0.02, "samples kept")
-        self.assert_near(weight(stacks), expected, 0.02, "samples written")
+        self.assert_near(result.cpu["kept"], expected, 0.02 + result.undelivered, "samples kept")
+        self.assert_near(weight(stacks), expected, 0.02 + result.undelivered, "samples written")
         self.assert_balanced(result.summary)
         self.assertEqual(result.cpu["lost"], {}, "nothing is lost")
