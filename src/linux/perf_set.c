@@ -53,6 +53,8 @@ static int open_ring(struct perf_set *set, struct perf_ring *ring, uint32_t cpu)
 
 int perf_set_open(struct perf_set *set, const struct perf_set_opts *opts)
 {
+	int r = -ENODEV;
+
 	*set = (struct perf_set){ .attr = *opts->attr,
 				  .of_tasks = opts->of_tasks,
 				  .pages = opts->pages,
@@ -65,15 +67,17 @@ int perf_set_open(struct perf_set *set, const struct perf_set_opts *opts)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < opts->nr_cpus; i++) {
-		int r = open_ring(set, &set->rings[i], opts->cpus[i]);
-
-		if (r) {
-			perf_set_done(set);
-			return r;
-		}
-		set->nr_rings++;
+		r = open_ring(set, &set->rings[set->nr_rings], opts->cpus[i]);
+		if (!r)
+			set->nr_rings++;
+		/* A CPU may go away between the look at the list and now. */
+		else if (r != -ENODEV)
+			break;
 	}
-	return 0;
+	if (set->nr_rings && (!r || r == -ENODEV))
+		return 0;
+	perf_set_done(set);
+	return r;
 }
 
 void perf_set_done(struct perf_set *set)

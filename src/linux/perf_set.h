@@ -28,7 +28,7 @@ struct perf_set_opts {
 /* Embedded; start with all zero. */
 struct perf_set {
 	struct perf_event_attr attr;
-	struct perf_ring *rings;   /* [nr_rings], one per CPU, in the order given */
+	struct perf_ring *rings;   /* [nr_rings], one per CPU that is there, in the order given */
 	struct perf_pulse *pulses; /* [nr_rings], of their events when system-wide */
 	uint32_t nr_rings;
 	bool of_tasks;
@@ -40,7 +40,7 @@ struct perf_set {
 	size_t fds_cap;
 };
 
-/* Opens the buffers. Returns 0 or a negative errno value, *set all zero then. */
+/* Opens the buffers; a CPU that is offline is left out. Returns 0, -ENODEV when all are, or a negative errno value, *set all zero then. */
 int perf_set_open(struct perf_set *set, const struct perf_set_opts *opts);
 /* Closes all. Accepts an all-zero set. */
 void perf_set_done(struct perf_set *set);

@@ -5,6 +5,7 @@ The readers of pprof and folded files here are independent of the writers under 
 """
 
 import collections
+import fcntl
 import gzip
 import json
 import math
@@ -77,7 +78,13 @@ class LiveTest(unittest.TestCase):
         if not RECORD_TRACE.exists():
             raise AssertionError(f"{RECORD_TRACE} is not built")
 
+    # Tests that change the machine under the feet of others are alone on it, even among several runs of the suite.
+    alone = False
+
     def setUp(self):
+        lock = open(os.path.join(tempfile.gettempdir(), "onecollect-live-tests.lock"), "w", encoding="ascii")
+        self.addCleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX if self.alone else fcntl.LOCK_SH)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="onecollect-test-"))
         self.addCleanup(shutil.rmtree, self.dir)
         self.truth_path = self.dir / "truth.json"

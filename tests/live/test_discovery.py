@@ -310,6 +310,8 @@ class Scan(support.LiveTest):
 
 
 class Hotplug(support.LiveTest):
+    alone = True
+
     def test_cpu_comes_back(self):
         """After a CPU was away its processes are told of again."""
         self.addCleanup(subprocess.run, ["chcpu", "-e", "1"], stdout=subprocess.DEVNULL, check=False)

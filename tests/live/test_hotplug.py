@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A CPU is unplugged and comes back while recording: sampling on it resumes within two seconds."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,8 @@ def set_online(online):
 
 
 class Hotplug(LiveTest):
+    alone = True
+
     def setUp(self):
         super().setUp()
         self.addCleanup(set_online, True)
@@ -64,6 +67,7 @@ class Hotplug(LiveTest):
 
     def test_programs_started_on_a_returned_cpu(self):
         """Processes and mappings are found there too, also when that CPU is not one of those sampled."""
+        twins = [shutil.copy(fixture(f"twin_{x}"), self.dir / f"returned_{x}") for x in "ab"]
         for options in ((), ("--cpus", 0)):
             with self.subTest(options=options):
                 recorder = self.start_recording("-F", RATE, *options)
@@ -72,12 +76,12 @@ class Hotplug(LiveTest):
                 set_online(True)
                 time.sleep(2.0)
                 move = f"taskset -p -c 0 $$ > /dev/null; exec {fixture('brief')} 300"
-                subprocess.run(["taskset", "-c", str(CPU), fixture("twin_a"), "50", "1"], check=True)
+                subprocess.run(["taskset", "-c", str(CPU), twins[0], "50", "1"], check=True)
                 subprocess.run(["taskset", "-c", str(CPU), "sh", "-c", move], check=True)
                 stacks = recorder.stop().folded
                 self.assertGreater(weight(stacks, comm="brief", containing="brief_leaf"), 200)
-                self.assertEqual([s for s in stacks if s.comm == "twin_b" and any(f.startswith("alpha_") for f in s.frames)],
-                                 [])
+                mixed = [s for s in stacks if s.comm == "returned_b" and any(f.startswith("alpha_") for f in s.frames)]
+                self.assertEqual(mixed, [])
 
     def test_a_cpu_that_is_offline_at_the_start(self):
         set_online(False)
