@@ -233,8 +233,9 @@ check: ## install what is needed, build, run every test (root)
 check-live: tests ## live tests only (root)
 	@tests/run live
 
-check-interop: tests ## outputs read by other people's tools
-	@tests/run interop
+check-interop: tests ## outputs read by other people's tools, with those that are not in Debian (npm)
+	@scripts/install-readers $(O)/readers
+	@tests/run interop readers
 
 check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64

@@ -9,21 +9,9 @@ import subprocess
 import tempfile
 import unittest
 
+import known_recording
 import pprof_tool
-
-TOTAL = 101
-PERIOD_NS = 1000000
-# Samples by innermost function, as tests/unit/sample_machine.h plans them.
-SELF = {
-    "hot_loop": 50,
-    "recurse": 10,
-    "vfs_read": 7,
-    "JS:~handle /app/x.js:1": 20,
-    "evil;na me</script>\\n\"&' ": 5,
-    "[no stack]": 2,
-}
-NO_SYMBOL, NO_MAPPING = 4, 3
-
+from known_recording import NO_MAPPING, NO_SYMBOL, PERIOD_NS, SELF, TOTAL
 
 class Formats(unittest.TestCase):
     @classmethod
@@ -36,7 +24,7 @@ class Formats(unittest.TestCase):
 
     def write(self, name, *flags):
         path = os.path.join(self.folder.name, "-".join(("sample", *flags)) + "." + name)
-        subprocess.run([os.path.join(pprof_tool.BUILD, "interop", "write_sample"), name, path, *flags], check=True)
+        known_recording.write(name, path, *flags)
         return path
 
     def folded(self, *flags):
