@@ -45,13 +45,15 @@ struct wire_task {
 	__u8 type;
 	__u8 pad[3];
 	__u32 tgid;
-	__u64 task; /* names the thread and image: hash of tid, thread start and exec count */
+	__u64 task;  /* names the thread and image: hash of tid, thread start and exec count */
+	__u64 image; /* names the process and image: hash of pid, process start and exec count */
 	__u64 time_ns;
 	__u64 cgroup_id; /* of the unified hierarchy */
 	__u32 tid;
 	__u32 ns_tgid; /* in the innermost PID namespace of the task */
 	__u32 ns_tid;
-	__u32 pad2;
+	__u32 in_exec; /* replacing its program: it is said to be the new image, but `image` may still name the old one */
+	__u64 start_stack; /* where the image's stack begins, which /proc tells too; 0 = kernel thread */
 	char comm[WIRE_COMM_SIZE];
 };
 
@@ -113,7 +115,7 @@ enum wire_wanted {
 	WIRE_WANTED_GONE = 4, /* its last thread is exiting; no reason by itself */
 };
 
-_Static_assert(sizeof(struct wire_task) == 64, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_task) == 80, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_stack) == WIRE_STACK_HEADER_SIZE + 8 * WIRE_FRAMES_MAX,
 	       "layout shared with BPF");
 _Static_assert(sizeof(struct wire_sample) == 48, "layout shared with BPF");
