@@ -116,6 +116,7 @@ enum unwind_outcome {
 	UNWIND_TRUNCATED,   /* there are more frames than are recorded */
 	UNWIND_BAD_ADDRESS, /* the stack is unreadable, or does not lead outwards */
 	UNWIND_NO_INFO,     /* no rule, and no frame pointer to go by */
+	UNWIND_FP_END, /* a chain of frame pointers ended as it should; the outermost function's name tells more */
 	/* From here on: for lack of what user space has, or can load. */
 	UNWIND_NO_IMAGE,
 	UNWIND_NO_RANGE,
