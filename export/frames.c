@@ -76,13 +76,13 @@ struct code code_describe(const struct oc_machine *m, uint32_t code)
 
 	if (c.function) {
 		c.name = oc_machine_string(m, c.function->name, &c.name_len);
-		c.module = oc_machine_module(m, c.function->module);
+		c.module_id = c.function->module;
 	} else if (code < code_count(m)) {
 		oc_location_id location = code - nr_functions;
 
 		c.name =
 			oc_machine_string(m, oc_machine_location_name(m, location, 0), &c.name_len);
-		c.module = oc_machine_module(m, oc_machine_location(m, location)->module);
+		c.module_id = oc_machine_location(m, location)->module;
 	} else {
 		c.name = NO_STACK_NAME;
 		c.name_len = strlen(NO_STACK_NAME);
@@ -91,6 +91,7 @@ struct code code_describe(const struct oc_machine *m, uint32_t code)
 		c.name = "[unknown]";
 		c.name_len = strlen(c.name);
 	}
+	c.module = oc_machine_module(m, c.module_id);
 	c.kind = module_frame_kind(c.module);
 	return c;
 }
@@ -115,6 +116,24 @@ int places_init(struct places *places, const struct oc_machine *m)
 		if (__builtin_add_overflow(next, shown_lines(m, id), &next))
 			return -ENOMEM;
 	}
+	places->nr_locations = nr_locations;
 	places->nr = next;
 	return 0;
+}
+
+struct frame place_frame(const struct places *places, uint32_t place)
+{
+	uint32_t low = 1, high = places->nr_locations;
+
+	if (place >= places->nr)
+		return (struct frame){ 0 };
+	while (low < high) { /* the last location whose first place is not behind it */
+		uint32_t middle = low + (high - low + 1) / 2;
+
+		if (places->first[middle] <= place)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return (struct frame){ low, place - places->first[low] };
 }

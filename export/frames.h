@@ -32,7 +32,8 @@ struct code {
 	size_t name_len;
 	const struct oc_function *function; /* NULL = not known */
 	const struct oc_module *module;     /* NULL for {0, 0} */
-	enum oc_frame_kind kind;            /* USER, KERNEL or JIT */
+	oc_module_id module_id;
+	enum oc_frame_kind kind; /* USER, KERNEL or JIT */
 };
 
 uint32_t code_count(const struct oc_machine *m);
@@ -46,6 +47,7 @@ enum oc_frame_kind module_frame_kind(const struct oc_module *module);
 /* Places number all frames of a machine, so those of one function at different addresses differ. {0, 0} is the last. */
 struct places {
 	uint32_t *first; /* by location id: place of its line 0 */
+	uint32_t nr_locations;
 	uint32_t nr;
 };
 
@@ -56,5 +58,7 @@ static inline uint32_t place_of(const struct places *places, const struct frame 
 {
 	return frame->location ? places->first[frame->location] + frame->line : places->nr;
 }
+/* The frame at a place from 1 to places->nr. */
+struct frame place_frame(const struct places *places, uint32_t place);
 
 #endif

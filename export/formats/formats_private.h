@@ -7,6 +7,8 @@
 
 #include <onecollect/format.h>
 
+extern const struct oc_format oc_format_firefox;    /* firefox.c */
+extern const struct oc_format oc_format_firefox_gz; /* firefox.c */
 extern const struct oc_format oc_format_folded;     /* folded.c */
 extern const struct oc_format oc_format_html;       /* html.c */
 extern const struct oc_format oc_format_pprof;      /* pprof.c */

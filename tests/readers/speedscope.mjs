@@ -61,4 +61,4 @@ for (const file of files) {
 	}
 	results.push(result);
 }
-fs.writeFileSync(1, `${JSON.stringify(results)}\n`);
+console.log(JSON.stringify(results));

