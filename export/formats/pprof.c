@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "base/protobuf.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/gzip.h"
@@ -126,17 +127,12 @@ static void pack(struct buffer *to, const ProtobufCMessage *message)
 	to->len += protobuf_c_message_pack(message, (uint8_t *)to->data + to->len);
 }
 
-/* Key and length of a field of the Profile whose `size` bytes follow. Source: protobuf encoding, wire type 2. */
+/* What stands before a field of the Profile whose `size` bytes follow. */
 static void write_field_head(struct pprof *p, unsigned int field, size_t size)
 {
-	uint8_t head[1 + 10];
-	size_t len = 0;
+	uint8_t head[PROTO_HEAD_MAX];
 
-	head[len++] = (uint8_t)(field << 3 | 2);
-	for (; size >= 0x80; size >>= 7)
-		head[len++] = (uint8_t)(size | 0x80);
-	head[len++] = (uint8_t)size;
-	gzip_write(p->z, head, len);
+	gzip_write(p->z, head, proto_put_head(head, field, size));
 }
 
 static void write_field(struct pprof *p, unsigned int field, const ProtobufCMessage *message)

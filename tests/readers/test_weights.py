@@ -61,29 +61,58 @@ def firefox_profiler(paths, period_ns):
     return results
 
 
+SELF_SQL = """select f.name, count(*) from perf_sample s left join stack_profile_callsite c on s.callsite_id = c.id
+    left join stack_profile_frame f on c.frame_id = f.id group by f.name"""
+# What the recording lost is written, so that the application says so; nothing else may be wrong with a file.
+PROBLEMS_SQL = """select name, value from stats where severity in ('error', 'data_loss') and value > 0
+    and name != 'perf_cpu_lost_records'"""
+
+
+def trace_processor(paths, *queries):
+    """Rows of each query for each file; a file with which something is wrong is a failure."""
+    answers = node("perfetto.mjs", PROBLEMS_SQL, *queries, "--", *paths)
+    for path, (problems, *_) in zip(paths, answers):
+        if problems:
+            raise AssertionError(f"trace processor on {path}: {problems}")
+    return [rows for _, *rows in answers]
+
+
+def perfetto(paths, period_ns):
+    del period_ns  # it counts samples
+    return [dict(rows) for rows, in trace_processor(paths, SELF_SQL)]
+
+
 FORMATS = [
     ("firefox", ".firefox.json", firefox_profiler),
+    ("perfetto", ".perfetto-trace", perfetto),
     ("speedscope", ".speedscope.json", speedscope),
 ]
 
 
-class Weights(unittest.TestCase):
+class Recordings(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if not os.path.isdir(READERS):
             raise AssertionError("the readers are missing; run: scripts/install-readers")
         cls.folder = tempfile.TemporaryDirectory()
-        cls.table = []
 
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
-        print(f"\n{'format':<16}{'recording':<12}{'samples':>8}{'functions':>10}")
-        for row in cls.table:
-            print("{:<16}{:<12}{:>8}{:>10}".format(*row))
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
+
+
+class Weights(Recordings):
+    table = []
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        print(f"\n{'format':<16}{'recording':<12}{'samples':>8}{'functions':>10}")
+        for row in cls.table:
+            print("{:<16}{:<12}{:>8}{:>10}".format(*row))
 
     def compare(self, recording, expected, paths, period_ns):
         for (name, _, read), path in zip(FORMATS, paths):
@@ -109,6 +138,28 @@ class Weights(unittest.TestCase):
         for (name, _, _), path in zip(FORMATS, paths):
             known_recording.write(name, path, "empty")
         self.compare("empty", {}, paths, 1)
+
+
+class Perfetto(Recordings):
+    def test_threads_and_losses(self):
+        path = self.path("kinds.pftrace")
+        known_recording.write("perfetto", path, "timeline", "two-kinds", "waits")
+        threads, lost, slices, cpus, stacks = trace_processor(
+            [path],
+            "select upid, p.pid, p.name, tid, t.name, count(s.id) from perf_sample s join thread t using (utid)"
+            " left join process p using (upid) where tid > 0 group by utid order by tid",
+            "select sum(value) from stats where name = 'perf_cpu_lost_records'",
+            "select s.name, ts, dur, tid from slice s join thread_track k on s.track_id = k.id join thread using (utid)",
+            "select cpu, count(*) from perf_sample group by cpu order by cpu",
+            "select distinct m.name, f.rel_pc from stack_profile_frame f join stack_profile_mapping m on f.mapping = m.id"
+            " where f.name = 'hot_loop'")[0]
+        self.assertEqual([row[1:] for row in threads], [
+            [100, "server", 100, "server", 41 + 9], [100, "server", 101, "work;er\\n1", 31],
+            [200, "no;de </script>", 200, "no;de </script>", 25]])
+        self.assertEqual(lost, [[3 * 3]])
+        self.assertEqual(slices, [["off_cpu", 6300000000, 200000000, 101]])
+        self.assertEqual(sum(count for _, count in cpus), 101 + 9 + 1)
+        self.assertEqual(stacks, [["/usr/bin/server", 0x1190]])
 
 
 if __name__ == "__main__":
