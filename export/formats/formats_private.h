@@ -11,6 +11,7 @@ extern const struct oc_format oc_format_firefox;    /* firefox.c */
 extern const struct oc_format oc_format_firefox_gz; /* firefox.c */
 extern const struct oc_format oc_format_folded;     /* folded.c */
 extern const struct oc_format oc_format_html;       /* html.c */
+extern const struct oc_format oc_format_otlp;       /* otlp.c */
 extern const struct oc_format oc_format_perfetto;   /* perfetto.c */
 extern const struct oc_format oc_format_pprof;      /* pprof.c */
 extern const struct oc_format oc_format_speedscope; /* speedscope.c */

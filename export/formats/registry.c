@@ -13,8 +13,9 @@
 #include "export/formats/formats_private.h"
 
 static const struct oc_format *const formats[] = {
-	&oc_format_pprof,      &oc_format_folded,  &oc_format_svg,        &oc_format_html,
-	&oc_format_speedscope, &oc_format_firefox, &oc_format_firefox_gz, &oc_format_perfetto,
+	&oc_format_pprof,      &oc_format_folded,     &oc_format_svg,
+	&oc_format_html,       &oc_format_speedscope, &oc_format_firefox,
+	&oc_format_firefox_gz, &oc_format_perfetto,   &oc_format_otlp,
 };
 
 const struct oc_format *const *oc_formats(size_t *ret_nr)

@@ -82,7 +82,18 @@ def perfetto(paths, period_ns):
     return [dict(rows) for rows, in trace_processor(paths, SELF_SQL)]
 
 
+def collector(paths, period_ns):
+    """The data model of OpenTelemetry's collector."""
+    del period_ns  # samples are counted
+    done = subprocess.run([os.path.join(READERS, "otlp-reader"), *paths], capture_output=True, text=True, check=False,
+                          timeout=60)
+    if done.returncode:
+        raise AssertionError(f"otlp-reader: {done.stderr}")
+    return [result.get("samples", {}) for result in json.loads(done.stdout)]
+
+
 FORMATS = [
+    ("otlp", ".otlp", collector),
     ("firefox", ".firefox.json", firefox_profiler),
     ("perfetto", ".perfetto-trace", perfetto),
     ("speedscope", ".speedscope.json", speedscope),
