@@ -12,6 +12,8 @@ BPFTOOL    ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 VERSION    := $(shell sed -n 's/^.define OC_VERSION "\(.*\)"/\1/p' src/include/onecollect/version.h)
+# 0 leaves the walker by unwind tables out of the BPF programs, see docs/unwinding.md.
+BPF_UNWINDER ?= 1
 MACHINE    := $(shell uname -m)
 ARCH       := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(MACHINE)))
 
@@ -101,7 +103,7 @@ $(O)/flags $(O)/paths $(O)/objects: ;
 # A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
 # but keeps BTF, and turned into a skeleton header.
 BPF_FLAGS = -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall $(if $(WERROR),-Werror) \
-	    -Wno-missing-declarations -Ivmlinux -Ibpf -Isrc/include -isystem /usr/include/$(MACHINE)-linux-gnu
+	    $(if $(filter 0,$(BPF_UNWINDER)),-DONECOLLECT_NO_BPF_UNWINDER) -Wno-missing-declarations -Ivmlinux -Ibpf -Isrc/include -isystem /usr/include/$(MACHINE)-linux-gnu
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/flags
 	$(call say,BPF)
