@@ -99,7 +99,11 @@ struct unwind_image {
 	__u32 nr;
 	__u32 version; /* grows with each change */
 	__u32 copies; /* copied stacks that may still be sent for lack of tables; each takes one away */
+	__u32 flags; /* UNWIND_IMAGE_* */
+	__u32 pad;
 };
+/* Its mappings get replaced, so the time of a sample tells what an address means: no counters. */
+#define UNWIND_IMAGE_TIMED 1
 
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096
@@ -160,7 +164,7 @@ _Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_range) == 32, "layout shared with BPF");
-_Static_assert(sizeof(struct unwind_image) == 16, "layout shared with BPF");
+_Static_assert(sizeof(struct unwind_image) == 24, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_block) == 4 * UNWIND_BLOCK_HEADER_WORDS,
 	       "layout shared with BPF");
 
