@@ -16,10 +16,9 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "linux/bpf_private.h"
 #include "linux/perf.h"
 #include "linux/privilege.h"
-
-#include "cpu.skel.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
@@ -76,10 +75,16 @@ static int stay_quiet(enum libbpf_print_level level, const char *fmt, va_list ar
 static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 {
 	static const int caps[] = { CAP_BPF, CAP_PERFMON };
+	struct oc_error err = { 0 };
 	struct cpu_bpf *skel;
 	int rc;
 
 	libbpf_set_print(stay_quiet);
+	if (bpf_load_probe(&err) == -EOPNOTSUPP) {
+		because(check, "%s", err.message);
+		fix_is(check, "use Linux 5.17 or newer with CONFIG_DEBUG_INFO_BTF=y");
+		return OC_CHECK_MISSING;
+	}
 	skel = cpu_bpf__open();
 	if (!skel) {
 		because(check, "cannot read the programs: %s", strerror(errno));
@@ -96,8 +101,7 @@ static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 	}
 	if (!lacks(check, caps, ARRAY_SIZE(caps))) {
 		because(check, "the kernel refuses the program: %s", strerror(-rc));
-		fix_is(check,
-		       "Linux 5.17 or newer; in a container allow bpf(2) in its seccomp profile");
+		fix_is(check, "in a container allow bpf(2) in its seccomp profile");
 	}
 	return OC_CHECK_MISSING;
 }
