@@ -103,14 +103,14 @@ class KernelTest(unittest.TestCase):
         self.assertGreater(n, 0.9 * cpu["kept"])
 
     def assert_only(self, step, comm):
-        """Only the wanted one of two equal programs is there, whole: its recursion down to the running function."""
+        """Only the wanted one of two equal programs is there, whole: from the thread down to the recursion (the compiler drops one of its five frames)."""
         cpu = self.summary(step)["kinds"]["cpu"]
         stacks = self.folded(step)
         self.note(f"{step}: {cpu['kept']} samples of {cpu['due'] - cpu['undelivered']} delivered on two CPUs")
         self.assertEqual({s.comm for s in stacks}, {comm})
         self.assertGreater(cpu["kept"], 0.2 * RATE)
         self.assertGreater(cpu["filtered"], 0)
-        whole = sum(s.count for s in stacks if s.frames.count("deeper") == 5)
+        whole = sum(s.count for s in stacks if s.frames.count("deeper") >= 4)
         self.assertGreater(whole, 0.9 * cpu["kept"])
 
     def assert_kernel_functions(self, step):
