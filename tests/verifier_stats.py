@@ -7,6 +7,7 @@ numbers are the largest over the variants that build/live/verifier loads. `make 
 
 import json
 import pathlib
+import subprocess
 
 BASELINE = pathlib.Path(__file__).resolve().parent / "verifier-baseline.json"
 MEASURES = ("insns", "peak_states")
@@ -17,6 +18,14 @@ OTHER_KERNEL_FACTOR = 2
 # Programs this small may grow by a few branches without telling anything.
 SLACK = {"insns": 200, "peak_states": 20}
 REMEDY = "if that is meant, run: sudo make verifier-baseline"
+
+
+def report_here(build):
+    """What the running kernel says of the objects in make's output folder. Needs root."""
+    sources = sorted((BASELINE.parents[1] / "bpf").glob("*.bpf.c"))
+    objects = [build / "bpf" / (path.stem + ".o") for path in sources]
+    done = subprocess.run([build / "live" / "verifier", *objects], stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    return json.loads(done.stdout)
 
 
 def version_of(release):

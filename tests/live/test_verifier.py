@@ -2,25 +2,16 @@
 """Each BPF program loads on this kernel in all its variants, at a price for the verifier that has not grown."""
 
 import copy
-import json
-import subprocess
 import unittest
 
-import support
 from support import BUILD, LiveTest
 
 import verifier_stats
 
 
 class Verifier(LiveTest):
-    def measure(self):
-        objects = sorted(path for path in (BUILD / "bpf").glob("*.bpf.o"))
-        done = subprocess.run([BUILD / "live" / "verifier", *objects], stdout=subprocess.PIPE, text=True,
-                              timeout=support.PATIENCE_S, check=True)
-        return json.loads(done.stdout)
-
     def test_no_program_has_outgrown_its_baseline(self):
-        report = self.measure()
+        report = verifier_stats.report_here(BUILD)
         for line in verifier_stats.table(report):
             self.note(line)
         self.assertEqual(verifier_stats.problems(report, verifier_stats.load_baseline()), [])

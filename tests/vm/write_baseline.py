@@ -3,7 +3,6 @@
 
 import json
 import pathlib
-import subprocess
 import sys
 
 import guest
@@ -14,19 +13,13 @@ import verifier_stats
 VERSIONS = ["6.1", "6.12"]
 
 
-def own_report():
-    objects = sorted((guest.BUILD / "bpf").glob("*.bpf.o"))
-    done = subprocess.run([guest.BUILD / "live" / "verifier", *objects], stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
-
-
 def report_of(version):
     return json.loads(guest.run_guest(version, "verifier")["verifier.out"])
 
 
 def main():
     baseline = {}
-    for report in [report_of(version) for version in VERSIONS] + [own_report()]:
+    for report in [report_of(version) for version in VERSIONS] + [verifier_stats.report_here(guest.BUILD)]:
         failed = [row["program"] for row in report["programs"] if row["errno"]]
         if failed:
             sys.exit(f"no baseline written: on {report['kernel']} these do not load: {' '.join(failed)}")
