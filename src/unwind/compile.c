@@ -496,8 +496,10 @@ static int compile(struct compiler *c, struct elf_file *elf, struct elf_file *de
 	rc = collect_segments(c);
 	if (!rc)
 		rc = read_sections(c, elf, debug);
-	for (int source = 0; !rc && source < NR_SOURCES; source++)
-		rc = collect_section(c, source);
+	for (int source = 0; !rc && source < NR_SOURCES; source++) {
+		if (c->sections[source].size)
+			rc = collect_section(c, source);
+	}
 	if (rc)
 		return rc;
 	sort_pieces(c);
