@@ -256,6 +256,9 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 check-interop: tests ## outputs read by other people's tools
 	@tests/run interop
 
+check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
+	@O=$(O) python3 tests/interop/unwind_check.py
+
 check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64
 
@@ -297,7 +300,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels verifier-baseline \
-	check-interop check-arm64 lint tidy bench install uninstall clean help
+.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels \
+	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help check-tables
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -30,6 +30,7 @@ enum unwind_cfa {
 	UNWIND_CFA_SIGNAL,   /* the kernel's signal frame lies at sp */
 	UNWIND_CFA_END,      /* the return address is undefined: the outermost frame */
 	UNWIND_CFA_UNKNOWN,  /* a rule that we do not support */
+	UNWIND_CFA_SP_DEREF, /* *(sp + cfa_off) + reg: code that keeps the old stack pointer in its frame (OpenSSL) */
 };
 
 /* Where the caller's frame pointer, or the return address, is. */
@@ -41,9 +42,9 @@ enum unwind_saved {
 
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
-	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG */
-	__u8 fp;  /* enum unwind_saved */
-	__u8 ra;  /* enum unwind_saved */
+	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG; a number of bytes for UNWIND_CFA_SP_DEREF */
+	__u8 fp; /* enum unwind_saved */
+	__u8 ra; /* enum unwind_saved */
 	__s32 cfa_off;
 	__s32 fp_off;
 	__s32 ra_off;
