@@ -12,18 +12,17 @@ extern const volatile bool always_copy; /* no stack is walked here */
 extern const volatile __u32
 	copy_bytes; /* of a stack at most; a power of two, 4096 .. WIRE_COPY_BYTES_MAX */
 
-#define USER_PAGE_BYTES 4096u /* the smallest page there is */
-
 /*
  * CPU * SCRATCH_COUNT + slot -> room to build a record in. A plain array: per-CPU values are limited to 32 KiB.
  * Set at load: an element for each slot of each CPU, and the size of one,
- * sizeof(struct wire_copy) + copy_bytes + USER_PAGE_BYTES.
+ * sizeof(struct wire_copy) + copy_bytes + WIRE_COPY_PAGE_BYTES.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, sizeof(struct wire_copy) + WIRE_COPY_BYTES_DEFAULT + USER_PAGE_BYTES);
+	__uint(value_size,
+	       sizeof(struct wire_copy) + WIRE_COPY_BYTES_DEFAULT + WIRE_COPY_PAGE_BYTES);
 } stack_copies SEC(".maps");
 
 /* Why a sample is to be sent as a copy. */
@@ -42,7 +41,7 @@ static long copy_page(u32 i, struct wire_copy **arg)
 	struct wire_copy *copy = *arg;
 	u32 at = copy->nr_bytes;
 	u64 from = copy->regs.numbered[REG_SP] + at;
-	u32 bytes = USER_PAGE_BYTES - (from & (USER_PAGE_BYTES - 1));
+	u32 bytes = WIRE_COPY_PAGE_BYTES - (from & (WIRE_COPY_PAGE_BYTES - 1));
 
 	if (at >= copy_bytes ||
 	    bpf_probe_read_user((char *)(copy + 1) + (at & (copy_bytes - 1)), bytes, (void *)from))
@@ -90,7 +89,7 @@ static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_
 		return;
 	fill_copy(copy, task, key, request);
 	copy->regs = scratch->regs.all;
-	bpf_loop(WIRE_COPY_BYTES_MAX / USER_PAGE_BYTES + 1, copy_page, &copy, 0);
+	bpf_loop(WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES + 1, copy_page, &copy, 0);
 	bytes = copy->nr_bytes;
 	if (bytes > copy_bytes)
 		bytes = copy->nr_bytes = copy_bytes;

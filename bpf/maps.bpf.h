@@ -85,7 +85,7 @@ struct user_regs {
 
 /* Slot -> room to walk and build a stack record in. A CPU sample can interrupt any other program of ours on its CPU,
  * so what runs in task context must use the second slot. */
-enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT };
+enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT = WIRE_SCRATCH_SLOTS };
 struct scratch {
 	struct wire_stack user;
 	struct wire_stack kernel;

@@ -21,18 +21,13 @@
 enum { REG_SYSCALL = 15, REG_IP = 16, REG_CS = 17, REG_WORDS = 20 };
 
 /* DWARF number (psABI 3.6.2), name and word of each general register. */
-#define GENERAL_REGS(X) \
-	X(0, rax, 10)   \
-	X(1, rdx, 12)   \
-	X(2, rcx, 11)   \
-	X(3, rbx, 5)    \
-	X(4, rsi, 13)   \
-	X(5, rdi, 14)   \
-	X(6, rbp, 4)    \
-	X(7, rsp, 19)   \
-	X(8, r8, 9)     \
-	X(9, r9, 8)     \
-	X(10, r10, 7) X(11, r11, 6) X(12, r12, 3) X(13, r13, 2) X(14, r14, 1) X(15, r15, 0)
+/* clang-format off */
+#define GENERAL_REGS(X)                                                           \
+	X(0, rax, 10) X(1, rdx, 12) X(2, rcx, 11) X(3, rbx, 5)                    \
+	X(4, rsi, 13) X(5, rdi, 14) X(6, rbp, 4) X(7, rsp, 19)                    \
+	X(8, r8, 9) X(9, r9, 8) X(10, r10, 7) X(11, r11, 6)                       \
+	X(12, r12, 3) X(13, r13, 2) X(14, r14, 1) X(15, r15, 0)
+/* clang-format on */
 #define REG_FP 6
 #define REG_SP 7
 
