@@ -21,7 +21,7 @@
 #define KEEP() __asm__ volatile("" ::: "memory")
 
 #define ALT_STACK_BYTES 65536
-#define DEEP		180 /* beyond what a window of the stack holds, below what walkers give up at */
+#define DEEP            180 /* beyond what a window of the stack holds, below what walkers give up at */
 
 struct walk {
 	uint64_t random;
@@ -139,7 +139,8 @@ static NOINLINE void by_signal(struct walk *w)
 	KEEP();
 }
 
-static NOINLINE uint64_t six(struct walk *w, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+static NOINLINE uint64_t six(struct walk *w, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+			     uint64_t f)
 {
 	descend(w);
 	return b * c + d * e + f;
@@ -216,13 +217,21 @@ static NOINLINE void leaf_syscall(struct walk *w)
 static void descend(struct walk *w)
 {
 	static const step_fn steps[] = {
-		plain,	    big_frame, with_alloca,    realigned_alloca, by_qsort, by_bsearch,
-		by_signal, many_registers, deeper,
+		plain,
+		big_frame,
+		with_alloca,
+		realigned_alloca,
+		by_qsort,
+		by_bsearch,
+		by_signal,
+		many_registers,
+		deeper,
 #if defined(__x86_64__)
 		realigned,
 #endif
 	};
-	static const step_fn leaves[] = { leaf_spin, leaf_clock, leaf_plt, leaf_heap, leaf_syscall };
+	static const step_fn leaves[] = { leaf_spin, leaf_clock, leaf_plt, leaf_heap,
+					  leaf_syscall };
 	step_fn step;
 
 	if (w->left <= 0) {
