@@ -215,6 +215,8 @@ fixtures: $(FIXTURES)
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
 tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
 
+include tests/unwind/rules.mk
+
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
 	@scripts/install-deps build

@@ -32,7 +32,7 @@
 #define EQUAL_PERMILLE    995
 
 /*
- * How two stacks relate. What decides is the last frame that both have: its code, and what its module says of it.
+ * How two stacks relate. What decides are the frames that both have: their code, and what their modules say of it.
  * Only those of `explained` below may occur.
  */
 enum kind {
@@ -152,42 +152,51 @@ static bool is_code(const struct target *target, uint64_t pc)
 }
 
 /*
- * Where it lost its way, libdw shows the address that it found in place of a return address, and then says that
- * nothing is there. That is no frame. Cuts the stack before it.
+ * Where it lost its way, an unwinder shows the address that it found in place of a return address, and then says
+ * that nothing is there. That is no frame. Cuts the stack before it.
  */
-static bool cut(const struct target *target, struct stack *theirs)
+static bool cut(const struct target *target, struct stack *stack)
 {
-	for (uint32_t i = 1; i < theirs->nr; i++) {
-		if (is_code(target, theirs->pcs[i] - 1))
+	for (uint32_t i = 1; i < stack->nr; i++) {
+		if (is_code(target, stack->pcs[i]) || is_code(target, stack->pcs[i] - 1))
 			continue;
-		theirs->nr = i;
-		theirs->complete = false;
+		stack->nr = i;
+		stack->complete = false;
 		return true;
 	}
 	return false;
 }
 
-/* The class of two stacks whose first `same` frames are equal and which differ behind them. */
+/* Whether a frame of a stack is that of a running or interrupted function, whose address is not behind a call. */
+static bool is_exact(const struct target *target, const struct stack *stack, uint32_t i)
+{
+	return i == 0 || oracle_place(target->oracle, stack->pcs[i - 1]).signal_frame;
+}
+
+/*
+ * The class of two stacks whose first `same` frames are equal and which differ behind them. A guess anywhere among
+ * these explains it: it may have found the right caller, but other registers of it.
+ */
 static enum kind classify(const struct target *target, const struct stack *ours,
 			  const struct stack *theirs, uint32_t same)
 {
 	struct oracle_place place = { 0 };
 
-	if (same == 0)
-		return KIND_WRONG;
-	if (same == ours->nr && ours->unknown_rule)
-		return KIND_UNKNOWN_RULE;
-	/* A caller's address is that behind its call, which may be the end of its function. */
-	place = oracle_place(target->oracle, ours->pcs[same - 1] - (same > 1));
-	if (!place.has_cfi)
-		place = oracle_place(target->oracle, ours->pcs[same - 1]);
-	if (!place.in_file)
-		return KIND_JIT;
-	if (!place.has_cfi)
-		return KIND_NO_CFI;
-	if (same == theirs->nr && !theirs->complete && ours->complete)
+	for (uint32_t i = 0; i < same; i++) {
+		bool exact = is_exact(target, ours, i);
+		uint64_t pc = ours->pcs[i] - !exact;
+
+		place = oracle_place(target->oracle, pc);
+		if (!place.in_file)
+			return KIND_JIT;
+		if (!place.has_cfi)
+			return KIND_NO_CFI;
+		if (!ours_supports(target->ours, pc, exact))
+			return KIND_UNKNOWN_RULE;
+	}
+	if (same && same == theirs->nr && !theirs->complete && ours->complete)
 		return KIND_ORACLE_SHORT;
-	if (same == ours->nr && ours->complete && place.root)
+	if (same && same == ours->nr && ours->complete && place.root)
 		return KIND_ORACLE_BEYOND;
 	return KIND_WRONG;
 }
@@ -205,14 +214,15 @@ static void print_stack(const struct target *target, const char *whose, const st
 	}
 }
 
-static void compare_stacks(struct comparison *c, const struct target *target,
-			   const struct stack *ours, struct stack *theirs)
+static void compare_stacks(struct comparison *c, const struct target *target, struct stack *ours,
+			   struct stack *theirs)
 {
 	uint32_t same = 0;
 	enum kind kind = KIND_SAME;
 	uint64_t hash = 0;
 
 	c->cut += cut(target, theirs);
+	cut(target, ours);
 	while (same < MIN(ours->nr, theirs->nr) && ours->pcs[same] == theirs->pcs[same])
 		same++;
 	if (same < MAX(ours->nr, theirs->nr))

@@ -7,7 +7,9 @@
 #ifndef TESTS_UNWIND_OURS_H
 #define TESTS_UNWIND_OURS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "stack.h"
@@ -23,5 +25,9 @@ int ours_refresh(struct ours *ours, const char *maps, size_t len);
 
 /* Unwinds a thread that the caller has stopped by ptrace(2). Returns 0 or a negative errno value. */
 int ours_unwind(struct ours *ours, pid_t tid, struct stack *ret_stack);
+
+/* False when the tables hold a rule for an address that the walker cannot follow. leaf: of the frame whose registers
+ * are all known. */
+bool ours_supports(const struct ours *ours, uint64_t pc, bool leaf);
 
 #endif

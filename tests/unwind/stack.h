@@ -14,9 +14,8 @@
 
 struct stack {
 	uint32_t nr;
-	bool complete;     /* ended at a frame without a return address, or at the limit above */
-	bool unknown_rule; /* ended at a rule that is not supported */
-	const char *end;   /* why it ended, for people; a constant */
+	bool complete;   /* ended at a frame without a return address, or at the limit above */
+	const char *end; /* why it ended, for people; a constant */
 	uint64_t pcs[STACK_FRAMES_MAX]; /* leaf first; callers' are return addresses */
 };
 
