@@ -7,9 +7,12 @@
  * Usage: compare STOPS SECONDS PID...
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/buffer.h"
@@ -26,6 +29,7 @@
 #define THREADS_PER_STOP  4
 #define RUN_NS_MIN        200000
 #define RUN_NS_MAX        3000000
+#define BUSY_TRIES        100
 #define MAPS_BYTES_MAX    (16u << 20)
 #define EXAMPLES_PER_KIND 2
 #define EXAMPLE_FRAMES    6
@@ -37,8 +41,9 @@
  */
 enum kind {
 	KIND_SAME,
-	KIND_JIT,          /* generated code: both guess by the frame pointer */
-	KIND_NO_CFI,       /* code of a file without call frame information: both guess */
+	KIND_JIT,    /* generated code: both guess by the frame pointer */
+	KIND_NO_CFI, /* code of a file without call frame information: both guess */
+	KIND_SIGRETURN, /* a signal trampoline without call frame information: we know its code, libdw guesses */
 	KIND_UNKNOWN_RULE, /* we end, counted, at a rule that we do not support */
 	KIND_ORACLE_SHORT, /* libdw gives up with an error, we reach the root */
 	KIND_ORACLE_BEYOND, /* libdw goes on where its own information says that there is no caller */
@@ -53,6 +58,7 @@ static const struct {
 	[KIND_SAME] = { "same", true },
 	[KIND_JIT] = { "jit", true },
 	[KIND_NO_CFI] = { "no_cfi", true },
+	[KIND_SIGRETURN] = { "sigreturn", true },
 	[KIND_UNKNOWN_RULE] = { "unknown_rule", true },
 	[KIND_ORACLE_SHORT] = { "oracle_short", true },
 	[KIND_ORACLE_BEYOND] = { "oracle_beyond", true },
@@ -173,6 +179,18 @@ static bool is_exact(const struct target *target, const struct stack *stack, uin
 	return i == 0 || oracle_place(target->oracle, stack->pcs[i - 1]).signal_frame;
 }
 
+/* Whether the code at an address is "mov $__NR_rt_sigreturn,%rax; syscall", what a signal handler returns to. */
+static bool is_sigreturn(const struct target *target, uint64_t pc)
+{
+	static const uint8_t expected[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+	uint8_t code[sizeof(expected)];
+	struct iovec to = { .iov_base = code, .iov_len = sizeof(code) };
+	struct iovec from = { .iov_base = (void *)(uintptr_t)pc, .iov_len = sizeof(code) };
+
+	return process_vm_readv(target->pid, &to, 1, &from, 1, 0) == (ssize_t)sizeof(code) &&
+	       !memcmp(code, expected, sizeof(code));
+}
+
 /*
  * The class of two stacks whose first `same` frames are equal and which differ behind them. A guess anywhere among
  * these explains it: it may have found the right caller, but other registers of it.
@@ -190,7 +208,7 @@ static enum kind classify(const struct target *target, const struct stack *ours,
 		if (!place.in_file)
 			return KIND_JIT;
 		if (!place.has_cfi)
-			return KIND_NO_CFI;
+			return is_sigreturn(target, ours->pcs[i]) ? KIND_SIGRETURN : KIND_NO_CFI;
 		if (!ours_supports(target->ours, pc, exact))
 			return KIND_UNKNOWN_RULE;
 	}
@@ -275,11 +293,42 @@ static void target_done(struct target *target)
 	free(target->code);
 }
 
+/* Whether the main thread of a process runs, or wants to. */
+static bool is_busy(pid_t pid)
+{
+	char text[512];
+	char path[64];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[MAX(n, 0)] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' && end[2] == 'R';
+}
+
+/* Lets all run until a random instant, at which the process is busy if it ever is: most servers sleep mostly, and in
+ * few places. Returns 0 or a negative errno value. */
+static int run_on(struct comparison *c, pid_t pid)
+{
+	int err = tracees_run(&c->tracees, RUN_NS_MIN + random_below(c, RUN_NS_MAX - RUN_NS_MIN));
+
+	for (int i = 0; !err && i < BUSY_TRIES && !is_busy(pid); i++)
+		err = tracees_run(&c->tracees, random_below(c, RUN_NS_MIN));
+	return err;
+}
+
 /* One random instant. Returns 0, -ESRCH when no process is left, or a negative errno value. */
 static int stop_once(struct comparison *c)
 {
 	struct target *target = &c->targets[random_below(c, c->nr_targets)];
-	int err = tracees_run(&c->tracees, RUN_NS_MIN + random_below(c, RUN_NS_MAX - RUN_NS_MIN));
+	int err = run_on(c, target->pid);
 
 	if (err)
 		return err;

@@ -14,18 +14,13 @@ struct oracle {
 	pid_t pid;
 };
 
-/* No separate debug files: the oracle reads what our compiler reads. */
-static int no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
-			const char *file, const char *link, GElf_Word crc, char **ret_path)
-{
-	(void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)crc;
-	(void)ret_path;
-	return -1;
-}
+/* Where nothing is: the oracle reads what our compiler reads, and no separate debug files. */
+static char *no_path = "/nonexistent";
 
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_linux_proc_find_elf,
-	.find_debuginfo = no_debuginfo,
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.debuginfo_path = &no_path,
 };
 
 static int complain(const struct oracle *oracle, const char *what)
@@ -49,6 +44,7 @@ struct oracle *oracle_new(pid_t pid)
 
 	if (!oracle)
 		return NULL;
+	unsetenv("DEBUGINFOD_URLS");
 	oracle->pid = pid;
 	oracle->dwfl = dwfl_begin(&callbacks);
 	if (!oracle->dwfl || oracle_refresh(oracle)) {

@@ -18,10 +18,11 @@ $(UNWIND)/compare: $(wildcard tests/unwind/*.c tests/unwind/*.h) $(LIB_A) $(O)/f
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) \
 		$(addprefix tests/unwind/,compare.c oracle.c ours.c tracees.c) $(LIB_A) $(LDLIBS) -ldw -o $@
 
-$(UNWIND)/roots: tests/unwind/roots.c $(O)/flags
+$(UNWIND)/roots: $(wildcard tests/unwind/*.c tests/unwind/*.h) $(O)/flags
 	$(call say,LINK)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $< -ldw -lelf -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) tests/unwind/roots.c \
+		tests/unwind/oracle.c -ldw -o $@
 
 $(UNWIND)/%: tests/unwind/targets/%.c $(O)/flags
 	$(call say,TARGET)

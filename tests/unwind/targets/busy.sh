@@ -3,6 +3,7 @@
 # Bash that does without other programs: functions, patterns, arithmetic, arrays. Usage: busy.sh SECONDS
 
 declare -A seen
+total=0
 
 leaf()
 {
@@ -13,7 +14,7 @@ leaf()
 	[[ $text =~ ([0-9a-f]+)\;([0-9a-f]+) ]] && seen[${BASH_REMATCH[1]}]=$i
 	text=${text//;/ }
 	read -r -a words <<<"$text"
-	result=${#words[@]}
+	total=$((total + ${#words[@]}))
 }
 
 descend()
@@ -26,8 +27,9 @@ descend()
 		x*) eval "descend $((depth - 1)) $2" ;;
 		esac
 	else
-		for _ in once; do
+		for _ in one two; do
 			descend $((depth - 1)) $(($2 + 1))
+			break
 		done
 	fi
 }
@@ -36,4 +38,4 @@ for ((n = 0; SECONDS < $1; n++)); do
 	descend $((n % 12)) "$n"
 	((${#seen[@]} > 1000)) && seen=()
 done
-exit 0
+((total > 0))

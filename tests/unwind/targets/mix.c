@@ -2,12 +2,13 @@
 /*
  * A program that is hard to unwind: no frame pointers, and at random depths the kinds of frame that compilers and the
  * system make. Compiled against glibc, static glibc and musl; stopped at random instants by tests/unwind/compare.c.
- * Usage: mix SECONDS [THREADS [DEPTH]]
+ * Usage: mix SECONDS [THREADS [quiet]]; quiet: without signals
  */
 #include <alloca.h>
 #include <pthread.h>
 #include <search.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define KEEP() __asm__ volatile("" ::: "memory")
 
 #define ALT_STACK_BYTES 65536
+#define MAX_DEPTH       24
 #define DEEP            180 /* beyond what a window of the stack holds, below what walkers give up at */
 
 struct walk {
@@ -34,7 +36,7 @@ typedef void (*step_fn)(struct walk *w);
 static volatile uint64_t sink;
 static volatile int stopped;
 static __thread struct walk *current;
-static int max_depth = 24;
+static bool quiet;
 static time_t end_s;
 
 static void descend(struct walk *w);
@@ -135,7 +137,10 @@ static void on_signal(int sig)
 static NOINLINE void by_signal(struct walk *w)
 {
 	current = w;
-	raise(pick(w, 2) ? SIGUSR1 : SIGUSR2);
+	if (quiet)
+		descend(w);
+	else
+		raise(pick(w, 2) ? SIGUSR1 : SIGUSR2);
 	KEEP();
 }
 
@@ -164,7 +169,7 @@ static NOINLINE void deep(struct walk *w, int levels)
 
 static NOINLINE void deeper(struct walk *w)
 {
-	deep(w, w->left > max_depth - 4 ? DEEP : 3);
+	deep(w, w->left > MAX_DEPTH - 4 ? DEEP : 3);
 	KEEP();
 }
 
@@ -252,7 +257,7 @@ static void *work(void *arg)
 	if (!alt.ss_sp || sigaltstack(&alt, NULL))
 		abort();
 	while (!stopped && time(NULL) < end_s) {
-		w.left = (int)pick(&w, (unsigned int)max_depth);
+		w.left = (int)pick(&w, MAX_DEPTH);
 		current = &w;
 		descend(&w);
 	}
@@ -284,12 +289,12 @@ int main(int argc, char **argv)
 	if (argc < 2 || nr_threads < 1 || nr_threads > 16)
 		return 2;
 	end_s = time(NULL) + atoi(argv[1]);
-	if (argc > 3)
-		max_depth = atoi(argv[3]);
+	quiet = argc > 3;
 	handle(SIGUSR1, on_signal, SA_NODEFER);
 	handle(SIGUSR2, on_signal, SA_NODEFER | SA_ONSTACK);
 	handle(SIGALRM, on_tick, 0);
-	setitimer(ITIMER_REAL, &tick, NULL);
+	if (!quiet)
+		setitimer(ITIMER_REAL, &tick, NULL);
 	for (int i = 1; i < nr_threads; i++) {
 		if (pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i))
 			return 1;
