@@ -7,12 +7,10 @@
  * Usage: compare STOPS SECONDS PID...
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/buffer.h"
@@ -30,6 +28,7 @@
 #define RUN_NS_MIN        200000
 #define RUN_NS_MAX        3000000
 #define BUSY_TRIES        100
+#define STAT_BYTES_MAX    4096
 #define MAPS_BYTES_MAX    (16u << 20)
 #define EXAMPLES_PER_KIND 2
 #define EXAMPLE_FRAMES    6
@@ -296,21 +295,12 @@ static void target_done(struct target *target)
 /* Whether the main thread of a process runs, or wants to. */
 static bool is_busy(pid_t pid)
 {
-	char text[512];
-	char path[64];
-	const char *end;
-	ssize_t n;
-	int fd;
+	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
+	int proc_fd __cleanup(cleanup_close) = proc_open((uint32_t)pid);
+	struct proc_stat stat;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[MAX(n, 0)] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' && end[2] == 'R';
+	return proc_fd >= 0 && !proc_read(proc_fd, "stat", STAT_BYTES_MAX, &text) &&
+	       !proc_parse_stat(text.data, text.len, &stat) && stat.state == 'R';
 }
 
 /* Lets all run until a random instant, at which the process is busy if it ever is: most servers sleep mostly, and in

@@ -205,7 +205,7 @@ NGINX_CONF = """
 daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 64; }}
 http {{
-	access_log off; gzip on; gzip_comp_level 6; gzip_types text/plain; gzip_min_length 100;
+	access_log off; gzip on; gzip_comp_level 2; gzip_types text/plain; gzip_min_length 100;
 	client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
 	uwsgi_temp_path {directory}; scgi_temp_path {directory};
 	server {{
@@ -220,7 +220,7 @@ user root;
 def start_nginx(setup):
     port = free_port()
     (setup.directory / "www").mkdir()
-    (setup.directory / "www" / "page.txt").write_text("".join(f"line {i} of a page, {i * i:x}\n" for i in range(400)))
+    (setup.directory / "www" / "page.txt").write_text("".join(f"line {i} of a page, {i * i:x}\n" for i in range(120)))
     conf = setup.directory / "nginx.conf"
     conf.write_text(NGINX_CONF.format(directory=setup.directory, port=port))
     server = setup.start(needs("nginx", "nginx"), "-c", conf, "-p", setup.directory, "-e", setup.directory / "error.log")
