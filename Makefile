@@ -217,7 +217,9 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) unwind-base
+
+include tests/unwind/rules.mk
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
