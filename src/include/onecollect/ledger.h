@@ -88,7 +88,9 @@ struct oc_ledger_command {
 	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                   \
 	  "kernel addresses are hidden; see kernel.kptr_restrict")                          \
 	X(SPILLED_SAMPLES, "spilled_samples",                                               \
-	  "samples moved to a temporary file to stay inside --memory-budget")
+	  "samples moved to a temporary file to stay inside --memory-budget")               \
+	X(PARTIAL_INPUT, "partial_input",                                                   \
+	  "input files that end early; what their writer had not written is missing")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM
