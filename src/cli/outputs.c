@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Choosing, trying and writing the files of a recording.
- * Called by cmd_record.c.
+ * Called by cmd_record.c and cmd_convert.c.
  * Must not know how a format is written.
  */
 #include "cli/outputs.h"
@@ -19,7 +19,7 @@
 #include "cli/suggest.h"
 
 /* Formats written when none is asked for, by extension. */
-static const char *const default_extensions[] = { ".pb.gz", ".html" };
+static const char *const default_extensions[] = { ".octrace", ".html" };
 
 #define SAME_NAME_MAX 1000
 
@@ -326,6 +326,7 @@ static const char *viewer_of(const char *format)
 		{ "html", "xdg-open" },
 		{ "svg", "xdg-open" },
 		{ "pprof", "go tool pprof -http=:" },
+		{ "octrace", "record-trace report" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(viewers); i++) {
