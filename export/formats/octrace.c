@@ -457,13 +457,18 @@ int oc_octrace_new(struct oc_output *out, struct oc_octrace **ret_writer)
 
 static int write_all(struct oc_octrace *w, const struct oc_machine *m, bool is_end)
 {
+	size_t nr_chunks = w->chunks.nr_chunks;
+
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		write_table(w, m, &tables[i], is_end);
-	write_info(w, m);
 	if (is_end)
 		write_layouts(w, m);
 	write_samples(w, m, is_end);
-	write_ledger(w, m);
+	/* Facts and ledger do not change but with what they tell of. */
+	if (is_end || w->chunks.nr_chunks > nr_chunks) {
+		write_info(w, m);
+		write_ledger(w, m);
+	}
 	return w->chunks.error;
 }
 

@@ -19,6 +19,8 @@
 
 /* Beyond this share of lost samples the exit code says so; part of the command's contract. */
 #define LOSS_SHARE_MAX 0.01
+/* So often outputs are written that can be while recording; what a kill loses at most. */
+#define STREAM_NS 1000000000ULL
 
 static void append_command_line(struct buffer *out, char *const *argv)
 {
@@ -147,18 +149,42 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	return ledger->exit_code;
 }
 
+/* What goes on while a recording runs. */
+struct watch {
+	struct progress progress;
+	struct oc_recording *rec;
+	struct outputs *outs;
+	uint64_t written_ns; /* of the recording, when the outputs were written last */
+};
+
+static int on_progress(void *arg, const struct oc_recording_progress *now)
+{
+	struct watch *w = arg;
+
+	if (now->elapsed_ns - w->written_ns >= STREAM_NS) {
+		w->written_ns = now->elapsed_ns;
+		outputs_stream(w->outs, oc_recording_machine(w->rec), w->progress.console);
+	}
+	return progress_draw(&w->progress, now);
+}
+
 static int run(struct oc_recording *rec, struct outputs *outs, const struct options *o,
 	       const struct console *c)
 {
-	struct progress progress = { .console = c, .duration_ns = o->duration_ns };
+	struct watch watch = {
+		.progress = { .console = c, .duration_ns = o->duration_ns },
+		.rec = rec,
+		.outs = outs,
+	};
 	struct oc_error err = { 0 };
 	int rc;
 
 	announce(rec, o, c);
-	oc_recording_on_progress(rec, progress_draw, &progress);
+	outputs_stream_begin(outs, c);
+	oc_recording_on_progress(rec, on_progress, &watch);
 	interrupt_watch(rec);
 	rc = oc_recording_run(rec, &err);
-	progress_end(&progress);
+	progress_end(&watch.progress);
 	if (rc == -EINTR) {
 		console_error(c, "stopped by a second signal; nothing was written");
 		return OC_EXIT_FAILED;
