@@ -66,6 +66,13 @@ uint64_t octrace_header_checksum(const uint8_t *header)
 
 /* ---- ledger ---- */
 
+/* Who adds a number to the ledger is to add it below, and to docs/octrace.md. */
+_Static_assert(sizeof(struct oc_ledger_self) == 10 * sizeof(uint64_t),
+	       "a new number of the recorder");
+_Static_assert(sizeof(struct oc_ledger_kind) ==
+		       48 + (8 + OC_LOSS_COUNT + OC_STACK_COUNT) * sizeof(uint64_t),
+	       "a new number of a kind");
+
 typedef int (*number_fn)(void *arg, const struct octrace_ledger_number *number);
 
 static int each_of_whole(struct oc_ledger *l, number_fn fn, void *arg)
