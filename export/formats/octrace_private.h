@@ -146,10 +146,23 @@ static inline void octrace_put(uint8_t *at, uint64_t value, unsigned int width)
 
 static inline uint64_t octrace_get(const uint8_t *at, unsigned int width)
 {
-	uint64_t le = 0;
+	uint64_t le64;
+	uint32_t le32;
+	uint16_t le16;
 
-	memcpy(&le, at, width);
-	return le64toh(le);
+	switch (width) {
+	case 1:
+		return *at;
+	case 2:
+		memcpy(&le16, at, sizeof(le16));
+		return le16toh(le16);
+	case 4:
+		memcpy(&le32, at, sizeof(le32));
+		return le32toh(le32);
+	default:
+		memcpy(&le64, at, sizeof(le64));
+		return le64toh(le64);
+	}
 }
 
 /* ---- chunks being written (octrace_chunk.c) ----------------------------------------------------------------- */
