@@ -17,6 +17,9 @@ static const struct oc_format *const formats[] = {
 	&oc_format_folded,
 	&oc_format_svg,
 	&oc_format_html,
+	&oc_format_nettrace,
+	&oc_format_perfview_xml,
+	&oc_format_perfview_xml_zip,
 };
 
 const struct oc_format *const *oc_formats(size_t *ret_nr)
