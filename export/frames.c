@@ -104,7 +104,7 @@ const char *module_base_name(const struct oc_machine *m, const struct oc_module 
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-int places_init(struct places *places, const struct oc_machine *m)
+int frame_places_init(struct frame_places *places, const struct oc_machine *m)
 {
 	uint32_t nr_locations = oc_machine_nr_locations(m), next = 1;
 
@@ -121,7 +121,7 @@ int places_init(struct places *places, const struct oc_machine *m)
 	return 0;
 }
 
-struct frame place_frame(const struct places *places, uint32_t place)
+struct frame place_frame(const struct frame_places *places, uint32_t place)
 {
 	uint32_t low = 1, high = places->nr_locations;
 

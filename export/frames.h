@@ -45,20 +45,20 @@ const char *module_base_name(const struct oc_machine *m, const struct oc_module 
 enum oc_frame_kind module_frame_kind(const struct oc_module *module);
 
 /* Places number all frames of a machine, so those of one function at different addresses differ. {0, 0} is the last. */
-struct places {
+struct frame_places {
 	uint32_t *first; /* by location id: place of its line 0 */
 	uint32_t nr_locations;
 	uint32_t nr;
 };
 
 /* Returns 0 or -ENOMEM; `first` is freed by the caller with free(3). */
-int places_init(struct places *places, const struct oc_machine *m);
+int frame_places_init(struct frame_places *places, const struct oc_machine *m);
 
-static inline uint32_t place_of(const struct places *places, const struct frame *frame)
+static inline uint32_t place_of(const struct frame_places *places, const struct frame *frame)
 {
 	return frame->location ? places->first[frame->location] + frame->line : places->nr;
 }
 /* The frame at a place from 1 to places->nr. */
-struct frame place_frame(const struct places *places, uint32_t place);
+struct frame place_frame(const struct frame_places *places, uint32_t place);
 
 #endif

@@ -17,7 +17,7 @@ int stack_tree_init(struct stack_tree *t, const struct oc_machine *m, bool by_pl
 	t->of_stack = calloc((size_t)oc_machine_nr_stacks(m) + 1, sizeof(*t->of_stack));
 	if (!t->of_stack)
 		return -ENOMEM;
-	return by_place ? places_init(&t->places, m) : 0;
+	return by_place ? frame_places_init(&t->places, m) : 0;
 }
 
 void stack_tree_done(struct stack_tree *t)

@@ -17,7 +17,7 @@ struct stack_node {
 /* Nodes are numbered from 1 in the order in which they were added; node n is nodes[n - 1]. */
 struct stack_tree {
 	const struct oc_machine *m;
-	struct places places; /* `first` is NULL when items are code */
+	struct frame_places places; /* `first` is NULL when items are code */
 	struct stack_node *nodes;
 	size_t nr, cap;
 	struct u64_map index;

@@ -92,7 +92,7 @@ struct perfetto {
 	const struct oc_machine *m;
 	struct oc_output *out;
 	struct buffer packets;
-	struct places places;
+	struct frame_places places;
 	struct frame_list frames;
 	uint64_t start_ns; /* of the recording, in the clock of samples */
 	int64_t to_boot;   /* from that clock to CLOCK_BOOTTIME, which is the clock of packets */
@@ -533,7 +533,7 @@ static void forget_sent(struct perfetto *p)
 
 static int perfetto_init(struct perfetto *p)
 {
-	int rc = places_init(&p->places, p->m);
+	int rc = frame_places_init(&p->places, p->m);
 
 	p->stack_sent = malloc((size_t)oc_machine_nr_stacks(p->m) + 1);
 	p->place_sent = malloc((size_t)p->places.nr + 1);

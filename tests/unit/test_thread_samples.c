@@ -178,10 +178,10 @@ Test(frames, inlined_functions_are_unfolded_and_code_is_described)
 {
 	struct oc_machine *m = sample_machine_new(0);
 	struct frame_list list = { 0 };
-	struct places places;
+	struct frame_places places;
 	bool found = false;
 
-	cr_assert_eq(places_init(&places, m), 0);
+	cr_assert_eq(frame_places_init(&places, m), 0);
 	for (oc_stack_id stack = 0; stack <= oc_machine_nr_stacks(m); stack++) {
 		cr_assert_eq(frame_list_fill(&list, m, stack), 0);
 		for (size_t i = 0; i < list.nr; i++) {
