@@ -41,6 +41,11 @@ HOSTILE = {
 HOSTILE_SELF = {shown: 3 + number for number, shown in enumerate(HOSTILE.values())}
 
 
+def in_callgrind(name):
+    """A name as readers of callgrind show it: they drop blanks at its ends, and some would end the line at U+2028."""
+    return name.strip().replace("\u2028", "\\u2028")
+
+
 def write(name, path, *flags):
     """Writes the recording of sample_machine.h. flags: those of tests/interop/write_sample.c."""
     subprocess.run([os.path.join(BUILD, "interop", "write_sample"), name, path, *flags], check=True)
