@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <onecollect/machine.h>
+#include <onecollect/stack_counts.h>
 
 #include "base/arena.h"
 #include "base/id_table.h"
@@ -160,6 +161,8 @@ struct hook_list {
 
 struct oc_machine {
 	struct oc_ledger ledger;
+	struct oc_stack_counts *stack_counts; /* [process id - 1]; what lies beyond cap is zero */
+	size_t stack_counts_cap;
 	struct oc_recording_info info;
 	uint64_t memory_budget_bytes;
 	uint64_t seed; /* of hashes of what others choose; different in each run */
