@@ -18,7 +18,8 @@ BUILD = pathlib.Path(os.environ.get("O", "build"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
 KERNELS = BUILD / "kernels"
 BUSYBOX = "/bin/busybox"
-PROGRAMS = ["record-trace", "live/verifier", "fixtures/shares", "fixtures/work", "fixtures/forker", "fixtures/brief"]
+PROGRAMS = ["record-trace", "live/verifier", "fixtures/shares", "fixtures/work", "fixtures/forker", "fixtures/brief",
+            "fixtures/frameless"]
 # Another one than busybox has, which its shell prefers unless the path is given.
 SETPRIV = "/usr/bin/setpriv"
 FOLDERS = ["bin", "bpf", "dev", "proc", "sys", "tmp"]
