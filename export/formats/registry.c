@@ -13,10 +13,7 @@
 #include "export/formats/formats_private.h"
 
 static const struct oc_format *const formats[] = {
-	&oc_format_pprof,
-	&oc_format_folded,
-	&oc_format_svg,
-	&oc_format_html,
+	&oc_format_pprof, &oc_format_folded, &oc_format_svg, &oc_format_html, &oc_format_octrace,
 };
 
 const struct oc_format *const *oc_formats(size_t *ret_nr)
