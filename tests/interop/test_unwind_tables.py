@@ -152,6 +152,7 @@ class Installed(unittest.TestCase):
         self.assertGreater(len(paths), 5)
         sums = unwind_check.total(unwind_check.compare(paths))
         self.assertEqual(sums["different"] + sums["bad"] + sums["bad_fdes"], 0, sums)
+        self.assertGreaterEqual(sums["covered_bytes"], sums["readelf_covered_bytes"], sums)
         rows = sums["same"] + sums["unsupported"]
         self.assertGreater(rows, 100000)
         self.assertLessEqual(sums["unsupported"] / rows, unwind_check.UNSUPPORTED_MAX, sums)
