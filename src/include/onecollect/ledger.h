@@ -94,7 +94,9 @@ struct oc_ledger_command {
 	X(UNWIND_EVICTED, "unwind_pages_evicted",                                            \
 	  "pages of unwind tables taken out of the kernel to stay inside --unwind-budget")   \
 	X(UNWIND_REFUSED, "unwind_refused",                                                  \
-	  "unwind tables that did not fit or could not be made; raise --unwind-budget")
+	  "unwind tables that did not fit or could not be made; raise --unwind-budget")      \
+	X(PARTIAL_INPUT, "partial_input",                                                    \
+	  "input files that end early; what their writer had not written is missing")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM
