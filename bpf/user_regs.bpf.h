@@ -110,10 +110,12 @@ static __always_inline void get_entry_regs(struct task_struct *task, struct user
 
 	regs->all.ip = 0;
 	regs->is_in_exec = 0;
+	regs->is_in_syscall = 0;
 	if (bpf_probe_read_kernel(regs->words, REG_WORDS * 8, entry))
 		return;
 	syscall = regs_from_words(regs);
 	regs->is_in_exec = syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
+	regs->is_in_syscall = syscall >= 0; /* of other entries it is -1 */
 }
 
 /* The registers of the sample when it hit user mode, else those of the kernel's entry. */
@@ -123,6 +125,7 @@ static __always_inline void get_user_regs(const struct bpf_perf_event_data *ctx,
 	if (hit_user_mode(ctx)) {
 		regs_of_sample(ctx, regs);
 		regs->is_in_exec = 0;
+		regs->is_in_syscall = 0;
 	} else {
 		get_entry_regs(task, regs);
 	}
