@@ -89,7 +89,7 @@ static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_
 		return;
 	fill_copy(copy, task, key, request);
 	copy->regs = scratch->regs.all;
-	copy->is_in_syscall = scratch->regs.is_in_syscall;
+	copy->is_behind_syscall = is_behind_syscall(&scratch->regs);
 	bpf_loop(WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES + 1, copy_page, &copy, 0);
 	bytes = copy->nr_bytes;
 	if (bytes > copy_bytes)

@@ -162,8 +162,7 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 		return;
 	window_clear(&scratch->window);
 	unwind_begin(env, &scratch->walker, scratch->regs.all.ip);
-	/* The instruction may be the last one of its function: that a signal handler returns to. */
-	scratch->walker.is_exact = !scratch->regs.is_in_syscall;
+	scratch->walker.is_exact = !is_behind_syscall(&scratch->regs);
 	scratch->walker.first = image->first;
 	scratch->walker.nr = image->nr;
 	/* One turn more than there is room for, and the one that is skipped. */
