@@ -651,6 +651,7 @@ int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, siz
 	struct unwind_walk_input input = {
 		.memory = feed->opts.memory,
 		.machine = NATIVE_MACHINE,
+		.is_behind_syscall = copy->is_behind_syscall,
 		.read = read_copy,
 		.load = load_page,
 		.arg = &reader,
