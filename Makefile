@@ -12,13 +12,16 @@ BPFTOOL    ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 VERSION    := $(shell sed -n 's/^.define OC_VERSION "\(.*\)"/\1/p' src/include/onecollect/version.h)
+# 0 leaves the walker by unwind tables out of the BPF programs, see docs/unwinding.md.
+BPF_UNWINDER ?= 1
 MACHINE    := $(shell uname -m)
 ARCH       := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(MACHINE)))
 
 CFLAGS     ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN     := -fPIC -fstack-protector-strong -fvisibility=hidden
-CPPFLAGS   += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
+UNWINDER   := $(if $(filter 0,$(BPF_UNWINDER)),-DONECOLLECT_NO_BPF_UNWINDER)
+CPPFLAGS   += $(UNWINDER) -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
 LDFLAGS    += -Wl,-z,relro,-z,now -Wl,--as-needed
 COMPLETE   := -Wl,-z,defs
 ifdef DEBUG
@@ -101,7 +104,8 @@ $(O)/flags $(O)/paths $(O)/objects: ;
 # A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
 # but keeps BTF, and turned into a skeleton header.
 BPF_FLAGS = -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall $(if $(WERROR),-Werror) \
-	    -Wno-missing-declarations -Ivmlinux -Ibpf -Isrc/include -isystem /usr/include/$(MACHINE)-linux-gnu
+	    -Wno-missing-declarations $(UNWINDER) -Ivmlinux -Ibpf -Isrc/include \
+	    -isystem /usr/include/$(MACHINE)-linux-gnu
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/flags
 	$(call say,BPF)
@@ -213,7 +217,9 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) unwind-base
+
+include tests/unwind/rules.mk
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -233,8 +239,27 @@ check: ## install what is needed, build, run every test (root)
 check-live: tests ## live tests only (root)
 	@tests/run live
 
+# What runs in virtual machines, and the kernels that they boot.
+VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief))
+
+vm-programs: $(VM_PROGRAMS)
+	@scripts/fetch-kernels $(O)/kernels
+
+check-kernels: ## record-trace on Debian's kernels 6.1, 6.12 and 5.10, emulated (minutes)
+	@scripts/install-deps build kernels
+	@$(MAKE) $(PARALLEL) vm-programs
+	@tests/run --build $(O) vm
+
+verifier-baseline: ## accept what verifiers now count of the BPF programs, here (root) and on those kernels
+	@scripts/install-deps build kernels
+	@$(MAKE) $(PARALLEL) vm-programs
+	@O=$(O) python3 tests/vm/write_baseline.py
+
 check-interop: tests ## outputs read by other people's tools
 	@tests/run interop
+
+check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
+	@O=$(O) python3 tests/interop/unwind_check.py
 
 check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64
@@ -277,7 +302,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live check-interop check-arm64 lint tidy bench \
-	install uninstall clean help
+.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels \
+	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help check-tables
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -30,6 +30,7 @@ enum unwind_cfa {
 	UNWIND_CFA_SIGNAL,   /* the kernel's signal frame lies at sp */
 	UNWIND_CFA_END,      /* the return address is undefined: the outermost frame */
 	UNWIND_CFA_UNKNOWN,  /* a rule that we do not support */
+	UNWIND_CFA_SP_DEREF, /* *(sp + cfa_off) + reg: code that keeps the old stack pointer in its frame (OpenSSL) */
 };
 
 /* Where the caller's frame pointer, or the return address, is. */
@@ -41,9 +42,9 @@ enum unwind_saved {
 
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
-	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG */
-	__u8 fp;  /* enum unwind_saved */
-	__u8 ra;  /* enum unwind_saved */
+	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG; a number of bytes for UNWIND_CFA_SP_DEREF */
+	__u8 fp; /* enum unwind_saved */
+	__u8 ra; /* enum unwind_saved */
 	__s32 cfa_off;
 	__s32 fp_off;
 	__s32 ra_off;
@@ -99,7 +100,11 @@ struct unwind_image {
 	__u32 nr;
 	__u32 version; /* grows with each change */
 	__u32 copies; /* copied stacks that may still be sent for lack of tables; each takes one away */
+	__u32 flags; /* UNWIND_IMAGE_* */
+	__u32 pad;
 };
+/* Its mappings get replaced, so the time of a sample tells what an address means: no counters. */
+#define UNWIND_IMAGE_TIMED 1
 
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096
@@ -130,11 +135,37 @@ struct unwind_regs {
 	__u64 numbered[UNWIND_NR_REGS]; /* x86-64 has 16 */
 };
 
+/*
+ * Code of a process lies below. x86-64: with five-level page tables only who asks for it gets more. arm64: even where 52
+ * bits are possible; the bits above may sign a return address.
+ */
+#define UNWIND_USER_END_X86   (1ULL << 47)
+#define UNWIND_USER_END_ARM64 (1ULL << 48)
+
+/* A walk in progress. In the kernel it lies in a map, where the verifier does not follow values. */
+struct unwind_walker {
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	__u64 lr;                  /* arm64; valid while is_exact */
+	struct unwind_range range; /* that ip was found in last */
+	__u64 address;             /* ip, or the call before it */
+	__u64 page;
+	__u32 first; /* the image's ranges */
+	__u32 nr;
+	__u32 fp_steps; /* frames found by frame pointer */
+	__u8 outcome;   /* enum unwind_outcome */
+	__u8 is_exact;  /* ip is the next instruction to run, not one behind a call */
+	__u8 is_first;  /* no step was made: all registers are known */
+	__u8 is_by_fp;  /* ip was found by frame pointer */
+};
+
+_Static_assert(sizeof(struct unwind_walker) == 96, "no padding");
 _Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_range) == 32, "layout shared with BPF");
-_Static_assert(sizeof(struct unwind_image) == 16, "layout shared with BPF");
+_Static_assert(sizeof(struct unwind_image) == 24, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_block) == 4 * UNWIND_BLOCK_HEADER_WORDS,
 	       "layout shared with BPF");
 

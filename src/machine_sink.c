@@ -291,6 +291,43 @@ static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		keep(ms, oc_machine_remove_mapping(ms->machine, process, start, end, time_ns));
 }
 
+static bool on_mapping_next(struct sink *sink, sink_process process, uint64_t address,
+			    struct sink_mapping *ret_mapping)
+{
+	struct machine_sink *ms = self(sink);
+	const struct oc_mapping *mapping = oc_machine_mapping(
+		ms->machine, oc_machine_next_mapping(ms->machine, process, address));
+
+	if (!mapping)
+		return false;
+	*ret_mapping = (struct sink_mapping){
+		.start = mapping->start,
+		.end = mapping->end,
+		.file_offset = mapping->file_offset,
+		.module = mapping->module,
+		.type = SINK_MAPPING_ANON,
+	};
+	switch (oc_machine_module(ms->machine, mapping->module)->type) {
+	case OC_MODULE_FILE:
+		ret_mapping->type = SINK_MAPPING_FILE;
+		break;
+	case OC_MODULE_VDSO:
+		ret_mapping->type = SINK_MAPPING_VDSO;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static int on_module_open(struct sink *sink, uint32_t module, uint32_t pid)
+{
+	struct machine_sink *ms = self(sink);
+
+	return ms->symbolizer ? oc_symbolizer_open(ms->symbolizer, ms->machine, module, pid)
+			      : -ENOENT;
+}
+
 static int add_kernel(struct machine_sink *ms)
 {
 	struct oc_module module = { .type = OC_MODULE_KERNEL, .path = intern(ms, "[kernel]") };
@@ -431,6 +468,10 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 	if (!in->has_user_part)
 		return 0;
 	row->stacks += in->count;
+	if (in->is_complete) {
+		row->complete += in->count;
+		return 0;
+	}
 	if (in->incomplete < OC_STACK_COUNT) {
 		row->incomplete[in->incomplete] += in->count;
 		return 0;
@@ -488,6 +529,27 @@ static int64_t resolve_cut(struct machine_sink *ms, oc_process_id process,
 	}
 }
 
+/*
+ * Cuts a callstack before the first user frame that may have been resolved or walked by the wrong mapping, and what came
+ * of it. Returns the callstack, 0 when nothing is left, or a negative errno value.
+ */
+static int64_t cut_unsure(struct machine_sink *ms, const struct collector_sample *in,
+			  oc_callstack_id callstack, bool *ret_cut)
+{
+	uint32_t nr, nr_kernel;
+	const uint64_t *addresses = oc_machine_callstack(ms->machine, callstack, &nr, &nr_kernel);
+
+	*ret_cut = false;
+	for (uint32_t i = nr_kernel; i < nr && !*ret_cut; i++) {
+		if (addresses[i] < in->unsure_start || addresses[i] >= in->unsure_end)
+			continue;
+		*ret_cut = true;
+		nr = i;
+	}
+	return *ret_cut ? oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel)
+			: callstack;
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -499,6 +561,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.thread = in->thread,
 		.cpu = in->cpu,
 	};
+	struct collector_sample unsure;
 	int64_t callstack;
 	bool is_cut = false;
 	int rc;
@@ -510,6 +573,15 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (callstack == -ENOENT) {
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
+	}
+	if (callstack > 0 && in->unsure_end) {
+		callstack = cut_unsure(ms, in, (oc_callstack_id)callstack, &is_cut);
+		if (is_cut) {
+			unsure = *in;
+			unsure.is_complete = false;
+			unsure.incomplete = OC_STACK_REMAPPED;
+			in = &unsure;
+		}
 	}
 	if (callstack > 0)
 		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
@@ -630,6 +702,8 @@ static const struct sink_ops machine_sink_ops = {
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
+	.mapping_next = on_mapping_next,
+	.module_open = on_module_open,
 	.stack_define = on_stack_define,
 	.sample = on_sample,
 	.lost = on_lost,

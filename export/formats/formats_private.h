@@ -10,6 +10,7 @@
 extern const struct oc_format oc_format_folded;           /* folded.c */
 extern const struct oc_format oc_format_html;             /* html.c */
 extern const struct oc_format oc_format_nettrace;         /* nettrace.c */
+extern const struct oc_format oc_format_octrace;          /* octrace.c */
 extern const struct oc_format oc_format_perfview_xml;     /* perfview_xml.c */
 extern const struct oc_format oc_format_perfview_xml_zip; /* perfview_xml.c */
 extern const struct oc_format oc_format_pprof;            /* pprof.c */

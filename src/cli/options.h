@@ -15,7 +15,15 @@
 #define FREQUENCY_HZ_DEFAULT 999
 #define FREQUENCY_HZ_MAX     100000
 
-enum command { COMMAND_RECORD, COMMAND_CHECK, COMMAND_LIST, COMMAND_HELP, COMMAND_COMPLETION };
+enum command {
+	COMMAND_RECORD,
+	COMMAND_CHECK,
+	COMMAND_LIST,
+	COMMAND_HELP,
+	COMMAND_COMPLETION,
+	COMMAND_CONVERT,
+	COMMAND_REPORT,
+};
 
 enum record_mode { MODE_AUTO, MODE_AGGREGATE, MODE_TIMELINE };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -36,7 +44,8 @@ struct number_list {
 /* What was asked for. Texts are borrowed from argv and the environment; numbers are 0 for "default". */
 struct options {
 	enum command command;
-	const char *topic; /* second word, of list, help and completion; NULL = none */
+	const char
+		*topic; /* second word, of list, help and completion; an input file; NULL = none */
 	bool help;
 	bool help_all;
 	bool version;
@@ -49,11 +58,12 @@ struct options {
 	uint64_t duration_ns;
 	uint64_t frequency_hz;
 	int mode;      /* enum record_mode */
-	int unwind;    /* index of its choice; both there are walk frame pointers */
+	int unwind;    /* enum oc_unwind */
 	int collector; /* enum oc_collector_choice */
 	uint64_t ring_bytes;
 	uint64_t map_entries;
 	uint64_t memory_budget_bytes;
+	uint64_t unwind_budget_bytes;
 	bool no_symbols;
 	bool bpf_stats;
 	struct text_list outputs;
@@ -100,7 +110,6 @@ struct option_row {
 	uint64_t min;
 	uint64_t max;
 	const char *choices[OPTION_CHOICES_MAX]; /* NULL-terminated */
-	const char *later; /* words that are known but not possible: "a|b"; NULL = none */
 	const char *help;
 };
 

@@ -78,13 +78,18 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 	};
 }
 
-/* Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. */
+/*
+ * Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. Of recent
+ * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code.
+ */
 static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
 {
 	int fd = perf_open(attr, 0, -1, -1);
 
-	if (fd == -EACCES || fd == -EPERM)
+	if (fd == -EACCES || fd == -EPERM) {
 		attr->exclude_kernel = 1;
+		attr->exclude_callchain_kernel = 1;
+	}
 	cleanup_close(&fd);
 }
 
@@ -100,6 +105,11 @@ static int perf_probe(const struct collector_opts *opts, struct oc_error *err)
 		return oc_error_set(
 			err, -EOPNOTSUPP,
 			"recording a cgroup needs BPF; run as root, or name the processes with -p");
+	if (opts->unwind == OC_UNWIND_EH_FRAME || opts->unwind == OC_UNWIND_COPY)
+		return oc_error_set(
+			err, -EOPNOTSUPP,
+			"unwinding by call frame information needs BPF; run as root, or "
+			"leave out --unwind for frame pointers");
 	fd = cpu_list_online(&online);
 	if (fd)
 		return oc_error_set(err, fd, "cannot read the list of online CPUs: %s",

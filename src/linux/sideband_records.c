@@ -116,8 +116,37 @@ void sideband_tell_watcher(struct sideband *sb, const struct live_process *proce
 			   : "");
 }
 
+void sideband_tell_change(struct sideband *sb, const struct sideband_change *change)
+{
+	if (sb->mappings_fn)
+		sb->mappings_fn(sb->mappings_arg, change);
+}
+
+sink_process sideband_tell_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+				const char *comm)
+{
+	struct sideband_change change = { .pid = pid, .ended = true, .time_ns = time_ns };
+
+	sideband_tell_change(sb, &change);
+	return sb->sink->ops->process_exec(sb->sink, time_ns, pid, comm);
+}
+
+void sideband_tell_mapping(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+			   const struct collector_mapping *mapping)
+{
+	struct sideband_change change = {
+		.pid = pid, .time_ns = time_ns, .start = mapping->start, .end = mapping->end
+	};
+
+	sb->sink->ops->mapping_add(sb->sink, time_ns, pid, mapping);
+	sideband_tell_change(sb, &change);
+}
+
 void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid)
 {
+	struct sideband_change change = { .pid = pid, .ended = true, .time_ns = time_ns };
+
+	sideband_tell_change(sb, &change);
 	sb->sink->ops->process_exit(sb->sink, time_ns, pid);
 	live_remove(&sb->tasks, pid);
 	if (sb->watch_fn)
@@ -165,7 +194,7 @@ static int handle_mmap2(struct sideband *sb, uint64_t time_ns, const struct mmap
 		return -EBADMSG;
 	mapping.device = makedev(record->major, record->minor);
 	mapping.inode = record->inode;
-	sb->sink->ops->mapping_add(sb->sink, time_ns, record->pid, &mapping);
+	sideband_tell_mapping(sb, time_ns, record->pid, &mapping);
 	process = live_find(&sb->tasks, record->pid);
 	return process && process->wants_exe ? learn_exe(sb, time_ns, process, path) : 0;
 }
@@ -174,7 +203,7 @@ static int handle_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid, cons
 {
 	struct live_process *process = live_find(&sb->tasks, pid);
 
-	sb->sink->ops->process_exec(sb->sink, time_ns, pid, comm);
+	sideband_tell_exec(sb, time_ns, pid, comm);
 	if (!process)
 		process = live_add(&sb->tasks, pid);
 	if (!process)
