@@ -50,8 +50,8 @@ struct oc_recording {
 static int choose_collector(struct oc_recording *rec, const struct collector_ops **ret_ops,
 			    struct oc_error *err)
 {
-	struct oc_error bpf_err = { 0 };
-	int rc;
+	struct oc_error bpf_err = { 0 }, perf_err = { 0 };
+	int rc, perf_rc;
 
 	if (rec->opts.collector == OC_COLLECTOR_PERF) {
 		*ret_ops = &linux_perf_collector;
@@ -64,10 +64,14 @@ static int choose_collector(struct oc_recording *rec, const struct collector_ops
 	if (rec->opts.collector == OC_COLLECTOR_BPF)
 		return oc_error_set(err, rc, "%s", bpf_err.message);
 	*ret_ops = &linux_perf_collector;
-	if (!linux_perf_collector.probe(&rec->opts.collect, err)) {
+	perf_rc = linux_perf_collector.probe(&rec->opts.collect, &perf_err);
+	if (!perf_rc) {
 		memcpy(rec->why, bpf_err.message, sizeof(rec->why));
 		return 0;
 	}
+	/* Who may not load programs can be allowed to record own processes with less than what BPF needs. */
+	if (rc == -EPERM && rec->opts.collect.nr_pids)
+		return oc_error_set(err, perf_rc, "%s", perf_err.message);
 	return oc_error_set(err, rc, "%s", bpf_err.message);
 }
 
