@@ -23,6 +23,8 @@ class Killed(LiveTest):
         """Starts a recording over an existing file and kills it. True when it had not ended by itself."""
         recorder = self.start(RECORD_TRACE, "-F", 4999, "--timeline", "-p", pid, "-d", f"{DURATION_S}s", "-q", "--force",
                               "-o", path)
+        if random.random() < 0.75:  # else it may be killed before it has begun
+            poll_until(lambda: list(self.dir.glob("*.part")) or recorder.poll() is not None, 60, "a part file")
         time.sleep(seconds)
         recorder.send_signal(signal.SIGKILL)
         recorder.wait(10)
