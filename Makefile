@@ -255,8 +255,9 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: tests ## outputs read by other people's tools
-	@tests/run interop
+check-interop: tests ## outputs read by other people's tools, with those that are not in Debian (npm)
+	@scripts/install-readers $(O)/readers
+	@tests/run interop readers
 
 check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
 	@O=$(O) python3 tests/interop/unwind_check.py

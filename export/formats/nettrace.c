@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/nettrace_private.h"
 #include "export/sample_groups.h"

@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include <onecollect/ledger.h>
+#include <onecollect/stack_counts.h>
 
 #include "base/array.h"
 #include "base/text.h"

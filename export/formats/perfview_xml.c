@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/text.h"
 #include "base/u64_map.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/zip.h"
 #include "export/sample_groups.h"
