@@ -240,7 +240,7 @@ check-live: tests ## live tests only (root)
 	@tests/run live
 
 # What runs in virtual machines, and the kernels that they boot.
-VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief))
+VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief frameless))
 
 vm-programs: $(VM_PROGRAMS)
 	@scripts/fetch-kernels $(O)/kernels
