@@ -218,6 +218,14 @@ class Callgrind(Formats):
         self.assertEqual(totals, [TOTAL, 9 * 4096])
         self.assertEqual(rows["hot_loop"], [50, 9 * 4096])
 
+    def test_recursion(self):
+        path = os.path.join(self.folder.name, "recursive.callgrind")
+        expected = known_recording.write_recursive(("callgrind", path))
+        rows, totals = self.annotate(path)
+        self.assertEqual(rows, {name: [count] for name, count in expected.items()})
+        for costs in self.annotate(path, "--inclusive=yes")[0].values():
+            self.assertLessEqual(costs, totals, "no function costs more than everything")
+
     def test_hostile_names(self):
         path = os.path.join(self.folder.name, "hostile.callgrind")
         known_recording.write_hostile(("callgrind", path))
