@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/text.h"
 
 /* Hashed and compared as bytes. */
 _Static_assert(sizeof(struct oc_function) == 5 * sizeof(uint32_t),
@@ -120,11 +121,10 @@ static void print_place(struct buffer *out, const struct oc_machine *m,
 {
 	const struct oc_module *module = oc_machine_module(m, location->module);
 	const char *path = oc_machine_string(m, module->path, NULL);
-	const char *slash = strrchr(path, '/');
 
 	buffer_clear(out);
 	if (module->type != OC_MODULE_UNKNOWN && *path) {
-		buffer_puts(out, slash && slash[1] ? slash + 1 : path);
+		buffer_puts(out, text_base_name(path));
 		buffer_putc(out, '+');
 	}
 	buffer_printf(out, "0x%" PRIx64, location->offset);

@@ -25,6 +25,12 @@ bool text_is_clean(const char *text, size_t len);
 void text_clean(struct buffer *out, const char *text, size_t len);
 
 /*
+ * The last part of a file's name: behind the last slash, or in a Windows path (one that holds a backslash and does not
+ * begin with a slash) behind the last backslash. Returns `path` itself when there is none, or nothing behind it.
+ */
+const char *text_base_name(const char *path);
+
+/*
  * Parses all of `text` as an unsigned number. base: 10 or 16 (with or without 0x); no sign, no blanks.
  * Returns 0 with *ret_value set, -EINVAL when it is not a number, -ERANGE when it exceeds max.
  */

@@ -180,13 +180,14 @@ ssize_t etl_event_parse(const uint8_t *data, size_t size, struct etl_event *even
 
 int etl_event_item(const struct etl_event *event, uint32_t *pos, struct etl_item *ret_item)
 {
-	const uint8_t *data = event->extended + *pos;
 	uint32_t left = event->extended_size - *pos, size;
+	const uint8_t *data;
 
 	if (!event->extended || !left)
 		return 0;
 	if (left < ITEM_HEADER_SIZE)
 		return -EBADMSG;
+	data = event->extended + *pos;
 	size = le16(data + 6);
 	if (size > left - ITEM_HEADER_SIZE)
 		return -EBADMSG;

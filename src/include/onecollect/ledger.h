@@ -88,7 +88,13 @@ struct oc_ledger_command {
 	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                   \
 	  "kernel addresses are hidden; see kernel.kptr_restrict")                          \
 	X(SPILLED_SAMPLES, "spilled_samples",                                               \
-	  "samples moved to a temporary file to stay inside --memory-budget")
+	  "samples moved to a temporary file to stay inside --memory-budget")               \
+	X(TRACE_EVENTS_LOST, "trace_events_lost",                                           \
+	  "events of any type that the trace's recorder lost; record with larger buffers")  \
+	X(TRACE_DAMAGES, "trace_damages",                                                   \
+	  "places where the trace is damaged or cut; what follows there is missing")        \
+	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                               \
+	  "events of the trace whose content has a form that is not known")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM
