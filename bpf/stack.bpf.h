@@ -135,16 +135,28 @@ static __always_inline u64 task_name(struct task_struct *task)
 	return name ? name : 1;
 }
 
+/* The name of a process in its present image, the same in all its threads; never 0. */
+static __always_inline u64 image_name(struct task_struct *task)
+{
+	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	u64 name = mix(mix(mix(hash_seed, start), task->self_exec_id), (u32)task->tgid);
+
+	return name ? name : 1;
+}
+
 /* Makes the current thread known under its name. Returns 0, or -1 when the sample is lost (and counted). */
 static __always_inline long send_task(struct wire_outcome *outcome, struct task_struct *task,
-				      u64 name)
+				      const struct wire_key *key)
 {
 	struct wire_task record = {};
 
-	if (bpf_map_lookup_elem(&seen_tasks, &name))
+	if (bpf_map_lookup_elem(&seen_tasks, &key->task))
 		return 0;
 	record.type = WIRE_TASK;
-	record.task = name;
+	record.task = key->task;
+	record.image = image_name(task);
+	record.start_stack = task->mm ? BPF_CORE_READ(task, mm, start_stack) : 0;
+	record.in_exec = key->user_state == WIRE_STACK_EXEC;
 	record.tgid = task->tgid;
 	record.tid = task->pid;
 	record.time_ns = bpf_ktime_get_ns();
@@ -152,15 +164,14 @@ static __always_inline long send_task(struct wire_outcome *outcome, struct task_
 	record.ns_tid = ns_id(task);
 	record.ns_tgid = ns_id(BPF_CORE_READ(task, group_leader));
 	bpf_get_current_comm(record.comm, sizeof(record.comm));
-	return send_once(outcome, &seen_tasks, name, &record, sizeof(record));
+	return send_once(outcome, &seen_tasks, key->task, &record, sizeof(record));
 }
 
 /* Makes known whatever a key names. Returns 0, or -1 when the sample is lost (and counted). */
 static __always_inline long send_names(struct wire_outcome *outcome, struct task_struct *task,
 				       struct scratch *scratch, const struct wire_key *key)
 {
-	if (send_task(outcome, task, key->task) ||
-	    send_stack(outcome, &scratch->user, key->user_stack))
+	if (send_task(outcome, task, key) || send_stack(outcome, &scratch->user, key->user_stack))
 		return -1;
 	return send_stack(outcome, &scratch->kernel, key->kernel_stack);
 }

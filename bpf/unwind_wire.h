@@ -104,6 +104,33 @@ struct unwind_image {
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096
 
+/* ---- walks ------------------------------------------------------------------------------------------------------ */
+
+/* User frames of one stack. */
+#define UNWIND_FRAMES_MAX 255
+
+/* How a walk ended. */
+enum unwind_outcome {
+	UNWIND_RUNNING,     /* it did not */
+	UNWIND_COMPLETE,    /* at the outermost frame */
+	UNWIND_TRUNCATED,   /* there are more frames than are recorded */
+	UNWIND_BAD_ADDRESS, /* the stack is unreadable, or does not lead outwards */
+	UNWIND_NO_INFO,     /* no rule, and no frame pointer to go by */
+	UNWIND_FP_END, /* a chain of frame pointers ended as it should; the outermost function's name tells more */
+	/* From here on: for lack of what user space has, or can load. */
+	UNWIND_NO_IMAGE,
+	UNWIND_NO_RANGE,
+	UNWIND_NO_PAGE,
+};
+
+/* Registers by DWARF number. x86-64: 6 is rbp, 7 rsp; arm64: 29 the frame pointer, 30 the link register, 31 sp. */
+#define UNWIND_NR_REGS 32
+struct unwind_regs {
+	__u64 ip;
+	__u64 numbered[UNWIND_NR_REGS]; /* x86-64 has 16 */
+};
+
+_Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_range) == 32, "layout shared with BPF");

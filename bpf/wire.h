@@ -11,8 +11,10 @@
 
 #include <onecollect/loss.h>
 
-/* Frames of one stack part (user or kernel): what kernel.perf_event_max_stack allows by default. */
-#define WIRE_FRAMES_MAX 127
+#include "unwind_wire.h"
+
+/* Frames of one stack part (user or kernel). A mask as well: all bits are ones. */
+#define WIRE_FRAMES_MAX UNWIND_FRAMES_MAX
 #define WIRE_COMM_SIZE  16
 
 enum wire_kind {
@@ -29,9 +31,11 @@ enum wire_loss { OC_LOSS_REASONS(WIRE_LOSS_ENUM) WIRE_LOSS_COUNT };
 #define WIRE_STACK_ENUM(NAME, name, text) WIRE_STACK_##NAME,
 enum wire_stack_reason { OC_STACK_REASONS(WIRE_STACK_ENUM) WIRE_STACK_REASON_COUNT };
 #undef WIRE_STACK_ENUM
-/* Beyond the reasons: nothing is known to be wrong; and: the task has no user part at all (kernel thread). */
-#define WIRE_STACK_FINE 0xfe
-#define WIRE_STACK_NONE 0xff
+/* Beyond the reasons: the outermost frame was reached; nothing is known to be wrong, what the last function is will
+ * tell; and: the task has no user part at all (kernel thread). */
+#define WIRE_STACK_COMPLETE 0xfd
+#define WIRE_STACK_FINE     0xfe
+#define WIRE_STACK_NONE     0xff
 
 /* ---- ring buffer records: the first byte tells which --------------------------------------------------------- */
 
@@ -39,19 +43,22 @@ enum wire_record {
 	WIRE_TASK = 1,   /* first sight of a thread in its present program image */
 	WIRE_STACK = 2,  /* first sight of a stack */
 	WIRE_SAMPLE = 3, /* one sample, timeline mode only */
+	WIRE_COPY = 4,   /* one sample whose user stack has still to be walked */
 };
 
 struct wire_task {
 	__u8 type;
 	__u8 pad[3];
 	__u32 tgid;
-	__u64 task; /* names the thread and image: hash of tid, thread start and exec count */
+	__u64 task;  /* names the thread and image: hash of tid, thread start and exec count */
+	__u64 image; /* names the process and image: hash of pid, process start and exec count */
 	__u64 time_ns;
 	__u64 cgroup_id; /* of the unified hierarchy */
 	__u32 tid;
 	__u32 ns_tgid; /* in the innermost PID namespace of the task */
 	__u32 ns_tid;
-	__u32 pad2;
+	__u32 in_exec; /* replacing its program: it is said to be the new image, but `image` may still name the old one */
+	__u64 start_stack; /* where the image's stack begins, which /proc tells too; 0 = kernel thread */
 	char comm[WIRE_COMM_SIZE];
 };
 
@@ -77,6 +84,33 @@ struct wire_sample {
 	__u64 user_stack; /* 0 = none */
 	__u64 kernel_stack;
 };
+
+/*
+ * A sample in both modes, counted nowhere else. Task and kernel stack were sent before it.
+ * The bytes of the user stack follow, from the stack pointer up to the first page that could not be read.
+ */
+struct wire_copy {
+	__u8 type;
+	__u8 kind;
+	__u8 in_kernel; /* `ip` is the kernel's, and the leaf of the user stack is regs.ip */
+	__u8 why; /* enum unwind_outcome: UNWIND_NO_IMAGE, _NO_RANGE, _NO_PAGE; _RUNNING = copies were asked for */
+	__u32 cpu;
+	__u64 time_ns;
+	__u64 task;
+	__u64 image;
+	__u64 ip; /* 0 unless in_kernel */
+	__u64 kernel_stack;
+	__u32 tgid;
+	__u32 module; /* UNWIND_NO_PAGE: what is to be loaded */
+	__u64 page;
+	__u64 address; /* that the tables do not cover */
+	__u32 nr_bytes;
+	__u32 pad;
+	struct unwind_regs regs;
+};
+/* At most so many bytes follow; the default. */
+#define WIRE_COPY_BYTES_MAX     65536
+#define WIRE_COPY_BYTES_DEFAULT 16384
 
 /* ---- aggregate mode: counters[key] = count -------------------------------------------------------------------- */
 
@@ -113,10 +147,12 @@ enum wire_wanted {
 	WIRE_WANTED_GONE = 4, /* its last thread is exiting; no reason by itself */
 };
 
-_Static_assert(sizeof(struct wire_task) == 64, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_task) == 80, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_stack) == WIRE_STACK_HEADER_SIZE + 8 * WIRE_FRAMES_MAX,
 	       "layout shared with BPF");
 _Static_assert(sizeof(struct wire_sample) == 48, "layout shared with BPF");
+_Static_assert(sizeof(struct wire_copy) == 80 + sizeof(struct unwind_regs),
+	       "layout shared with BPF");
 _Static_assert(sizeof(struct wire_key) == 40, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_count) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct wire_outcome) == 32 + 8 * WIRE_LOSS_COUNT, "layout shared with BPF");

@@ -37,7 +37,9 @@ struct signal_struct {
 	atomic_t live; /* threads of the process that have not exited */
 };
 
-struct mm_struct;
+struct mm_struct {
+	unsigned long start_stack;
+};
 
 struct task_struct {
 	unsigned int flags;

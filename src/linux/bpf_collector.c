@@ -49,6 +49,7 @@ static void bpf_free(struct collector *base)
 	targets_done(c);
 	event_queue_done(&c->queue);
 	task_table_done(&c->tasks);
+	u64_map_done(&c->images);
 	cgroup_cache_done(&c->cgroups);
 	for (size_t i = 0; i < 4; i++) {
 		int fd = (int[]){ c->epoll_fd, c->timer_fd, c->wake_fd, c->stats_fd }[i];

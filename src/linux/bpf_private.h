@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/wire.h"
+#include "base/u64_map.h"
 #include "collector.h"
 #include "linux/cgroup_facts.h"
 #include "linux/cpus.h"
@@ -46,6 +47,7 @@ struct bpf_collector {
 	struct sideband *sideband;
 	struct event_queue queue;
 	struct task_table tasks;
+	struct u64_map images; /* wire_task.image -> sink_process */
 	struct cgroup_cache cgroups;
 
 	int epoll_fd;

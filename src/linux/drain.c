@@ -25,6 +25,32 @@ static void lose(struct bpf_collector *c, uint32_t kind, enum oc_loss reason, ui
 	c->sink->ops->lost(c->sink, kind, reason, count);
 }
 
+/* What the sink calls the image that the task runs. */
+static int find_process(struct bpf_collector *c, uint64_t time_ns, const struct wire_task *task,
+			const char *comm, sink_process *ret_process)
+{
+	const uint64_t *known = u64_map_find(&c->images, task->image);
+	struct sideband_image seen = {
+		.pid = task->tgid,
+		.tid = task->tid,
+		.name = task->image,
+		.start_stack = task->start_stack,
+		.comm = comm,
+	};
+	int rc = 0;
+
+	if (known && !task->in_exec) {
+		*ret_process = (sink_process)*known;
+		return 0;
+	}
+	if (!task->in_exec)
+		rc = sideband_see_image(c->sideband, time_ns, &seen);
+	*ret_process = c->sink->ops->process_now(c->sink, time_ns, task->tgid);
+	if (rc || !*ret_process)
+		return rc ? rc : c->sink->error;
+	return task->in_exec ? 0 : u64_map_set(&c->images, task->image, *ret_process);
+}
+
 static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct wire_task *task)
 {
 	struct task_entry entry = { .task = task->task };
@@ -33,9 +59,9 @@ static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct w
 	int rc;
 
 	memcpy(comm, task->comm, WIRE_COMM_SIZE);
-	entry.process = c->sink->ops->process_now(c->sink, time_ns, task->tgid);
-	if (!entry.process)
-		return c->sink->error;
+	rc = find_process(c, time_ns, task, comm, &entry.process);
+	if (rc)
+		return rc;
 	rc = cgroup_cache_find(&c->cgroups, task->cgroup_id, task->tgid, &facts);
 	if (rc)
 		return rc;

@@ -20,6 +20,9 @@ struct live_process {
 	uint32_t scan;       /* number of the last scan that saw it */
 	uint64_t seen_ns;    /* when that scan read it; 0 = never */
 	uint64_t start_boot_ns;
+	uint64_t image; /* what the kernel programs call its image; 0 = not seen by them */
+	uint64_t
+		start_stack; /* of its image, which with address randomization is nobody else's; 0 = unknown */
 	char comm[16];
 	bool wants_exe; /* replaced its program; the first file it maps executable is the new one */
 };

@@ -80,7 +80,7 @@ static bool take_field(struct cursor *c, uint64_t max, uint64_t *ret)
 	return take_char(c, ' ') && take_number(c, 10, max, ret);
 }
 
-/* The fields behind the comm, numbered as in proc_pid_stat(5): 3 state, 4 ppid, 9 flags, 20 threads, 22 start. */
+/* The fields behind the comm, numbered as in proc_pid_stat(5): 3 state, 4 ppid, 9 flags, 20 threads, 22 start, 28 stack. */
 static bool parse_stat_tail(struct cursor *c, struct proc_stat *stat)
 {
 	uint64_t parent, flags, threads;
@@ -101,6 +101,10 @@ static bool parse_stat_tail(struct cursor *c, struct proc_stat *stat)
 	if (!take_field(c, UINT32_MAX, &threads) || !skip_field(c) ||
 	    !take_field(c, UINT64_MAX, &stat->start_ticks))
 		return false;
+	for (int field = 23; field <= 27; field++)
+		skip_field(c);
+	if (!take_field(c, UINT64_MAX, &stat->start_stack))
+		stat->start_stack = 0;
 	stat->parent_pid = (uint32_t)parent;
 	stat->kernel_thread = flags & PF_KTHREAD;
 	stat->nr_threads = (uint32_t)threads;

@@ -24,6 +24,7 @@ struct proc_stat {
 	bool kernel_thread;
 	uint32_t nr_threads;
 	uint64_t start_ticks; /* since boot, in units of 1/sysconf(_SC_CLK_TCK) s */
+	uint64_t start_stack; /* address; 0 = none, or not ours to know */
 };
 
 /* Returns 0 or -EINVAL. The comm may hold anything, ')' and newlines too: it ends at the last ')'. */

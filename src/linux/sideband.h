@@ -86,6 +86,23 @@ int sideband_handle(struct sideband *sb, uint64_t time_ns, const void *record, s
 /* True when records were lost since the last scan; the collector then calls sideband_scan() again. */
 bool sideband_rescan_due(const struct sideband *sb);
 
+/* The image of a process as a sample shows it. */
+struct sideband_image {
+	uint32_t pid;
+	uint32_t tid;         /* the thread that was sampled */
+	uint64_t name;        /* a hash, not 0 */
+	uint64_t start_stack; /* as /proc/PID/stat tells it; 0 = unknown */
+	const char *comm;     /* of the thread */
+};
+
+/*
+ * A sample shows what image a process runs. When it is not the one that the process is known to run, the records of an
+ * exec are missing (its CPU's event was down): the sink is told of one, and the process's mappings are read anew,
+ * unless /proc shows another image yet again; that one's mappings would be wrong ones.
+ * Returns 0 or -ENOMEM.
+ */
+int sideband_see_image(struct sideband *sb, uint64_t time_ns, const struct sideband_image *seen);
+
 /*
  * A CPU came back: opens its dummy event again. A CPU that went away needs no call.
  * Returns 0 or a negative errno value.

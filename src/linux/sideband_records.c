@@ -181,6 +181,8 @@ static int handle_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid, cons
 		return -ENOMEM;
 	live_set_comm(process, comm, strlen(comm));
 	process->exe = 0;
+	process->image = 0;
+	process->start_stack = 0;
 	process->wants_exe = true;
 	/* The kernel ended all other threads first, and whoever called execve(2) has the leader's tid now. */
 	sideband_tell_watcher(sb, process);

@@ -19,6 +19,7 @@
 #include "linux/procfs.h"
 
 #define SMALL_FILE_MAX (64u * 1024)
+#define SMALL_STAT_MAX 2048 /* 52 numbers of at most 20 digits, and a name */
 /* 65,530 mappings (the default vm.max_map_count) with paths of 1,000 bytes. */
 #define MAPS_MAX (64u * 1024 * 1024)
 /* A process is the one that we know when it started within this of what we know: ticks are 10 ms, records exact. */
@@ -54,6 +55,7 @@ struct scan {
 	uint64_t time_ns;
 	uint64_t tick_ns;
 	uint32_t pid;
+	uint64_t start_stack; /* of the image whose mappings are wanted; 0 = whatever it is */
 	int proc_fd;
 	struct live_process *process;
 	bool skip_leader; /* it has ended, other threads have not */
@@ -77,6 +79,28 @@ static void report_mapping(struct scan *s, uint64_t start, uint64_t end, uint64_
 	s->sb->sink->ops->mapping_add(s->sb->sink, s->time_ns, s->pid, &mapping);
 }
 
+/*
+ * Is the process still the image that is wanted? Asked once its mappings can no longer become another's: an open
+ * descriptor of "maps", and the text read from one, keep to the memory that the process had when it was opened.
+ */
+static bool is_still_it(const struct scan *s)
+{
+	char text[SMALL_STAT_MAX];
+	struct proc_stat stat;
+	ssize_t len;
+	int fd;
+
+	if (!s->start_stack)
+		return true;
+	fd = openat(s->proc_fd, "stat", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, text, sizeof(text));
+	close(fd);
+	return len > 0 && !proc_parse_stat(text, (size_t)len, &stat) &&
+	       (!stat.start_stack || stat.start_stack == s->start_stack);
+}
+
 static int scan_maps_text(struct scan *s)
 {
 	struct buffer *text = &s->sb->text;
@@ -86,6 +110,8 @@ static int scan_maps_text(struct scan *s)
 
 	if (r && r != -EFBIG)
 		return r;
+	if (!is_still_it(s))
+		return -ESTALE;
 	while (proc_next_map(text->data, text->len, &pos, &map)) {
 		/* The upper half is the kernel's: the vsyscall page, which the query does not show either. */
 		if (!map.executable || map.start >> 63)
@@ -107,6 +133,8 @@ static int scan_maps_query(struct scan *s)
 
 	if (fd < 0)
 		return -errno;
+	if (!is_still_it(s))
+		return -ESTALE;
 	for (;;) {
 		struct mapping_query query = {
 			.size = sizeof(query),
@@ -172,6 +200,16 @@ static uint32_t find_exe(struct scan *s)
 	return live_exe_id(&s->sb->tasks, s->path, proc_path_len(s->path));
 }
 
+/* Has a known process replaced its program since? */
+static bool is_other_image(const struct live_process *process, const struct proc_stat *stat,
+			   uint32_t exe)
+{
+	if (process->exe && exe && process->exe != exe)
+		return true;
+	return process->start_stack && stat->start_stack &&
+	       process->start_stack != stat->start_stack;
+}
+
 /* Tells the sink of a process, new or known, and keeps what is known of it. Returns 0 or -ENOMEM. */
 static int report_process(struct scan *s, const struct proc_stat *stat,
 			  struct collector_process *facts, uint32_t exe)
@@ -183,10 +221,11 @@ static int report_process(struct scan *s, const struct proc_stat *stat,
 
 	if (process && start_boot_ns + SAME_START_NS > process->start_boot_ns &&
 	    process->start_boot_ns + SAME_START_NS > start_boot_ns) {
-		if (process->exe && exe && process->exe != exe)
+		if (is_other_image(process, stat, exe)) {
+			process->image = 0;
 			name = sb->sink->ops->process_exec(sb->sink, s->time_ns, s->pid,
 							   facts->comm);
-		else
+		} else
 			name = sb->sink->ops->process_now(sb->sink, s->time_ns, s->pid);
 		if (name)
 			sb->sink->ops->process_facts(sb->sink, name, facts);
@@ -202,6 +241,7 @@ static int report_process(struct scan *s, const struct proc_stat *stat,
 	process->scan = sb->nr_scans;
 	process->seen_ns = clock_monotonic_ns();
 	process->start_boot_ns = start_boot_ns;
+	process->start_stack = stat->start_stack;
 	process->exe = exe ? exe : process->exe;
 	process->wants_exe = false;
 	live_set_comm(process, stat->comm, stat->comm_len);
@@ -234,6 +274,8 @@ static int scan_process(struct scan *s)
 	if (r)
 		return r;
 	s->skip_leader = stat.state == 'Z' || stat.state == 'X';
+	if (s->start_stack && stat.start_stack && s->start_stack != stat.start_stack)
+		return -ESTALE;
 	/* Ended, only not yet waited for; its end was told or is still on its way. */
 	if (s->skip_leader && stat.nr_threads <= 1)
 		return 0;
@@ -299,17 +341,55 @@ static void end_vanished(struct scan *s)
 			sideband_end_process(s->sb, s->time_ns, tasks->processes[i].pid);
 }
 
-int sideband_scan(struct sideband *sb, uint64_t time_ns, struct oc_error *err)
+static void scan_init(struct scan *s, struct sideband *sb, uint64_t time_ns)
 {
-	struct scan s = {
+	sb->scan_ns = MAX(time_ns, sb->scan_ns);
+	*s = (struct scan){
 		.sb = sb,
-		.time_ns = MAX(time_ns, sb->scan_ns),
+		.time_ns = sb->scan_ns,
 		.tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK),
 	};
+}
+
+/* Does the sampled image differ from what is known of the process? */
+static bool is_exec_missed(const struct live_process *process, const struct sideband_image *seen)
+{
+	if (process->image)
+		return true;
+	if (process->start_stack && seen->start_stack && process->start_stack != seen->start_stack)
+		return true;
+	/* A rename that was missed looks the same, and then the process is told in two parts, both right. */
+	return seen->tid == seen->pid && strcmp(process->comm, seen->comm) != 0;
+}
+
+int sideband_see_image(struct sideband *sb, uint64_t time_ns, const struct sideband_image *seen)
+{
+	struct live_process *process = live_find(&sb->tasks, seen->pid);
+	bool is_missed;
+	struct scan s;
+
+	if (!process || process->image == seen->name)
+		return 0;
+	is_missed = is_exec_missed(process, seen);
+	process->image = seen->name;
+	process->start_stack = seen->start_stack;
+	if (!is_missed)
+		return 0;
+	sb->sink->ops->process_exec(sb->sink, time_ns, seen->pid, seen->comm);
+	live_set_comm(process, seen->comm, strlen(seen->comm));
+	process->exe = 0; /* so that the scan does not tell of the exec once more */
+	scan_init(&s, sb, time_ns);
+	s.start_stack = seen->start_stack;
+	return scan_pid(&s, seen->pid);
+}
+
+int sideband_scan(struct sideband *sb, uint64_t time_ns, struct oc_error *err)
+{
+	struct scan s;
 	int r;
 
+	scan_init(&s, sb, time_ns);
 	sb->rescan_due = false;
-	sb->scan_ns = s.time_ns;
 	sb->nr_scans++;
 	live_clear_threads(&sb->tasks);
 	r = sb->nr_pids ? scan_followed(&s) : proc_for_each(AT_FDCWD, "/proc", scan_pid, &s);

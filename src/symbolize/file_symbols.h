@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 #include "symbolize/symbol_match.h"
 
 /* Where a separate debug file is looked for. */

@@ -7,7 +7,7 @@
 #define SYMBOLIZE_MINI_DEBUGINFO_H
 
 #include "base/buffer.h"
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 
 /*
  * Appends the unpacked section to *out. At most 16 MiB packed and 64 MiB unpacked are taken: it is a hostile file.

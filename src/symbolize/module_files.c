@@ -12,7 +12,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 
 /* Processes that are asked for one file before it is given up; each costs some 10 us. */
 #define ATTEMPTS_MAX 8

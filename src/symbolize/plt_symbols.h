@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 #include "symbolize/symbol_match.h"
 
 /*

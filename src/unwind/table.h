@@ -55,7 +55,8 @@ struct unwind_table {
 /*
  * Compiles .eh_frame, or else .debug_frame, of an open ELF file; where both are there, .debug_frame fills the gaps.
  * fd, debug_fd: read with pread(2), not closed; debug_fd: the separate debug file, -1 = none.
- * ret_table: freed by unwind_table_free(). A file without either section gives a table without pages.
+ * ret_table: freed by unwind_table_free(). A file without either section gives a table without
+ * pages, unless its code has a signal trampoline.
  * Returns 0; -EBADMSG: not a well-formed ELF file; -EOPNOTSUPP: of a machine we do not know; -EFBIG: beyond our
  * limits; -ENOMEM; or what pread(2) says; with *err. Any thread.
  * Source: DWARF 5, 6.4; LSB 5.0 core 10.6 (.eh_frame); System V ABI AMD64 and AAPCS64 DWARF register numbers.

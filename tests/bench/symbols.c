@@ -14,7 +14,7 @@
 
 #include "base/macros.h"
 #include "symbolize/demangle.h"
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 
 #define NR_PLACES        100000
 #define NR_KERNEL_PLACES 2000

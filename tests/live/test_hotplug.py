@@ -83,6 +83,23 @@ class Hotplug(LiveTest):
                 mixed = [s for s in stacks if s.comm == "returned_b" and any(f.startswith("alpha_") for f in s.frames)]
                 self.assertEqual(mixed, [])
 
+    def test_programs_replaced_where_nobody_listens(self):
+        """Until the CPU is found to be back nothing tells of an exec there; no image is taken for another all the same."""
+        for twin in "ab":
+            shutil.copy(fixture(f"twin_{twin}"), self.dir / f"twin_{twin}")
+        recorder = self.start_recording("-F", 4999)
+        for _ in range(4):
+            set_online(False)
+            set_online(True)
+            subprocess.run(["taskset", "-c", str(CPU), self.dir / "twin_a", "3", "300"], check=True)
+        stacks = recorder.stop().folded
+        for comm, prefix, other in (("twin_a", "alpha_", "gamma_"), ("twin_b", "gamma_", "alpha_")):
+            mine = [s for s in stacks if s.comm == comm]
+            own = sum(s.count for s in mine if any(f.startswith(prefix) for f in s.frames))
+            self.note(f"{comm}: {own} of {weight(mine)} samples in its own functions")
+            self.assertGreater(own, 0.5 * weight(mine))
+            self.assertEqual([s for s in mine if any(f.startswith(other) for f in s.frames)], [])
+
     def test_a_cpu_that_is_offline_at_the_start(self):
         set_online(False)
         work = self.start(fixture("work"), 5, 1, 10**6, self.truth_path)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * symbolize/elf_file.h: good files of either class, and damaged ones.
+ * base/elf_file.h: good files of either class, and damaged ones.
  */
 #include <criterion/criterion.h>
 
@@ -12,7 +12,7 @@
 
 #include "base/macros.h"
 #include "elf_image.h"
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 
 static const struct elf_image_symbol two_symbols[] = {
 	{ "first", 0x5010, 0x20, STT_FUNC, STB_GLOBAL, false, false },

@@ -18,8 +18,9 @@
 /* ---- stat ---- */
 
 #define STAT_TAIL                                                                                  \
-	" S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 7 0 123456 1000 5 18446744073709551615 0 " \
-	"0\n"
+	" S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 7 0 123456 1000 5 18446744073709551615 1 " \
+	"2 "                                                                                       \
+	"140722000000000 0\n"
 
 static int parse_stat(const char *text, struct proc_stat *stat)
 {
@@ -38,6 +39,7 @@ Test(procfs, stat)
 	cr_assert_eq(stat.parent_pid, 1);
 	cr_assert_eq(stat.nr_threads, 7);
 	cr_assert_eq(stat.start_ticks, 123456);
+	cr_assert_eq(stat.start_stack, 140722000000000);
 	cr_assert_not(stat.kernel_thread);
 }
 
@@ -51,6 +53,7 @@ Test(procfs, stat_of_a_kernel_thread)
 		0);
 	cr_assert(stat.kernel_thread);
 	cr_assert_eq(stat.start_ticks, 0);
+	cr_assert_eq(stat.start_stack, 0);
 }
 
 Test(procfs, stat_with_a_hostile_comm)

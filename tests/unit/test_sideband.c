@@ -488,6 +488,63 @@ Test(sideband, scan_finds_this_process)
 	teardown_fixture(&f);
 }
 
+/* The kernel programs name the image that a process runs; another name without an exec means that one was missed. */
+Test(sideband, an_exec_that_nobody_told)
+{
+	struct fixture f;
+	uint32_t pid = (uint32_t)getpid();
+	struct sideband_image seen = { .pid = pid, .tid = pid, .name = 71, .comm = "unit" };
+	struct oc_error err = { 0 };
+	const char *log;
+	char line[64];
+
+	setup_fixture(&f);
+	f.sb.pids = &pid;
+	f.sb.nr_pids = 1;
+	cr_assert_eq(sideband_scan(&f.sb, clock_monotonic_ns(), &err), 0);
+	seen.comm = live_find(&f.sb.tasks, pid)->comm;
+	seen.start_stack = live_find(&f.sb.tasks, pid)->start_stack;
+	cr_assert_neq(seen.start_stack, 0);
+	fake_sink_take(&f.sink);
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	expect(&f, "");
+	/* Its mappings are looked up at once. */
+	seen.name = 72;
+	seen.comm = "second";
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	log = fake_sink_take(&f.sink);
+	snprintf(line, sizeof(line), "exec %u comm=second\nfacts %u ", pid, pid);
+	cr_assert_eq(strncmp(log, line, strlen(line)), 0, "%s", log);
+	cr_assert_not_null(strstr(log, "/libc"));
+	/* /proc shows what came after it: that would be wrong. */
+	seen.name = 73;
+	seen.start_stack++;
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	snprintf(line, sizeof(line), "exec %u comm=second\n", pid);
+	expect(&f, line);
+	/* After an exec that was told the name is the new one's, unless it bears another comm. */
+	f.now = clock_monotonic_ns();
+	send_comm(&f, pid, pid, "told", true);
+	fake_sink_take(&f.sink);
+	seen.name = 74;
+	seen.comm = "told";
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	expect(&f, "");
+	send_comm(&f, pid, pid, "told", true);
+	fake_sink_take(&f.sink);
+	seen.name = 75;
+	seen.comm = "other";
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	snprintf(line, sizeof(line), "exec %u comm=other\n", pid);
+	expect(&f, line);
+	/* Of processes that are not followed nothing is made up. */
+	seen.pid = seen.tid = INT32_MAX;
+	cr_assert_eq(sideband_see_image(&f.sb, 1, &seen), 0);
+	expect(&f, "");
+	teardown_fixture(&f);
+}
+
 Test(sideband, what_a_scan_does_not_see_has_ended)
 {
 	struct fixture f;

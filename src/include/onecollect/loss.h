@@ -40,6 +40,10 @@
 	  "the walk ended in a frame that is not a thread's first function; "                   \
 	  "usually code without frame pointers")                                                \
 	X(NO_MAPPING, "no_mapping", "the walk ended at an address outside every known mapping") \
-	X(EXEC, "exec", "the process was replacing its program; its user stack did not exist")
+	X(EXEC, "exec", "the process was replacing its program; its user stack did not exist")  \
+	X(NO_UNWIND_INFO, "no_unwind_info",                                                     \
+	  "the walk ended in code that has neither call frame information nor frame pointers")  \
+	X(BAD_ADDRESS, "bad_address",                                                           \
+	  "the walk ended where the stack is unreadable or does not lead outwards")
 
 #endif

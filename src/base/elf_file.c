@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reads ELF headers, notes and symbols from files that nobody vouches for.
- * Called by the symbolizer.
+ * Called through base/elf_file.h.
  * Must not know processes or modules. Source of all layouts: the ELF gABI and <elf.h>.
  */
-#include "symbolize/elf_file.h"
+#include "base/elf_file.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A bounds-checked reader of the parts of ELF files that names come from: program headers, sections, build-id, symbols.
- * Used by the symbolizer for files of hostile processes. ELF32 and ELF64, little-endian.
+ * A bounds-checked reader of the parts of ELF files that a profiler looks into: program headers, sections, build-id,
+ * symbols.
+ * Used by the symbolizer and the unwind table compiler for files of hostile processes. ELF32 and ELF64, little-endian.
  *
  * Everything is read with pread(2) into buffers of bounded size, never mapped: a file that shrinks while it is read
  * gives an error and not a SIGBUS, and a file of any size costs the same memory.
  */
-#ifndef SYMBOLIZE_ELF_FILE_H
-#define SYMBOLIZE_ELF_FILE_H
+#ifndef BASE_ELF_FILE_H
+#define BASE_ELF_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
