@@ -12,13 +12,16 @@ BPFTOOL    ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 VERSION    := $(shell sed -n 's/^.define OC_VERSION "\(.*\)"/\1/p' src/include/onecollect/version.h)
+# 0 leaves the walker by unwind tables out of the BPF programs, see docs/unwinding.md.
+BPF_UNWINDER ?= 1
 MACHINE    := $(shell uname -m)
 ARCH       := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(MACHINE)))
 
 CFLAGS     ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN     := -fPIC -fstack-protector-strong -fvisibility=hidden
-CPPFLAGS   += -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
+UNWINDER   := $(if $(filter 0,$(BPF_UNWINDER)),-DONECOLLECT_NO_BPF_UNWINDER)
+CPPFLAGS   += $(UNWINDER) -D_GNU_SOURCE -Isrc/include -Isrc -I. -I$(O)/skel -I$(O)/gen
 LDFLAGS    += -Wl,-z,relro,-z,now -Wl,--as-needed
 COMPLETE   := -Wl,-z,defs
 ifdef DEBUG
@@ -102,7 +105,8 @@ $(O)/flags $(O)/paths $(O)/objects: ;
 # A BPF object is compiled against our own small vmlinux.h, passed through bpftool, which drops the debug sections
 # but keeps BTF, and turned into a skeleton header.
 BPF_FLAGS = -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall $(if $(WERROR),-Werror) \
-	    -Wno-missing-declarations -Ivmlinux -Ibpf -Isrc/include -isystem /usr/include/$(MACHINE)-linux-gnu
+	    -Wno-missing-declarations $(UNWINDER) -Ivmlinux -Ibpf -Isrc/include \
+	    -isystem /usr/include/$(MACHINE)-linux-gnu
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/flags
 	$(call say,BPF)

@@ -4,9 +4,7 @@
  * Loaded and attached by src/linux/bpf_collector.c.
  */
 #include "filter.bpf.h"
-#include "stack.bpf.h"
-#include "user_regs.bpf.h"
-#include "walk_fp.bpf.h"
+#include "user_stack.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -14,7 +12,9 @@ const volatile bool is_timeline = false;
 const volatile bool has_kernel_stacks = true;
 const volatile bool has_tgid_filter = false;
 const volatile bool has_cgroup_filter = false;
+const volatile bool always_copy = false;
 const volatile __u32 frames_max = WIRE_FRAMES_MAX;
+const volatile __u32 copy_bytes = WIRE_COPY_BYTES_DEFAULT;
 const volatile __u64 hash_seed = 0x243f6a8885a308d3ULL;
 const volatile __u32 wakeup_bytes = 1 << 20;
 
@@ -22,35 +22,24 @@ volatile __u32 epoch = 0;
 __u64 rows_added[2] = {};
 __u64 children_missed = 0;
 
-static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx,
-					    struct task_struct *task, struct scratch *scratch,
-					    struct wire_key *key)
-{
-	struct user_regs regs = {};
-	struct fp_walk walk = {};
+#ifndef ONECOLLECT_NO_BPF_UNWINDER
+const volatile bool has_eh_frame = false;
+const volatile __u32 ranges_mask = 256 - 1;
+const volatile __u32 directory_mask = 512 - 1;
+const volatile __u32 rules_mask = 16 - 1;
+volatile __u32 unwind_ticks = 0;
+#endif
 
+static __always_inline void take_user_part(struct bpf_perf_event_data *ctx,
+					   struct task_struct *task, struct scratch *scratch,
+					   struct wire_key *key, struct copy_request *request)
+{
 	key->user_state = WIRE_STACK_NONE;
 	if (task->flags & PF_KTHREAD || !task->mm)
 		return;
-	get_user_regs(ctx, task, &regs);
-	/* Kernel threads that serve a process (io_uring) have its memory but no user registers. */
-	if (!regs.ip)
-		return;
-	key->user_state = WIRE_STACK_EXEC;
-	if (regs.is_in_exec)
-		return;
-	walk_init(&walk.base, &scratch->user);
+	get_user_regs(ctx, task, &scratch->regs);
 	/* The place in user mode that the sample hit is kept apart; one that entered the kernel is a frame like others. */
-	if (hit_user_mode(ctx)) {
-		key->ip = regs.ip;
-		regs.ip = 0;
-	}
-	if (regs.is_compat)
-		walk_by_kernel(&walk.base, ctx, BPF_F_USER_STACK | !regs.ip);
-	else
-		walk_fp(&walk, &scratch->window, regs.ip, regs.fp);
-	key->user_state = walk.base.state;
-	key->user_stack = walk_name(&walk.base, false);
+	take_user_stack(ctx, task, scratch, key, hit_user_mode(ctx), request);
 }
 
 static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx,
@@ -73,6 +62,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 {
 	u32 kind = WIRE_KIND_CPU, slot = SCRATCH_SAMPLE;
 	struct wire_key key = { .kind = WIRE_KIND_CPU };
+	struct copy_request request = {};
 	struct wire_outcome *outcome = bpf_map_lookup_elem(&outcomes, &kind);
 	u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct task_struct *task;
@@ -96,9 +86,11 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	}
 	task = bpf_get_current_task_btf();
 	key.task = task_name(task);
-	take_user_stack(ctx, task, scratch, &key);
+	take_user_part(ctx, task, scratch, &key, &request);
 	take_kernel_stack(ctx, scratch, &key);
-	if (is_timeline)
+	if (request.is_wanted)
+		emit_copy(outcome, task, scratch, slot, &key, &request);
+	else if (is_timeline)
 		emit_sample(outcome, task, scratch, &key);
 	else
 		emit_count(outcome, task, scratch, &key);

@@ -17,18 +17,23 @@ static __always_inline void count_lost(struct wire_outcome *outcome, enum wire_l
 	outcome->lost[reason]++;
 }
 
-static __always_inline long send(struct wire_outcome *outcome, void *record, u64 size)
+/* flags: BPF_RB_... Returns 0, or -1 when the record, and with it the sample, is lost (and counted). */
+static __always_inline long send_with(struct wire_outcome *outcome, void *record, u64 size,
+				      u64 flags)
 {
-	u64 flags = BPF_RB_NO_WAKEUP;
-
-	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > wakeup_bytes)
-		flags = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(&records, record, size, flags)) {
 		count_lost(outcome, WIRE_LOSS_RING_FULL);
 		return -1;
 	}
 	outcome->sent_bytes += size;
 	return 0;
+}
+
+static __always_inline long send(struct wire_outcome *outcome, void *record, u64 size)
+{
+	bool is_due = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > wakeup_bytes;
+
+	return send_with(outcome, record, size, is_due ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 #endif

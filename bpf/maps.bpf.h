@@ -70,16 +70,28 @@ struct {
 #define WINDOW_WORDS 64
 #define WINDOW_BYTES (WINDOW_WORDS * 8)
 struct stack_window {
+	u64 start;
+	u64 bytes; /* from start on; 0 = nothing was read */
 	u64 words[WINDOW_WORDS];
+};
+
+/* The user-mode registers of the current task. */
+struct user_regs {
+	struct unwind_regs all; /* ip is 0 when the task has no user mode */
+	u64 words[36];          /* as the kernel keeps them: of arm64, which has more */
+	u32 is_compat;          /* 32-bit code: other frame records */
+	u32 is_in_exec;         /* the task is replacing its program, see user_regs.bpf.h */
 };
 
 /* Slot -> room to walk and build a stack record in. A CPU sample can interrupt any other program of ours on its CPU,
  * so what runs in task context must use the second slot. */
-enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT };
+enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT = WIRE_SCRATCH_SLOTS };
 struct scratch {
 	struct wire_stack user;
 	struct wire_stack kernel;
 	struct stack_window window;
+	struct user_regs regs;
+	struct unwind_walker walker;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

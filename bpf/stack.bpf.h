@@ -101,7 +101,7 @@ static __always_inline long send_stack(struct wire_outcome *outcome, struct wire
 				       u64 name)
 {
 	u64 nr = stack->nr_frames &
-		 WIRE_FRAMES_MAX; /* 127, so a mask as well, which the verifier understands */
+		 WIRE_FRAMES_MAX; /* a mask as well, which the verifier understands */
 
 	if (!name)
 		return 0;

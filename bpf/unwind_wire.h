@@ -130,6 +130,32 @@ struct unwind_regs {
 	__u64 numbered[UNWIND_NR_REGS]; /* x86-64 has 16 */
 };
 
+/*
+ * Code of a process lies below. x86-64: with five-level page tables only who asks for it gets more. arm64: even where 52
+ * bits are possible; the bits above may sign a return address.
+ */
+#define UNWIND_USER_END_X86   (1ULL << 47)
+#define UNWIND_USER_END_ARM64 (1ULL << 48)
+
+/* A walk in progress. In the kernel it lies in a map, where the verifier does not follow values. */
+struct unwind_walker {
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	__u64 lr;                  /* arm64; valid while is_exact */
+	struct unwind_range range; /* that ip was found in last */
+	__u64 address;             /* ip, or the call before it */
+	__u64 page;
+	__u32 first; /* the image's ranges */
+	__u32 nr;
+	__u32 fp_steps; /* frames found by frame pointer */
+	__u8 outcome;   /* enum unwind_outcome */
+	__u8 is_exact;  /* ip is the next instruction to run, not one behind a call */
+	__u8 is_first;  /* no step was made: all registers are known */
+	__u8 is_by_fp;  /* ip was found by frame pointer */
+};
+
+_Static_assert(sizeof(struct unwind_walker) == 96, "no padding");
 _Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Walking a user stack by its frame pointers. Faster than bpf_get_stack() because most of the price of a walk is the
- * number of reads of user memory: one read fetches a window of the stack that serves many frames.
+ * Walking a user stack by its frame pointers. Faster than bpf_get_stack(), see window.bpf.h.
  * The frame record is {caller's frame pointer, return address} at the frame pointer, on x86-64 and arm64 alike
  * (System V ABI AMD64 3.2.2, AAPCS64 6.4.6).
  */
@@ -10,26 +9,14 @@
 
 #include "stack.bpf.h"
 #include "user_regs.bpf.h"
+#include "window.bpf.h"
 
 struct fp_walk {
 	struct walk base;
 	struct stack_window *window;
 	u32 first; /* frames before the first caller: 0 or 1 */
 	u64 fp;
-	u64 window_start;
-	u64 window_bytes;
 };
-
-/* Makes the frame record at w->fp readable in the window. A full window may reach beyond the stack's last page. */
-static __always_inline long fp_load(struct fp_walk *w)
-{
-	w->window_start = w->fp;
-	w->window_bytes = WINDOW_BYTES;
-	if (!bpf_probe_read_user(w->window->words, WINDOW_BYTES, (void *)w->fp))
-		return 0;
-	w->window_bytes = 16;
-	return bpf_probe_read_user(w->window->words, 16, (void *)w->fp);
-}
 
 /* Could code be there at all? The last page below the end is never mapped, the first ones never are executable. */
 static __always_inline bool is_user_code(u64 address)
@@ -40,15 +27,9 @@ static __always_inline bool is_user_code(u64 address)
 /* One frame. Frames lie at growing addresses; a frame pointer that does not grow is no frame pointer. */
 static long fp_step(u32 i, struct fp_walk *w)
 {
-	u64 offset = w->fp - w->window_start, next, caller;
-	u32 index;
+	u32 index = window_find(w->window, w->fp, 2);
+	u64 next, caller;
 
-	if (offset + 16 > w->window_bytes) {
-		if (fp_load(w))
-			return 1;
-		offset = 0;
-	}
-	index = offset / 8;
 	if (index >= WINDOW_WORDS - 1)
 		return 1;
 	next = w->window->words[index];
@@ -69,8 +50,7 @@ static __always_inline void walk_fp(struct fp_walk *w, struct stack_window *wind
 	if (ip)
 		w->first = 1 + walk_add(&w->base, 0, ip);
 	w->fp = fp;
-	w->window_start = 0;
-	w->window_bytes = 0;
+	window_clear(window);
 	/* One turn more than there is room for, to find out that there is no room. */
 	if (fp && !(fp & 7))
 		bpf_loop(WIRE_FRAMES_MAX + 1, fp_step, w, 0);

@@ -111,6 +111,10 @@ struct wire_copy {
 /* At most so many bytes follow; the default. */
 #define WIRE_COPY_BYTES_MAX     65536
 #define WIRE_COPY_BYTES_DEFAULT 16384
+/* They are read page by page; the smallest page there is. */
+#define WIRE_COPY_PAGE_BYTES 4096u
+/* Programs that may be building a record on one CPU at the same time. */
+#define WIRE_SCRATCH_SLOTS 2
 
 /* ---- aggregate mode: counters[key] = count -------------------------------------------------------------------- */
 

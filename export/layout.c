@@ -196,6 +196,22 @@ oc_mapping_id layout_find(const struct oc_machine *m, uint32_t root, uint64_t ad
 	return found && address < mapping_at(m, found)->end ? found : 0;
 }
 
+oc_mapping_id layout_next(const struct oc_machine *m, uint32_t root, uint64_t address)
+{
+	oc_mapping_id next = layout_find(m, root, address);
+
+	if (next)
+		return next;
+	while (root) {
+		const struct layout_node *node = node_at(m, root);
+
+		if (node->start > address)
+			next = node->mapping;
+		root = node->start > address ? node->left : node->right;
+	}
+	return next;
+}
+
 /* ---- versions ---- */
 
 uint32_t layout_root_at(const struct layout *layout, uint64_t time_ns)

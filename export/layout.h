@@ -55,6 +55,8 @@ struct layout {
 
 /* The mapping of a root that holds address, or 0. */
 oc_mapping_id layout_find(const struct oc_machine *m, uint32_t root, uint64_t address);
+/* The first mapping of a root that ends above address, or 0. */
+oc_mapping_id layout_next(const struct oc_machine *m, uint32_t root, uint64_t address);
 /* The root of a layout at time_ns. */
 uint32_t layout_root_at(const struct layout *layout, uint64_t time_ns);
 /* Begins a process's layout with a root that others may use too. */

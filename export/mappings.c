@@ -68,6 +68,14 @@ uint32_t oc_machine_nr_mappings(const struct oc_machine *m)
 	return m->mappings.count;
 }
 
+oc_mapping_id oc_machine_next_mapping(const struct oc_machine *m, oc_process_id process,
+				      uint64_t address)
+{
+	const struct process_entry *entry = machine_process(m, process);
+
+	return entry ? layout_next(m, entry->layout.root, address) : 0;
+}
+
 oc_mapping_id oc_machine_find_mapping(const struct oc_machine *m, oc_process_id process,
 				      uint64_t address, uint64_t time_ns)
 {

@@ -21,6 +21,7 @@
 
 #include <onecollect/error.h>
 #include <onecollect/ledger.h>
+#include <onecollect/recording.h>
 
 /* Names an image of a process towards the sink; given out by it, 0 = none. */
 typedef uint32_t sink_process;
@@ -68,12 +69,22 @@ struct collector_process {
 	const char *container; /* id of the container, from the cgroup's name */
 };
 
+/* A mapping as the sink has it, for a collector that unwinds by tables. */
+struct sink_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset;
+	uint32_t module; /* the sink's number of what is mapped, for module_open() */
+	enum { SINK_MAPPING_FILE, SINK_MAPPING_VDSO, SINK_MAPPING_ANON } type;
+};
+
 struct collector_sample {
 	uint64_t time_ns; /* 0 = aggregated */
 	uint64_t count;
 	uint64_t value;
-	uint32_t kind; /* index into struct collector.kinds */
-	uint32_t cpu;  /* UINT32_MAX = unknown */
+	uint32_t kind;      /* index into struct collector.kinds */
+	uint32_t cpu;       /* UINT32_MAX = unknown */
+	uint64_t mapped_ns; /* its addresses are those of this time; 0 = as mapped now */
 	sink_process process;
 	sink_thread thread;
 	uint64_t ip; /* where the sample hit, when the stacks below are without it; else 0 */
@@ -81,6 +92,7 @@ struct collector_sample {
 	uint64_t user_stack; /* ids given to stack_define; 0 = none */
 	uint64_t kernel_stack;
 	bool has_user_part; /* false for kernel threads: no user stack is missing */
+	bool is_complete;   /* the collector knows that the user stack reaches its root */
 	/* Known already by the collector; OC_STACK_COUNT = let the sink judge. */
 	enum oc_stack_reason incomplete;
 };
@@ -112,6 +124,11 @@ struct sink_ops {
 	/* pid has code with a name; where functions overlap the one said last is meant. Maps nothing. */
 	void (*code_add)(struct sink *sink, uint64_t time_ns, uint32_t pid,
 			 const struct collector_code *code);
+	/* The first executable mapping of an image, as they are now, that ends above `address`. False = none. */
+	bool (*mapping_next)(struct sink *sink, sink_process process, uint64_t address,
+			     struct sink_mapping *ret_mapping);
+	/* Opens the file of a module that `pid` maps: a descriptor owned by the caller, or a negative errno value. */
+	int (*module_open)(struct sink *sink, uint32_t module, uint32_t pid);
 	/* The frames of a stack id; addresses[nr], leaf first, as the OS gave them. Saying it again changes nothing. */
 	void (*stack_define)(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
 			     bool kernel);
@@ -174,6 +191,8 @@ struct collector_opts {
 	uint32_t map_entries; /* 0 = default, from rate and CPUs */
 	bool bpf_stats;       /* measure the run time of our BPF programs */
 	bool kernel_stacks;
+	enum oc_unwind unwind;
+	uint64_t unwind_budget_bytes; /* 0 = default */
 };
 
 struct collector {

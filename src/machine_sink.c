@@ -310,6 +310,43 @@ static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		keep(ms, oc_machine_remove_mapping(ms->machine, process, start, end, time_ns));
 }
 
+static bool on_mapping_next(struct sink *sink, sink_process process, uint64_t address,
+			    struct sink_mapping *ret_mapping)
+{
+	struct machine_sink *ms = self(sink);
+	const struct oc_mapping *mapping = oc_machine_mapping(
+		ms->machine, oc_machine_next_mapping(ms->machine, process, address));
+
+	if (!mapping)
+		return false;
+	*ret_mapping = (struct sink_mapping){
+		.start = mapping->start,
+		.end = mapping->end,
+		.file_offset = mapping->file_offset,
+		.module = mapping->module,
+		.type = SINK_MAPPING_ANON,
+	};
+	switch (oc_machine_module(ms->machine, mapping->module)->type) {
+	case OC_MODULE_FILE:
+		ret_mapping->type = SINK_MAPPING_FILE;
+		break;
+	case OC_MODULE_VDSO:
+		ret_mapping->type = SINK_MAPPING_VDSO;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static int on_module_open(struct sink *sink, uint32_t module, uint32_t pid)
+{
+	struct machine_sink *ms = self(sink);
+
+	return ms->symbolizer ? oc_symbolizer_open(ms->symbolizer, ms->machine, module, pid)
+			      : -ENOENT;
+}
+
 static int add_kernel(struct machine_sink *ms)
 {
 	struct oc_module module = { .type = OC_MODULE_KERNEL, .path = intern(ms, "[kernel]") };
@@ -558,6 +595,10 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 	if (!in->has_user_part)
 		return 0;
 	row->stacks += in->count;
+	if (in->is_complete) {
+		row->complete += in->count;
+		return 0;
+	}
 	if (in->incomplete < OC_STACK_COUNT) {
 		row->incomplete[in->incomplete] += in->count;
 		return 0;
@@ -592,12 +633,14 @@ static bool root_is_unmapped(const struct machine_sink *ms, oc_stack_id stack)
  * frames where nothing is mapped are cut off, which *ret_cut tells; the first user frame is the sample itself and stays.
  * Returns the stack's id or a negative errno value.
  */
-static int64_t resolve_cut(struct machine_sink *ms, oc_process_id process,
+static int64_t resolve_cut(struct machine_sink *ms, const struct collector_sample *in,
 			   oc_callstack_id callstack, bool *ret_cut)
 {
+	uint64_t time_ns = in->mapped_ns ? in->mapped_ns : UINT64_MAX;
+
 	*ret_cut = false;
 	for (;;) {
-		int64_t stack = oc_machine_resolve(ms->machine, process, callstack);
+		int64_t stack = oc_machine_resolve_at(ms->machine, in->process, callstack, time_ns);
 		uint32_t nr, nr_kernel;
 		const uint64_t *addresses;
 		int64_t shorter;
@@ -639,7 +682,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		return;
 	}
 	if (callstack > 0)
-		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
+		callstack = resolve_cut(ms, in, (oc_callstack_id)callstack, &is_cut);
 	sample.stack = keep(ms, callstack);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
@@ -770,6 +813,8 @@ static const struct sink_ops machine_sink_ops = {
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
 	.code_add = on_code_add,
+	.mapping_next = on_mapping_next,
+	.module_open = on_module_open,
 	.stack_define = on_stack_define,
 	.sample = on_sample,
 	.lost = on_lost,

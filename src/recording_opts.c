@@ -167,6 +167,8 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 	copy->collect.map_entries = opts->map_entries;
 	copy->collect.bpf_stats = opts->bpf_stats;
 	copy->collect.kernel_stacks = true;
+	copy->collect.unwind = opts->unwind;
+	copy->collect.unwind_budget_bytes = opts->unwind_budget_bytes;
 	copy->duration_ns = opts->duration_ns;
 	copy->memory_budget_bytes =
 		opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;

@@ -128,6 +128,32 @@ int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value
 	return 0;
 }
 
+int text_parse_range(const char **text, uint64_t max, uint64_t *ret_first, uint64_t *ret_last)
+{
+	size_t len = strcspn(*text, ",");
+	char item[48]; /* two numbers of 20 digits */
+	char *dash;
+	int rc;
+
+	if (len >= sizeof(item))
+		return -EINVAL;
+	memcpy(item, *text, len);
+	item[len] = '\0';
+	dash = strchr(item, '-');
+	if (dash)
+		*dash = '\0';
+	rc = text_parse_u64(item, 10, max, ret_first);
+	*ret_last = *ret_first;
+	if (!rc && dash)
+		rc = text_parse_u64(dash + 1, 10, max, ret_last);
+	if (rc)
+		return rc;
+	if (*ret_first > *ret_last)
+		return -EINVAL;
+	*text = (*text)[len] ? *text + len + 1 : NULL;
+	return 0;
+}
+
 /* Reads digits[.digits] from *text as a decimal number; *text then stands behind it. */
 static int parse_decimal(const char **text, double *ret_value)
 {

@@ -37,6 +37,13 @@ const char *text_base_name(const char *path);
 int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value);
 
 /*
+ * Parses the first item of a list such as "0-3,6": "N", or "N-M" with N <= M.
+ * *text: set behind the item and its comma; to NULL when it was the last one.
+ * Returns 0, -EINVAL, or -ERANGE (beyond max); *text is unchanged then.
+ */
+int text_parse_range(const char **text, uint64_t max, uint64_t *ret_first, uint64_t *ret_last);
+
+/*
  * Parses a duration such as "30", "30s", "500ms", "2m", "1h", "1.5s"; a bare number is seconds.
  * Returns 0 with *ret_ns set (1 ns up to 10 years), -EINVAL for anything else, -ERANGE outside that range.
  */

@@ -74,6 +74,8 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.bpf_stats = o->bpf_stats,
 		.collector = (enum oc_collector_choice)o->collector,
 		.command_line = command_line,
+		.unwind = (enum oc_unwind)o->unwind,
+		.unwind_budget_bytes = o->unwind_budget_bytes,
 	};
 }
 

@@ -19,11 +19,13 @@
 /* The largest CPU number that the kernel's lists may hold on any architecture, with room. */
 #define CPU_MAX 65535
 /* The kernel holds the size of a ring buffer in 32 bits and wants a power of two. */
-#define RING_MIN        (4ULL << 10)
-#define RING_MAX        (1ULL << 30)
-#define BUDGET_MIN      (1ULL << 20)
-#define BUDGET_MAX      (1ULL << 40)
-#define MAP_ENTRIES_MAX (1ULL << 24)
+#define RING_MIN          (4ULL << 10)
+#define RING_MAX          (1ULL << 30)
+#define BUDGET_MIN        (1ULL << 20)
+#define UNWIND_BUDGET_MIN (1ULL << 20)
+#define UNWIND_BUDGET_MAX (1ULL << 30)
+#define BUDGET_MAX        (1ULL << 40)
+#define MAP_ENTRIES_MAX   (1ULL << 24)
 
 static const struct option_row options[] = {
 	{ .name = "cpu",
@@ -113,11 +115,20 @@ static const struct option_row options[] = {
 	  .type = OPTION_CHOICE,
 	  FIELD(unwind),
 	  RECORD,
-	  .choices = { "auto", "fp" },
-	  .later = "eh-frame|copy",
+	  .choices = { "auto", "fp", "eh-frame", "copy" },
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "how user stacks are walked" },
+	{ .name = "unwind-budget",
+	  .arg = "SIZE",
+	  .type = OPTION_SIZE,
+	  FIELD(unwind_budget_bytes),
+	  RECORD,
+	  .min = UNWIND_BUDGET_MIN,
+	  .max = UNWIND_BUDGET_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "kernel memory for unwind tables, as 16M" },
 	{ .name = "no-symbols",
 	  .type = OPTION_FLAG,
 	  FIELD(no_symbols),

@@ -81,21 +81,6 @@ static int store_duration(const struct store *s)
 	return 0;
 }
 
-/* True when word is one of the words of "a|b|c". */
-static bool is_listed(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	while (list) {
-		if (!strncmp(list, word, len) && (list[len] == '|' || !list[len]))
-			return true;
-		list = strchr(list, '|');
-		if (list)
-			list++;
-	}
-	return false;
-}
-
 static int store_choice(const struct store *s)
 {
 	struct suggestion near = { .wanted = s->value };
@@ -112,10 +97,6 @@ static int store_choice(const struct store *s)
 					s->row->choices[i]);
 		len = MIN(len, sizeof(known) - 1);
 	}
-	if (is_listed(s->row->later, s->value))
-		return oc_error_set(s->err, -EOPNOTSUPP,
-				    "%s: '%s' is not possible in this version; possible: %s",
-				    s->shown, s->value, known);
 	if (near.best)
 		return oc_error_set(s->err, -EINVAL, "%s: '%s' is not known; did you mean '%s'?",
 				    s->shown, s->value, near.best);
@@ -133,67 +114,43 @@ static int store_text_item(const struct store *s)
 	return 0;
 }
 
-/* Parses "N" or, in a row of ranges, "N-M" from item[len]. */
-static int parse_range(const struct store *s, const char *item, size_t len, uint64_t *ret_first,
-		       uint64_t *ret_last)
+static int refuse_number_list(const struct store *s, int code, const char *item)
 {
 	const struct option_row *row = s->row;
-	char text[32];
-	char *dash = NULL;
-	int rc;
 
-	if (!len || len >= sizeof(text))
-		return -EINVAL;
-	memcpy(text, item, len);
-	text[len] = '\0';
-	if (row->type == OPTION_RANGES)
-		dash = strchr(text, '-');
-	if (dash)
-		*dash = '\0';
-	rc = text_parse_u64(text, 10, row->max, ret_first);
-	if (rc)
-		return rc;
-	*ret_last = *ret_first;
-	if (dash)
-		rc = text_parse_u64(dash + 1, 10, row->max, ret_last);
-	if (rc)
-		return rc;
-	if (*ret_first > *ret_last)
-		return -EINVAL;
-	return *ret_first < row->min ? -ERANGE : 0;
+	if (code == -ERANGE)
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: %.*s is out of range, %llu to %llu is possible", s->shown,
+				    (int)MIN(strcspn(item, ","), 64), item,
+				    (unsigned long long)row->min, (unsigned long long)row->max);
+	return oc_error_set(s->err, -EINVAL, "%s: '%s' is not a list of numbers; write it as %s",
+			    s->shown, s->value, row->type == OPTION_RANGES ? "0-3,6" : "12,34");
 }
 
 static int store_number_items(const struct store *s)
 {
 	const struct option_row *row = s->row;
 	struct number_list *list = field_of(s);
-	const char *item = s->value;
+	const char *rest = s->value;
 
-	for (;;) {
-		size_t len = strcspn(item, ",");
+	while (rest) {
+		const char *item = rest;
 		uint64_t first = 0, last = 0;
-		int rc = parse_range(s, item, len, &first, &last);
+		int rc = text_parse_range(&rest, row->max, &first, &last);
 
-		if (rc == -ERANGE)
-			return oc_error_set(s->err, -EINVAL,
-					    "%s: %.*s is out of range, %llu to %llu is possible",
-					    s->shown, (int)MIN(len, 64), item,
-					    (unsigned long long)row->min,
-					    (unsigned long long)row->max);
+		if (!rc && row->type == OPTION_NUMBERS && item[strcspn(item, "-,")] == '-')
+			rc = -EINVAL;
+		if (!rc && first < row->min)
+			rc = -ERANGE;
 		if (rc)
-			return oc_error_set(s->err, -EINVAL,
-					    "%s: '%s' is not a list of numbers; write it as %s",
-					    s->shown, s->value,
-					    row->type == OPTION_RANGES ? "0-3,6" : "12,34");
+			return refuse_number_list(s, rc, item);
 		if (array_reserve(&list->items, &list->cap, list->nr + (size_t)(last - first) + 1,
 				  sizeof(*list->items)))
 			return oc_error_set(s->err, -ENOMEM, "out of memory");
 		for (uint64_t n = first; n <= last; n++)
 			list->items[list->nr++] = (uint32_t)n;
-		if (!item[len])
-			return 0;
-		item += len + 1;
 	}
+	return 0;
 }
 
 int option_store(struct options *o, const struct option_row *row, const char *shown,

@@ -49,11 +49,12 @@ struct options {
 	uint64_t duration_ns;
 	uint64_t frequency_hz;
 	int mode;      /* enum record_mode */
-	int unwind;    /* index of its choice; both there are walk frame pointers */
+	int unwind;    /* enum oc_unwind */
 	int collector; /* enum oc_collector_choice */
 	uint64_t ring_bytes;
 	uint64_t map_entries;
 	uint64_t memory_budget_bytes;
+	uint64_t unwind_budget_bytes;
 	bool no_symbols;
 	bool bpf_stats;
 	struct text_list outputs;
@@ -100,7 +101,6 @@ struct option_row {
 	uint64_t min;
 	uint64_t max;
 	const char *choices[OPTION_CHOICES_MAX]; /* NULL-terminated */
-	const char *later; /* words that are known but not possible: "a|b"; NULL = none */
 	const char *help;
 };
 

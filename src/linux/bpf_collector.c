@@ -18,7 +18,7 @@
 
 #define TICK_NS         100000000ULL /* how often buffers and counters are looked at, at least */
 #define CPU_CHECK_NS    500000000ULL /* how often CPUs are looked at; they are back within 2 s */
-#define CGROUP_SCAN_NS  1000000000ULL
+#define SECOND_NS       1000000000ULL
 #define IN_FLIGHT_NS    20000000ULL /* a record reaches its buffer this long after its time, at most */
 #define DEFAULT_FREQ_HZ 999u
 
@@ -45,6 +45,7 @@ static void bpf_free(struct collector *base)
 	cpu_events_close(c);
 	sideband_free(c->sideband);
 	ring_buffer__free(c->ring);
+	unwind_maps_close(c);
 	cpu_bpf__destroy(c->skel);
 	targets_done(c);
 	event_queue_done(&c->queue);
@@ -170,6 +171,16 @@ static int open_sideband(struct bpf_collector *c, struct oc_error *err)
 	return rc;
 }
 
+static void on_mappings(void *arg, uint32_t pid, bool ended)
+{
+	struct bpf_collector *c = arg;
+
+	if (ended)
+		unwind_feed_image_ended(c->feed, pid);
+	else
+		unwind_feed_mappings_changed(c->feed, pid);
+}
+
 static int bpf_start(struct collector *base, struct oc_error *err)
 {
 	struct bpf_collector *c = self(base);
@@ -178,6 +189,8 @@ static int bpf_start(struct collector *base, struct oc_error *err)
 	if (c->opts.bpf_stats)
 		c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	rc = rc ? rc : open_sideband(c, err);
+	if (!rc && c->feed)
+		sideband_watch_mappings(c->sideband, on_mappings, c);
 	rc = rc ? rc : targets_fill(c, err);
 	rc = rc ? rc : cpu_events_open(c, err);
 	rc = rc ? rc : sideband_scan(c->sideband, clock_monotonic_ns(), err);
@@ -200,9 +213,10 @@ static int on_tick(struct bpf_collector *c, struct oc_error *err)
 		c->last_cpu_check_ns = now;
 		cpu_events_refresh(c);
 	}
-	if (now - c->last_cgroup_scan_ns > CGROUP_SCAN_NS) {
-		c->last_cgroup_scan_ns = now;
+	if (now - c->last_second_ns > SECOND_NS) {
+		c->last_second_ns = now;
 		targets_refresh(c);
+		unwind_maps_tick(c);
 	}
 	return drain_counters_due(c, now) ? drain_counters(c, err) : 0;
 }
@@ -211,7 +225,9 @@ static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err
 {
 	struct bpf_collector *c = self(base);
 	struct epoll_event events[16];
-	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), timeout_ms);
+	/* Copies go on coming until the first one has been looked at. */
+	int wait_ms = c->nr_copies ? MIN(timeout_ms, (int)(IN_FLIGHT_NS / 1000000)) : timeout_ms;
+	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), wait_ms);
 	uint64_t wakes;
 	int rc;
 
@@ -238,6 +254,26 @@ static void bpf_wake(struct collector *base)
 	(void)n; /* a full eventfd wakes as well */
 }
 
+static void note(struct bpf_collector *c, enum oc_note note, uint64_t count)
+{
+	if (count)
+		c->sink->ops->note(c->sink, note, count);
+}
+
+static void report_unwinding(struct bpf_collector *c)
+{
+	struct unwind_feed_stats stats;
+
+	if (!c->feed)
+		return;
+	unwind_feed_stats(c->feed, &stats);
+	note(c, OC_NOTE_STACKS_COPIED, stats.copies_walked);
+	note(c, OC_NOTE_UNWIND_EVICTED, stats.store.pages_evicted);
+	note(c, OC_NOTE_UNWIND_REFUSED,
+	     stats.images_refused + stats.tables_refused + stats.store.pages_refused +
+		     stats.store.rules_unfit);
+}
+
 /* The kernel's losses are totals; what user space found out was told when it happened. */
 static void report_losses(struct bpf_collector *c)
 {
@@ -252,8 +288,8 @@ static void report_losses(struct bpf_collector *c)
 	bpf_load_run_time(c, &ns, &runs, &missed);
 	if (missed)
 		c->sink->ops->lost(c->sink, WIRE_KIND_CPU, OC_LOSS_RECURSION, missed);
-	if (c->skel->bss->children_missed)
-		c->sink->ops->note(c->sink, OC_NOTE_CHILDREN_MISSED, c->skel->bss->children_missed);
+	report_unwinding(c);
+	note(c, OC_NOTE_CHILDREN_MISSED, c->skel->bss->children_missed);
 }
 
 static int bpf_stop(struct collector *base, struct oc_error *err)

@@ -149,13 +149,14 @@ int bpf_load(struct bpf_collector *c, struct oc_error *err)
 	rc = size_maps(c);
 	if (rc)
 		return oc_error_set(err, rc, "cannot size the kernel's tables: %s", strerror(-rc));
-	rc = targets_prepare(c, err);
+	rc = unwind_maps_prepare(c, err);
+	rc = rc ? rc : targets_prepare(c, err);
 	if (rc)
 		return rc;
 	rc = cpu_bpf__load(c->skel);
 	if (rc)
 		return explain_load(rc, err);
-	return 0;
+	return unwind_maps_open(c, err);
 }
 
 /* The kernel tells a map's memory only in its descriptor's fdinfo. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the parts of the BPF collector share: bpf_collector.c (life and loop), bpf_load.c (programs and maps),
- * cpu_events.c (the sampling events), drain.c (from records and counters to the sink), targets.c (who is recorded).
+ * cpu_events.c (the sampling events), drain.c (from records and counters to the sink), targets.c (who is recorded),
+ * unwind_maps.c (the memory of the unwind tables).
  */
 #ifndef LINUX_BPF_PRIVATE_H
 #define LINUX_BPF_PRIVATE_H
@@ -17,6 +18,7 @@
 #include "linux/perf.h"
 #include "linux/sideband.h"
 #include "linux/task_table.h"
+#include "linux/unwind_feed.h"
 
 #include "cpu.skel.h"
 
@@ -35,6 +37,14 @@ struct cpu_events {
 	uint64_t enabled_ns; /* of events already closed */
 };
 
+/* The memory of the unwind tables, see unwind_maps.c. */
+struct unwind_maps {
+	struct unwind_memory memory;
+	void *arrays[4];
+	size_t bytes[4];
+	uint32_t ticks;
+};
+
 struct bpf_collector {
 	struct collector base;
 	struct collector_kind kind;
@@ -47,7 +57,10 @@ struct bpf_collector {
 	struct sideband *sideband;
 	struct event_queue queue;
 	struct task_table tasks;
-	struct u64_map images; /* wire_task.image -> sink_process */
+	struct unwind_maps unwind;
+	struct unwind_feed *feed; /* NULL = stacks are walked by frame pointers alone */
+	uint32_t nr_copies;       /* copied stacks that wait in the queue */
+	struct u64_map images;    /* wire_task.image -> sink_process */
 	struct cgroup_cache cgroups;
 
 	int epoll_fd;
@@ -61,7 +74,7 @@ struct bpf_collector {
 	uint64_t start_ns; /* CLOCK_MONOTONIC when the first event was enabled */
 	uint64_t last_flip_ns;
 	uint64_t last_cpu_check_ns;
-	uint64_t last_cgroup_scan_ns;
+	uint64_t last_second_ns;
 	uint32_t counts_entries; /* of each generation */
 
 	struct wire_key *keys; /* [counts_entries + slack], for draining */
@@ -105,12 +118,24 @@ void cpu_events_close(struct bpf_collector *c);
 int drain_ring_record(void *ctx, void *data, size_t size);
 /* Reads every buffer and hands to the sink what happened before horizon_ns. */
 int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error *err);
+/* Returns when every kernel program that runs now has ended. */
+void drain_wait_for_programs(void *unused);
 /* Switches the counters' generation and hands the idle one's rows to the sink. */
 int drain_counters(struct bpf_collector *c, struct oc_error *err);
 /* True when the present generation is half full or its time is up. */
 bool drain_counters_due(const struct bpf_collector *c, uint64_t now_ns);
 /* Sums what became of the events of a kind over all CPUs. */
 void drain_outcome(const struct bpf_collector *c, uint32_t kind, struct wire_outcome *ret_outcome);
+
+/* ---- unwind_maps.c ---- */
+
+/* Before load: how user stacks are walked, and the sizes of the tables for it. */
+int unwind_maps_prepare(struct bpf_collector *c, struct oc_error *err);
+/* After load: maps the tables and makes the feed, if stacks are walked by tables. */
+int unwind_maps_open(struct bpf_collector *c, struct oc_error *err);
+/* Once a second. */
+void unwind_maps_tick(struct bpf_collector *c);
+void unwind_maps_close(struct bpf_collector *c);
 
 /* ---- targets.c ---- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 
 #define ONLINE_PATH "/sys/devices/system/cpu/online"
 /* NR_CPUS is at most 8192 in any kernel configuration; the margin only bounds hostile text. */
@@ -27,51 +28,18 @@ void cpu_list_done(struct cpu_list *list)
 	*list = (struct cpu_list){ 0 };
 }
 
-/* Reads digits at *pos. Returns 0 with *pos behind them, -EINVAL without a digit, -ERANGE above CPU_MAX. */
-static int parse_number(const char **pos, uint32_t *ret_number)
-{
-	const char *p = *pos;
-	uint32_t number = 0;
-
-	if (*p < '0' || *p > '9')
-		return -EINVAL;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		number = number * 10 + (uint32_t)(*p - '0');
-		if (number > CPU_MAX)
-			return -ERANGE;
-	}
-	*pos = p;
-	*ret_number = number;
-	return 0;
-}
-
 static int parse_bits(const char *text, struct cpu_bits *bits)
 {
-	uint32_t first, last;
-	int r;
+	while (text) {
+		uint64_t first, last;
+		int r = text_parse_range(&text, CPU_MAX, &first, &last);
 
-	for (;; text++) {
-		r = parse_number(&text, &first);
 		if (r)
 			return r;
-		last = first;
-		if (*text == '-') {
-			text++;
-			r = parse_number(&text, &last);
-			if (r)
-				return r;
-			if (last < first)
-				return -EINVAL;
-		}
-		for (uint32_t cpu = first; cpu <= last; cpu++)
+		for (uint64_t cpu = first; cpu <= last; cpu++)
 			bits->words[cpu / 64] |= UINT64_C(1) << (cpu % 64);
-		if (*text != ',')
-			break;
 	}
-	/* sysfs ends its line with a newline. */
-	if (*text == '\n')
-		text++;
-	return *text ? -EINVAL : 0;
+	return 0;
 }
 
 int cpu_list_parse(const char *text, struct cpu_list *ret)
@@ -107,6 +75,9 @@ int cpu_list_online(struct cpu_list *ret)
 	len = read(fd, text, sizeof(text) - 1);
 	if (len < 0)
 		return -errno;
+	/* The line ends with a newline. */
+	if (len && text[len - 1] == '\n')
+		len--;
 	text[len] = '\0';
 	return cpu_list_parse(text, ret);
 }

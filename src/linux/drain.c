@@ -93,6 +93,7 @@ static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_
 		.user_stack = key->user_stack,
 		.kernel_stack = key->kernel_stack,
 		.has_user_part = key->user_state != WIRE_STACK_NONE,
+		.is_complete = key->user_state == WIRE_STACK_COMPLETE,
 		.incomplete = incomplete_reason(key->user_state),
 	};
 
@@ -124,11 +125,49 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 	deliver(c, &key, sample->time_ns, sample->cpu, &one);
 }
 
+/* A name for frames, as the kernel programs give them: not 0, and even, for a user stack. */
+static uint64_t name_frames(const uint64_t *frames, uint32_t nr)
+{
+	return nr ? (hash_bytes(frames, nr * sizeof(*frames)) | 2) & ~1ULL : 0;
+}
+
+static int handle_copy(struct bpf_collector *c, const struct wire_copy *copy, size_t size)
+{
+	const struct task_entry *task = task_table_find(&c->tasks, copy->task);
+	struct wire_key key = {
+		.task = copy->task,
+		.ip = copy->ip,
+		.in_kernel = copy->in_kernel,
+		.kernel_stack = copy->kernel_stack,
+		.kind = copy->kind,
+	};
+	struct wire_count one = { .count = 1, .value = 1 };
+	struct unwind_feed_stack stack;
+	int rc;
+
+	c->nr_copies--;
+	if (!task || !c->feed) {
+		lose(c, MIN(copy->kind, WIRE_KIND_COUNT - 1), OC_LOSS_UNKNOWN_TASK, 1);
+		return 0;
+	}
+	rc = unwind_feed_walk(c->feed, copy, size, task->process, &stack);
+	if (rc)
+		return rc == -EBADMSG ? 0 : rc;
+	key.user_stack = name_frames(stack.frames, stack.nr);
+	key.user_state = stack.state;
+	c->stacks++;
+	c->sink->ops->stack_define(c->sink, key.user_stack, stack.frames, stack.nr, false);
+	deliver(c, &key, c->opts.timeline ? copy->time_ns : 0,
+		c->opts.timeline ? copy->cpu : UINT32_MAX, &one);
+	return 0;
+}
+
 static int take_ring_record(struct bpf_collector *c, const void *data, size_t size)
 {
 	const struct wire_stack *stack = data;
 	const struct wire_task *task = data;
 	const struct wire_sample *sample = data;
+	const struct wire_copy *copy = data;
 
 	if (!size)
 		return 0;
@@ -150,6 +189,11 @@ static int take_ring_record(struct bpf_collector *c, const void *data, size_t si
 			return 0;
 		return event_queue_push(&c->queue, EVENT_BPF, sample->time_ns, data,
 					sizeof(*sample));
+	case WIRE_COPY:
+		if (size < sizeof(*copy))
+			return 0;
+		c->nr_copies++;
+		return event_queue_push(&c->queue, EVENT_BPF, copy->time_ns, data, size);
 	}
 	return 0;
 }
@@ -179,6 +223,8 @@ static int handle_event(void *arg, enum event_source source, uint64_t time_ns, c
 		rc = sideband_handle(c->sideband, time_ns, data, size);
 	else if (*(const uint8_t *)data == WIRE_TASK)
 		rc = handle_task(c, time_ns, data);
+	else if (*(const uint8_t *)data == WIRE_COPY)
+		rc = handle_copy(c, data, size);
 	else
 		handle_sample(c, data);
 	return rc ? rc : c->sink->error;
@@ -194,6 +240,8 @@ int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error 
 		rc = sideband_read(c->sideband, &c->queue);
 	if (rc >= 0)
 		rc = event_queue_dispatch(&c->queue, horizon_ns, handle_event, c);
+	if (rc >= 0 && c->feed)
+		rc = unwind_feed_publish(c->feed);
 	if (rc < 0)
 		return oc_error_set(err, rc, "cannot take in the recorded data: %s", strerror(-rc));
 	if (sideband_rescan_due(c->sideband))
@@ -202,8 +250,9 @@ int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error 
 }
 
 /* Waits until every program that may still use the old generation has ended: they run with preemption off. */
-static void wait_for_programs(void)
+void drain_wait_for_programs(void *unused)
 {
+	(void)unused;
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		usleep(20000);
 }
@@ -253,7 +302,7 @@ int drain_counters(struct bpf_collector *c, struct oc_error *err)
 	if (c->opts.timeline || !c->skel->bss->rows_added[idle])
 		return 0;
 	__atomic_store_n(&c->skel->bss->epoch, c->skel->bss->epoch + 1, __ATOMIC_SEQ_CST);
-	wait_for_programs();
+	drain_wait_for_programs(NULL);
 	/* What the rows refer to is in the buffers by now, so it reaches the sink first. */
 	rc = drain_records(c, clock_monotonic_ns(), err);
 	if (rc)

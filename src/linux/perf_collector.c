@@ -100,6 +100,11 @@ static int perf_probe(const struct collector_opts *opts, struct oc_error *err)
 		return oc_error_set(
 			err, -EOPNOTSUPP,
 			"recording a cgroup needs BPF; run as root, or name the processes with -p");
+	if (opts->unwind == OC_UNWIND_EH_FRAME || opts->unwind == OC_UNWIND_COPY)
+		return oc_error_set(
+			err, -EOPNOTSUPP,
+			"unwinding by call frame information needs BPF; run as root, or "
+			"leave out --unwind for frame pointers");
 	fd = cpu_list_online(&online);
 	if (fd)
 		return oc_error_set(err, fd, "cannot read the list of online CPUs: %s",

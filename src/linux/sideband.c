@@ -310,3 +310,9 @@ void sideband_watch(struct sideband *sb, sideband_watch_fn fn, void *arg)
 	sb->watch_fn = fn;
 	sb->watch_arg = arg;
 }
+
+void sideband_watch_mappings(struct sideband *sb, sideband_mappings_fn fn, void *arg)
+{
+	sb->mappings_fn = fn;
+	sb->mappings_arg = arg;
+}

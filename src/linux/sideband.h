@@ -128,4 +128,11 @@ uint64_t sideband_buffer_bytes(const struct sideband *sb);
 typedef void (*sideband_watch_fn)(void *arg, uint32_t pid, const char *comm, const char *exe_base);
 void sideband_watch(struct sideband *sb, sideband_watch_fn fn, void *arg);
 
+/*
+ * For who keeps tables of what processes have mapped: fn is called after the sink was told that the executable mappings
+ * of a process changed; with `ended` when its image is about to be no more (exec, exit).
+ */
+typedef void (*sideband_mappings_fn)(void *arg, uint32_t pid, bool ended);
+void sideband_watch_mappings(struct sideband *sb, sideband_mappings_fn fn, void *arg);
+
 #endif

@@ -21,6 +21,8 @@ struct sideband {
 	struct live_tasks tasks;
 	sideband_watch_fn watch_fn;
 	void *watch_arg;
+	sideband_mappings_fn mappings_fn;
+	void *mappings_arg;
 
 	uint64_t bytes;
 	bool rescan_due;
@@ -34,6 +36,14 @@ struct sideband {
 
 /* Calls the watcher, if any, about a process that is known. */
 void sideband_tell_watcher(struct sideband *sb, const struct live_process *process);
+/* Tells who watches mappings, if anybody does. */
+void sideband_tell_mappings(struct sideband *sb, uint32_t pid, bool ended);
+/* Tells the sink of an exec, and who watches mappings. */
+sink_process sideband_tell_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+				const char *comm);
+/* Tells the sink of a mapping, and who watches mappings. */
+void sideband_tell_mapping(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+			   const struct collector_mapping *mapping);
 /* A process has ended, or is not there any more: tells the sink and the watcher, and forgets it. */
 void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid);
 /* Sets a process's comm, cut to what the kernel keeps. */

@@ -116,8 +116,29 @@ void sideband_tell_watcher(struct sideband *sb, const struct live_process *proce
 			   : "");
 }
 
+void sideband_tell_mappings(struct sideband *sb, uint32_t pid, bool ended)
+{
+	if (sb->mappings_fn)
+		sb->mappings_fn(sb->mappings_arg, pid, ended);
+}
+
+sink_process sideband_tell_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+				const char *comm)
+{
+	sideband_tell_mappings(sb, pid, true);
+	return sb->sink->ops->process_exec(sb->sink, time_ns, pid, comm);
+}
+
+void sideband_tell_mapping(struct sideband *sb, uint64_t time_ns, uint32_t pid,
+			   const struct collector_mapping *mapping)
+{
+	sb->sink->ops->mapping_add(sb->sink, time_ns, pid, mapping);
+	sideband_tell_mappings(sb, pid, false);
+}
+
 void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid)
 {
+	sideband_tell_mappings(sb, pid, true);
 	sb->sink->ops->process_exit(sb->sink, time_ns, pid);
 	live_remove(&sb->tasks, pid);
 	if (sb->watch_fn)
@@ -165,7 +186,7 @@ static int handle_mmap2(struct sideband *sb, uint64_t time_ns, const struct mmap
 		return -EBADMSG;
 	mapping.device = makedev(record->major, record->minor);
 	mapping.inode = record->inode;
-	sb->sink->ops->mapping_add(sb->sink, time_ns, record->pid, &mapping);
+	sideband_tell_mapping(sb, time_ns, record->pid, &mapping);
 	process = live_find(&sb->tasks, record->pid);
 	return process && process->wants_exe ? learn_exe(sb, time_ns, process, path) : 0;
 }
@@ -174,7 +195,7 @@ static int handle_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid, cons
 {
 	struct live_process *process = live_find(&sb->tasks, pid);
 
-	sb->sink->ops->process_exec(sb->sink, time_ns, pid, comm);
+	sideband_tell_exec(sb, time_ns, pid, comm);
 	if (!process)
 		process = live_add(&sb->tasks, pid);
 	if (!process)

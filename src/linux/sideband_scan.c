@@ -76,7 +76,7 @@ static void report_mapping(struct scan *s, uint64_t start, uint64_t end, uint64_
 		.inode = inode,
 	};
 
-	s->sb->sink->ops->mapping_add(s->sb->sink, s->time_ns, s->pid, &mapping);
+	sideband_tell_mapping(s->sb, s->time_ns, s->pid, &mapping);
 }
 
 /*
@@ -223,8 +223,7 @@ static int report_process(struct scan *s, const struct proc_stat *stat,
 	    process->start_boot_ns + SAME_START_NS > start_boot_ns) {
 		if (is_other_image(process, stat, exe)) {
 			process->image = 0;
-			name = sb->sink->ops->process_exec(sb->sink, s->time_ns, s->pid,
-							   facts->comm);
+			name = sideband_tell_exec(sb, s->time_ns, s->pid, facts->comm);
 		} else
 			name = sb->sink->ops->process_now(sb->sink, s->time_ns, s->pid);
 		if (name)
@@ -375,7 +374,7 @@ int sideband_see_image(struct sideband *sb, uint64_t time_ns, const struct sideb
 	process->start_stack = seen->start_stack;
 	if (!is_missed)
 		return 0;
-	sb->sink->ops->process_exec(sb->sink, time_ns, seen->pid, seen->comm);
+	sideband_tell_exec(sb, time_ns, seen->pid, seen->comm);
 	live_set_comm(process, seen->comm, strlen(seen->comm));
 	process->exe = 0; /* so that the scan does not tell of the exec once more */
 	scan_init(&s, sb, time_ns);

@@ -8,6 +8,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -151,6 +152,23 @@ int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 	default:
 		return 0;
 	}
+}
+
+int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id id, uint32_t pid)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+	struct module_file_ref file;
+	int rc, fd;
+
+	if (!module || module->type != OC_MODULE_FILE)
+		return -ENOENT;
+	rc = module_files_get(&s->files, m, id, pid, &file);
+	if (rc <= 0)
+		return rc ? rc : -ENOENT;
+	if (file.owned)
+		return file.fd;
+	fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)

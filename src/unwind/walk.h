@@ -36,7 +36,7 @@ struct unwind_walk_result {
 /*
  * Walks a stack.
  * regs: at the instant of the sample.
- * frames[max]: leaf first, the sampled address included; owned by the caller. max: up to UNWIND_FRAMES_MAX count.
+ * frames[max]: leaf first, the sampled address included; owned by the caller.
  * Result in *ret_result. Any thread, as long as nobody changes the store.
  */
 void unwind_walk(const struct unwind_walk_input *input, const struct unwind_regs *regs,

@@ -367,7 +367,7 @@ static void count_told(struct etw_teller *t, const struct etw_pending *p, uint32
 int etw_tell_sample(struct etw_teller *t, const struct etw_pending *p, uint64_t time_ns)
 {
 	const struct etw_task_thread *thread = &t->tasks.threads[p->thread];
-	uint32_t pid = p->pid != ETL_NO_ID ? p->pid : thread->pid;
+	uint32_t pid = thread->pid != ETL_NO_ID ? thread->pid : p->pid;
 	bool ip_in_stack = p->ip_in_kernel ? p->stack.kernel : p->stack.user;
 	struct collector_sample sample = {
 		.time_ns = time_ns,

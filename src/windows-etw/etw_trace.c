@@ -157,7 +157,9 @@ static int attach(struct etw_trace *t, uint64_t time, uint32_t pid, uint32_t tid
 			break;
 		if (p->event || t->teller.tasks.threads[p->thread].tid != tid)
 			continue;
-		p->pid = pid;
+		/* In the kernel a thread may be attached to another process than its own; behind it, it never is. */
+		if (ids.user || p->pid == ETL_NO_ID)
+			p->pid = pid;
 		p->stack.kernel = p->stack.kernel ? p->stack.kernel : ids.kernel;
 		p->stack.user = p->stack.user ? p->stack.user : ids.user;
 		found = true;

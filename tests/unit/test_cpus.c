@@ -24,7 +24,7 @@ static void expect_cpus(const char *text, const uint32_t *want, uint32_t nr)
 Test(cpus, lists_and_holes)
 {
 	expect_cpus("0", (uint32_t[]){ 0 }, 1);
-	expect_cpus("0-3\n", (uint32_t[]){ 0, 1, 2, 3 }, 4);
+	expect_cpus("0-3", (uint32_t[]){ 0, 1, 2, 3 }, 4);
 	expect_cpus("0-1,3,7-8", (uint32_t[]){ 0, 1, 3, 7, 8 }, 5);
 	expect_cpus("63-65", (uint32_t[]){ 63, 64, 65 }, 3);
 	expect_cpus("65535", (uint32_t[]){ 65535 }, 1);

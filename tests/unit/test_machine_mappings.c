@@ -590,6 +590,41 @@ Test(resolve, user_frames_never_become_kernel_frames)
 }
 
 /* More pages without a mapping than are remembered one by one. */
+Test(mappings, going_through_all)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	oc_process_id p = start(m, 1, 0, 0), q;
+	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
+	uint64_t random = 3, at = 0, nr = 0, want = 0;
+	oc_mapping_id id;
+
+	cr_assert_eq(oc_machine_next_mapping(m, p, 0), 0);
+	for (uint64_t t = 1; t < 500; t++) {
+		uint64_t start = next_random(&random) % 512 << 12;
+
+		if (next_random(&random) % 4)
+			map(m, p, a, start, start + 0x1000 * (1 + next_random(&random) % 4), t);
+		else
+			cr_assert_eq(oc_machine_remove_mapping(m, p, start, start + 0x3000, t), 0);
+	}
+	q = start(m, 2, p, 600);
+	for (uint64_t page = 0; page < 516; page++) {
+		id = oc_machine_find_mapping(m, q, page << 12, UINT64_MAX - 1);
+		want += id && oc_machine_mapping(m, id)->start == page << 12;
+	}
+	while ((id = oc_machine_next_mapping(m, q, at))) {
+		const struct oc_mapping *mapping = oc_machine_mapping(m, id);
+
+		cr_assert(mapping->start >= at && mapping->end > at);
+		at = mapping->end;
+		nr++;
+	}
+	cr_assert_eq(nr, want);
+	cr_assert_gt(nr, 20);
+	cr_assert_eq(oc_machine_next_mapping(m, 99, 0), 0);
+	oc_machine_free(m);
+}
+
 Test(resolve, many_unknown_pages)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
@@ -615,7 +650,8 @@ Test(resolve, random_layouts_against_find_mapping)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0);
-	uint64_t random = 7;
+	uint64_t random = 7, before;
+	int64_t id;
 
 	add_module(m, OC_MODULE_FILE, "/a");
 	add_module(m, OC_MODULE_FILE, "/b");
@@ -636,6 +672,15 @@ Test(resolve, random_layouts_against_find_mapping)
 				cr_assert_eq(frame(m, stack, 0)->module, want);
 			else
 				cr_assert_eq(frame(m, stack, 0)->mapping, 0);
+			/* And at any time before. */
+			before = next_random(&random) % (t + 1);
+			id = oc_machine_resolve_at(m, p, intern_stack(m, &address, 1, 0), before);
+			want = module_at(m, p, address, before);
+			cr_assert_gt(id, 0);
+			if (want)
+				cr_assert_eq(frame(m, (oc_stack_id)id, 0)->module, want);
+			else
+				cr_assert_eq(frame(m, (oc_stack_id)id, 0)->mapping, 0);
 		}
 	}
 	oc_machine_free(m);

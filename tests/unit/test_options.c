@@ -214,6 +214,7 @@ Test(options, wrong_values_are_explained)
 		{ "-p 1,", "-p", "12,34" },
 		{ "-p 1-5", "'1-5'", "not a list of numbers" },
 		{ "-p self", "'self'", "not a list of numbers" },
+		{ "-p 5-5", "'5-5'", "12,34" },
 		{ "--cpus 3-1", "'3-1'", "0-3,6" },
 		{ "--cpus 0-", "'0-'", "0-3,6" },
 		{ "--cpus 70000", "70000", "out of range" },
@@ -292,8 +293,7 @@ Test(options, what_is_not_possible_yet_is_never_ignored)
 		"--event=sched:x", "--scenario cpu",
 		"--script x",      "--script-file x.lua",
 		"--live",          "--lines",
-		"--inlines",       "--unwind eh-frame",
-		"--unwind=copy",   "--container abc",
+		"--inlines",       "--container abc",
 		"--config x.yaml", "convert a",
 		"report a",        "diff a b",
 		"agent",           "-d 5 --lines -o x.svg",
@@ -337,7 +337,7 @@ Test(options, mistakes_in_the_environment_are_named)
 	static char *const cases[][3] = {
 		{ "ONECOLLECT_FREQUENCY=often", "ONECOLLECT_FREQUENCY", "'often'" },
 		{ "ONECOLLECT_TIMELINE=maybe", "ONECOLLECT_TIMELINE", "neither 1 nor 0" },
-		{ "ONECOLLECT_UNWIND=copy", "ONECOLLECT_UNWIND", "not possible in this version" },
+		{ "ONECOLLECT_UNWIND=lbr", "ONECOLLECT_UNWIND", "'lbr' is not known" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

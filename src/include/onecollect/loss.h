@@ -44,6 +44,8 @@
 	X(NO_UNWIND_INFO, "no_unwind_info",                                                     \
 	  "the walk ended in code that has neither call frame information nor frame pointers")  \
 	X(BAD_ADDRESS, "bad_address",                                                           \
-	  "the walk ended where the stack is unreadable or does not lead outwards")
+	  "the walk ended where the stack is unreadable or does not lead outwards")             \
+	X(NO_TABLE, "no_table",                                                                 \
+	  "the unwind table of the code was not in memory; raise --unwind-budget")
 
 #endif

@@ -169,6 +169,9 @@ OC_API int oc_machine_remove_mapping(struct oc_machine *m, oc_process_id process
 				     uint64_t end, uint64_t time_ns);
 OC_API const struct oc_mapping *oc_machine_mapping(const struct oc_machine *m, oc_mapping_id id);
 OC_API uint32_t oc_machine_nr_mappings(const struct oc_machine *m);
+/* The first mapping of a process, as they are now, that ends above `address`; for going through all. 0 = none. */
+OC_API oc_mapping_id oc_machine_next_mapping(const struct oc_machine *m, oc_process_id process,
+					     uint64_t address);
 /*
  * The mapping of a process (or, inherited at its fork, of its parent; or the kernel's) that holds `address` at
  * time_ns. Returns its id, 0 = none.
@@ -357,6 +360,9 @@ struct oc_sample {
  */
 OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process,
 				  oc_callstack_id callstack);
+/* The same, with the process's mappings as they were at time_ns; UINT64_MAX = now. Not cached for times before now. */
+OC_API int64_t oc_machine_resolve_at(struct oc_machine *m, oc_process_id process,
+				     oc_callstack_id callstack, uint64_t time_ns);
 
 /*
  * Stores a sample. With time_ns == 0, samples equal in everything but count and value become one (not spans).

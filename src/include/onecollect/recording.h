@@ -19,6 +19,14 @@ extern "C" {
 
 struct oc_recording;
 
+/* How user stacks are walked. */
+enum oc_unwind {
+	OC_UNWIND_AUTO, /* by call frame information where there is some, else by frame pointers */
+	OC_UNWIND_FP,   /* by frame pointers alone */
+	OC_UNWIND_EH_FRAME, /* as AUTO, and an error where that is not possible */
+	OC_UNWIND_COPY,     /* as AUTO, but in user space, from a copy of each sample's stack */
+};
+
 enum oc_collector_choice { OC_COLLECTOR_AUTO, OC_COLLECTOR_BPF, OC_COLLECTOR_PERF };
 
 /* Arrays and strings are copied. All zero but `size` means: everything, all CPUs, 999 Hz, aggregated, until stopped. */
@@ -42,6 +50,8 @@ struct oc_recording_opts {
 	bool bpf_stats;               /* measure BPF run time (a small cost) */
 	enum oc_collector_choice collector;
 	const char *command_line; /* for the recording's comments; NULL = none */
+	enum oc_unwind unwind;
+	uint64_t unwind_budget_bytes; /* for unwind tables in the kernel; 0 = default (8 MiB) */
 };
 
 /* A look at a running recording. */

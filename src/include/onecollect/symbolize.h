@@ -49,6 +49,13 @@ OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine
 				      oc_process_id process);
 
 /*
+ * The file of a module for reading, as oc_symbolizer_keep() proved it, whether it is still kept or has to be opened again.
+ * pid: a process that maps it, 0 = unknown. Returns a descriptor owned by the caller, -ENOENT (there is no such file), or
+ * what dup(2) says.
+ */
+OC_API int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+			      uint32_t pid);
+/*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
  * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. To be called before
  * oc_machine_finish().

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Samples whose user stack travels as it is, to be walked in user space (src/unwind/walk.h).
+ */
+#ifndef ONECOLLECT_COPY_BPF_H
+#define ONECOLLECT_COPY_BPF_H
+
+#include "stack.bpf.h"
+#include "user_regs.bpf.h"
+
+extern const volatile bool always_copy; /* no stack is walked here */
+extern const volatile __u32
+	copy_bytes; /* of a stack at most; a power of two, 4096 .. WIRE_COPY_BYTES_MAX */
+
+/*
+ * CPU * SCRATCH_COUNT + slot -> room to build a record in. A plain array: per-CPU values are limited to 32 KiB.
+ * Set at load: an element for each slot of each CPU, and the size of one,
+ * sizeof(struct wire_copy) + copy_bytes + WIRE_COPY_PAGE_BYTES.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size,
+	       sizeof(struct wire_copy) + WIRE_COPY_BYTES_DEFAULT + WIRE_COPY_PAGE_BYTES);
+} stack_copies SEC(".maps");
+
+/* Why a sample is to be sent as a copy. */
+struct copy_request {
+	bool is_wanted;
+	u8 why; /* enum unwind_outcome */
+	u32 module;
+	u64 page;
+	u64 address;
+	u64 image;
+};
+
+/* One page, or what the stack pointer leaves of it. */
+static long copy_page(u32 i, struct wire_copy **arg)
+{
+	struct wire_copy *copy = *arg;
+	u32 at = copy->nr_bytes;
+	u64 from = copy->regs.numbered[REG_SP] + at;
+	u32 bytes = WIRE_COPY_PAGE_BYTES - (from & (WIRE_COPY_PAGE_BYTES - 1));
+
+	if (at >= copy_bytes ||
+	    bpf_probe_read_user((char *)(copy + 1) + (at & (copy_bytes - 1)), bytes, (void *)from))
+		return 1;
+	copy->nr_bytes = at + bytes;
+	return 0;
+}
+
+static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct *task,
+				      const struct wire_key *key,
+				      const struct copy_request *request)
+{
+	copy->type = WIRE_COPY;
+	copy->kind = key->kind;
+	copy->in_kernel = key->in_kernel;
+	copy->why = request->why;
+	copy->cpu = bpf_get_smp_processor_id();
+	copy->time_ns = bpf_ktime_get_ns();
+	copy->task = key->task;
+	copy->image = request->image;
+	copy->ip = key->in_kernel ? key->ip : 0;
+	copy->kernel_stack = key->kernel_stack;
+	copy->tgid = task->tgid;
+	copy->module = request->module;
+	copy->page = request->page;
+	copy->address = request->address;
+	copy->nr_bytes = 0;
+	copy->pad = 0;
+}
+
+/* Sends the sample with its registers and stack. Sent, it is one of those taken and not lost. */
+static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
+				      struct scratch *scratch, u32 slot, struct wire_key *key,
+				      const struct copy_request *request)
+{
+	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + slot, bytes;
+	struct wire_copy *copy = bpf_map_lookup_elem(&stack_copies, &index);
+
+	if (!copy) {
+		count_lost(outcome, WIRE_LOSS_SCRATCH);
+		return;
+	}
+	key->user_stack = 0;
+	if (send_names(outcome, task, scratch, key))
+		return;
+	fill_copy(copy, task, key, request);
+	copy->regs = scratch->regs.all;
+	bpf_loop(WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES + 1, copy_page, &copy, 0);
+	bytes = copy->nr_bytes;
+	if (bytes > copy_bytes)
+		bytes = copy->nr_bytes = copy_bytes;
+	/* Somebody waits for it: for lack of tables, other samples are incomplete. */
+	send_with(outcome, copy, sizeof(*copy) + bytes, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

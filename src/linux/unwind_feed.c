@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Feeding the walker, and walking copies.
+ * Called by src/linux/drain.c.
+ * Must not know where the memory of the tables is.
+ */
+#include "linux/unwind_feed.h"
+
+#include <bpf/bpf.h>
+#include <elf.h>
+#include <errno.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+#include "base/u32_map.h"
+
+#if defined(__aarch64__)
+#define NATIVE_MACHINE EM_AARCH64
+#define NATIVE_SP      31 /* index in struct unwind_regs */
+#else
+#define NATIVE_MACHINE EM_X86_64
+#define NATIVE_SP      7
+#endif
+
+/* Copies that an image may send each second for lack of tables, once it is published: pages of large programs come in
+ * one by one, and what has no table at all must not cost a copy for ever. */
+#define COPIES_PER_SECOND 64
+/* A module with no more pages than this is loaded at once when it is first mapped: each page that a sample has to ask
+ * for costs a copy of 16 KiB, and a page is some 5 KiB of rows. */
+#define PRELOAD_PAGES 64
+
+/* What is mapped, by the sink's number. */
+struct feed_module {
+	struct unwind_table *table; /* NULL = there is none */
+	uint32_t number;            /* in the store; 0 = not there */
+};
+
+/* An image that runs and is published. */
+struct feed_image {
+	uint64_t name;
+	uint32_t pid;
+	sink_process process;
+	struct unwind_image image;
+	bool is_dirty;
+};
+
+struct unwind_feed {
+	struct unwind_feed_opts opts;
+	struct sink *sink;
+	struct unwind_store *store;
+
+	struct u32_map module_index; /* the sink's number -> index + 1 */
+	struct feed_module *modules;
+	size_t nr_modules;
+	size_t modules_cap;
+
+	struct u32_map image_index; /* pid -> index + 1 */
+	struct feed_image *images;
+	size_t nr_images;
+	size_t images_cap;
+	bool is_dirty; /* some image is */
+
+	struct unwind_range *ranges; /* scratch */
+	size_t ranges_cap;
+	struct unwind_feed_stats stats;
+};
+
+int unwind_feed_new(const struct unwind_feed_opts *opts, struct sink *sink,
+		    struct unwind_feed **ret_feed)
+{
+	struct unwind_feed *feed = calloc(1, sizeof(*feed));
+	int rc;
+
+	if (!feed)
+		return -ENOMEM;
+	feed->opts = *opts;
+	feed->sink = sink;
+	rc = unwind_store_new(opts->memory, opts->quiesce, opts->quiesce_arg, &feed->store);
+	if (rc) {
+		free(feed);
+		return rc;
+	}
+	*ret_feed = feed;
+	return 0;
+}
+
+void unwind_feed_free(struct unwind_feed *feed)
+{
+	if (!feed)
+		return;
+	unwind_store_free(feed->store);
+	for (size_t i = 0; i < feed->nr_modules; i++)
+		unwind_table_free(feed->modules[i].table);
+	u32_map_done(&feed->module_index);
+	u32_map_done(&feed->image_index);
+	free(feed->modules);
+	free(feed->images);
+	free(feed->ranges);
+	free(feed);
+}
+
+/* ---- modules ---------------------------------------------------------------------------------------------------- */
+
+/* The vDSO of this process; all 64-bit processes of a kernel have the same. */
+static int compile_vdso(struct unwind_table **ret_table)
+{
+	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
+	Elf64_Ehdr header;
+
+	if (!image || sizeof(void *) != 8)
+		return -ENOENT;
+	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
+	memcpy(&header, image, sizeof(header));
+	return unwind_table_compile_image(
+		image, header.e_shoff + (size_t)header.e_shnum * header.e_shentsize, ret_table,
+		NULL);
+}
+
+/* Makes the table of what is mapped. *ret_table stays NULL when there is none to be had. Returns 0 or -ENOMEM. */
+static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
+		   struct unwind_table **ret_table)
+{
+	size_t bytes;
+	int fd, rc;
+
+	if (mapping->type == SINK_MAPPING_VDSO) {
+		rc = compile_vdso(ret_table);
+	} else {
+		fd = feed->sink->ops->module_open(feed->sink, mapping->module, pid);
+		if (fd < 0)
+			return fd == -ENOMEM ? fd : 0;
+		rc = unwind_table_compile(fd, -1, ret_table, NULL);
+		close(fd);
+	}
+	if (rc) {
+		feed->stats.tables_refused++;
+		return rc == -ENOMEM ? rc : 0;
+	}
+	bytes = unwind_table_bytes(*ret_table);
+	if ((*ret_table)->machine != NATIVE_MACHINE ||
+	    feed->stats.table_bytes + bytes > feed->opts.table_bytes) {
+		feed->stats.tables_refused++;
+		unwind_table_free(*ret_table);
+		*ret_table = NULL;
+		return 0;
+	}
+	feed->stats.tables++;
+	feed->stats.table_bytes += bytes;
+	return 0;
+}
+
+static void preload(struct unwind_feed *feed, const struct feed_module *module)
+{
+	const struct unwind_table *table = module->table;
+
+	if (table->nr_pages > PRELOAD_PAGES)
+		return;
+	for (uint32_t i = 0; i < table->nr_pages; i++) {
+		/* Full: the rest comes when it is asked for. */
+		if (unwind_store_load_page(feed->store, module->number, table->first_page + i))
+			return;
+	}
+}
+
+/* Finds or makes a module. Returns 0 or -ENOMEM. */
+static int get_module(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
+		      const struct feed_module **ret_module)
+{
+	struct feed_module *module;
+	uint32_t index;
+	int rc;
+
+	if (u32_map_get(&feed->module_index, mapping->module, &index)) {
+		*ret_module = &feed->modules[index - 1];
+		return 0;
+	}
+	if (array_reserve(&feed->modules, &feed->modules_cap, feed->nr_modules + 1,
+			  sizeof(*feed->modules)) ||
+	    u32_map_set(&feed->module_index, mapping->module, (uint32_t)feed->nr_modules + 1))
+		return -ENOMEM;
+	module = &feed->modules[feed->nr_modules++];
+	*module = (struct feed_module){ 0 };
+	*ret_module = module;
+	rc = compile(feed, mapping, pid, &module->table);
+	if (rc || !module->table || !module->table->nr_pages)
+		return rc;
+	rc = unwind_store_add_module(feed->store, module->table, &module->number);
+	if (rc == -ENOSPC) {
+		feed->stats.tables_refused++;
+		return 0;
+	}
+	if (!rc)
+		preload(feed, module);
+	return rc;
+}
+
+/* ---- images ----------------------------------------------------------------------------------------------------- */
+
+static int add_ranges(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
+		      uint32_t *nr)
+{
+	const struct feed_module *module = NULL;
+	uint32_t number = 0;
+	uint64_t bias = 0;
+	int rc = 0;
+
+	if (mapping->type != SINK_MAPPING_ANON)
+		rc = get_module(feed, mapping, pid, &module);
+	if (rc)
+		return rc;
+	if (module && module->number &&
+	    !unwind_table_bias(module->table, mapping->start, mapping->file_offset, &bias))
+		number = module->number;
+	if (array_reserve(&feed->ranges, &feed->ranges_cap, *nr + UNWIND_MAPPING_RANGES,
+			  sizeof(*feed->ranges)))
+		return -ENOMEM;
+	*nr += unwind_store_mapping(feed->store, number, mapping->start, mapping->end, bias,
+				    &feed->ranges[*nr]);
+	return 0;
+}
+
+/* Puts the mappings of an image into a new slice of the store. The one that it had stays, in *ret_old. */
+static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
+		      struct unwind_image *ret_old)
+{
+	struct sink_mapping mapping;
+	uint64_t address = 0;
+	uint32_t nr = 0;
+	int rc;
+
+	while (feed->sink->ops->mapping_next(feed->sink, image->process, address, &mapping)) {
+		rc = add_ranges(feed, &mapping, image->pid, &nr);
+		if (rc)
+			return rc;
+		address = mapping.end;
+	}
+	*ret_old = image->image;
+	image->is_dirty = false;
+	image->image.copies = COPIES_PER_SECOND;
+	rc = unwind_store_put_ranges(feed->store, feed->ranges, nr, &image->image);
+	if (!rc || rc == -ENOMEM)
+		return rc;
+	/* No ranges at all rather than those of before. */
+	image->image.nr = 0;
+	feed->stats.images_refused++;
+	return 0;
+}
+
+static void unpublish(struct unwind_feed *feed, const struct feed_image *image)
+{
+	if (feed->opts.images_fd >= 0)
+		bpf_map_delete_elem(feed->opts.images_fd, &image->name);
+	unwind_store_drop_ranges(feed->store, &image->image);
+}
+
+/* Brings the kernel's view of an image up to date. Returns 0 or -ENOMEM. */
+static int publish(struct unwind_feed *feed, struct feed_image *image)
+{
+	struct unwind_image old;
+	int rc = put_ranges(feed, image, &old);
+
+	if (rc)
+		return rc;
+	feed->stats.images_published++;
+	/* One that does not fit is walked from copies. */
+	if (feed->opts.images_fd >= 0 &&
+	    bpf_map_update_elem(feed->opts.images_fd, &image->name, &image->image, BPF_ANY))
+		feed->stats.images_refused++;
+	if (old.nr)
+		unwind_store_drop_ranges(feed->store, &old);
+	return 0;
+}
+
+static struct feed_image *find_image(const struct unwind_feed *feed, uint32_t pid)
+{
+	uint32_t index;
+
+	return u32_map_get(&feed->image_index, pid, &index) ? &feed->images[index - 1] : NULL;
+}
+
+void unwind_feed_image_ended(struct unwind_feed *feed, uint32_t pid)
+{
+	struct feed_image *last, *image;
+	uint32_t index;
+
+	if (!u32_map_remove(&feed->image_index, pid, &index))
+		return;
+	image = &feed->images[index - 1];
+	unpublish(feed, image);
+	last = &feed->images[--feed->nr_images];
+	if (last == image)
+		return;
+	/* Replacing the value of a key that is there needs no memory. */
+	u32_map_set(&feed->image_index, last->pid, index);
+	*image = *last;
+}
+
+/* Publishes the image that a process runs now. Returns 0 or -ENOMEM. */
+static int add_image(struct unwind_feed *feed, const struct feed_image *image,
+		     struct feed_image **ret_image)
+{
+	unwind_feed_image_ended(feed, image->pid);
+	if (array_reserve(&feed->images, &feed->images_cap, feed->nr_images + 1,
+			  sizeof(*feed->images)) ||
+	    u32_map_set(&feed->image_index, image->pid, (uint32_t)feed->nr_images + 1))
+		return -ENOMEM;
+	feed->images[feed->nr_images] = *image;
+	*ret_image = &feed->images[feed->nr_images++];
+	return publish(feed, *ret_image);
+}
+
+void unwind_feed_mappings_changed(struct unwind_feed *feed, uint32_t pid)
+{
+	struct feed_image *image = find_image(feed, pid);
+
+	if (!image)
+		return;
+	image->is_dirty = true;
+	feed->is_dirty = true;
+}
+
+int unwind_feed_publish(struct unwind_feed *feed)
+{
+	if (!feed->is_dirty)
+		return 0;
+	feed->is_dirty = false;
+	for (size_t i = 0; i < feed->nr_images; i++) {
+		int rc = feed->images[i].is_dirty ? publish(feed, &feed->images[i]) : 0;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+void unwind_feed_tick(struct unwind_feed *feed)
+{
+	struct unwind_image now;
+
+	for (size_t i = 0; i < feed->nr_images && feed->opts.images_fd >= 0; i++) {
+		struct feed_image *image = &feed->images[i];
+
+		/* The kernel counts down in its row; what it takes in between is not missed. */
+		if (!bpf_map_lookup_elem(feed->opts.images_fd, &image->name, &now) &&
+		    now.copies < COPIES_PER_SECOND)
+			bpf_map_update_elem(feed->opts.images_fd, &image->name, &image->image,
+					    BPF_EXIST);
+	}
+}
+
+/* ---- copies ----------------------------------------------------------------------------------------------------- */
+
+struct copy_reader {
+	struct unwind_feed *feed;
+	uint64_t start;
+	uint64_t size;
+	const uint8_t *bytes;
+	bool is_beyond; /* something was wanted above what was copied */
+};
+
+static int read_copy(void *arg, uint64_t address, void *to, size_t size)
+{
+	struct copy_reader *reader = arg;
+	uint64_t offset = address - reader->start;
+
+	if (address < reader->start || offset > reader->size || reader->size - offset < size) {
+		reader->is_beyond |= address >= reader->start;
+		return -EFAULT;
+	}
+	memcpy(to, reader->bytes + offset, size);
+	return 0;
+}
+
+static int load_page(void *arg, uint32_t module, uint64_t page)
+{
+	return unwind_store_load_page(((struct copy_reader *)arg)->feed->store, module, page);
+}
+
+/* What the record of a sample says of such an end of a walk. */
+static uint8_t state_of(enum unwind_outcome outcome, const struct copy_reader *reader)
+{
+	switch (outcome) {
+	case UNWIND_COMPLETE:
+		return WIRE_STACK_COMPLETE;
+	case UNWIND_TRUNCATED:
+		return WIRE_STACK_TRUNCATED;
+	case UNWIND_BAD_ADDRESS:
+		return reader->is_beyond ? WIRE_STACK_TRUNCATED : WIRE_STACK_BAD_ADDRESS;
+	case UNWIND_FP_END:
+		return WIRE_STACK_FINE;
+	case UNWIND_NO_IMAGE:
+	case UNWIND_NO_RANGE:
+		return WIRE_STACK_NO_MAPPING;
+	default:
+		return WIRE_STACK_NO_UNWIND_INFO;
+	}
+}
+
+static int find_or_publish(struct unwind_feed *feed, const struct wire_copy *copy,
+			   sink_process process, struct feed_image *passing,
+			   struct unwind_image *ret_image)
+{
+	struct feed_image *image = find_image(feed, copy->tgid);
+	struct unwind_image none;
+	int rc = 0;
+
+	*passing =
+		(struct feed_image){ .name = copy->image, .pid = copy->tgid, .process = process };
+	if (!image || image->name != copy->image) {
+		/* Of one that has ended since there is nothing to publish; its mappings serve this walk. */
+		if (feed->sink->ops->process_now(feed->sink, copy->time_ns, copy->tgid) !=
+		    process) {
+			rc = put_ranges(feed, passing, &none);
+			*ret_image = passing->image;
+			return rc;
+		}
+		rc = add_image(feed, passing, &image);
+	} else if (image->is_dirty) {
+		rc = publish(feed, image);
+	}
+	if (!rc)
+		*ret_image = image->image;
+	return rc;
+}
+
+int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, size_t size,
+		     sink_process process, struct unwind_feed_stack *ret_stack)
+{
+	struct copy_reader reader = {
+		.feed = feed,
+		.start = copy->regs.numbered[NATIVE_SP],
+		.bytes = (const uint8_t *)(copy + 1),
+	};
+	struct unwind_walk_input input = {
+		.memory = feed->opts.memory,
+		.machine = NATIVE_MACHINE,
+		.read = read_copy,
+		.load = load_page,
+		.arg = &reader,
+	};
+	struct unwind_walk_result result;
+	struct feed_image passing;
+	int rc;
+
+	if (size < sizeof(*copy) || size - sizeof(*copy) < copy->nr_bytes)
+		return -EBADMSG;
+	reader.size = copy->nr_bytes;
+	rc = find_or_publish(feed, copy, process, &passing, &input.image);
+	if (rc)
+		return rc;
+	unwind_walk(&input, &copy->regs, ret_stack->frames, ARRAY_SIZE(ret_stack->frames), &result);
+	ret_stack->nr = result.nr_frames;
+	ret_stack->state = state_of(result.outcome, &reader);
+	feed->stats.copies_walked++;
+	if (passing.image.nr)
+		unwind_store_drop_ranges(feed->store, &passing.image);
+	return 0;
+}
+
+void unwind_feed_stats(const struct unwind_feed *feed, struct unwind_feed_stats *ret_stats)
+{
+	*ret_stats = feed->stats;
+	unwind_store_stats(feed->store, &ret_stats->store);
+}
