@@ -206,8 +206,7 @@ static int64_t mapped_location(struct resolver *r, uint64_t address)
 		.address = address,
 	};
 
-	/* Of the kernel itself file_offset is the address too. */
-	if (module->type != OC_MODULE_ANON)
+	if (module->type == OC_MODULE_FILE || module->type == OC_MODULE_VDSO)
 		location.offset = mapping->file_offset + (address - mapping->start);
 	return location_intern(r->m, &location);
 }

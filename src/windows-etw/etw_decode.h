@@ -115,8 +115,8 @@ struct etw_stack_reference {
 };
 
 /*
- * The frames of a key. A key is used again and again: this definition is for references from events no later than
- * itself, and behind the definition before it.
+ * The frames of a key. A key is used again and again: this definition is for references logged no later than itself,
+ * and behind the definition before it.
  */
 struct etw_stack_key {
 	uint64_t key;

@@ -77,8 +77,9 @@ int etw_stacks_add(struct etw_stacks *stacks, const struct etw_addresses *frames
 
 	for (uint32_t i = 0; i < nr; i++) {
 		addresses[i] = etw_address(frames, i);
-		if (nr_kernel == i && etw_is_kernel(addresses[i], frames->pointer_size))
-			nr_kernel++;
+		/* What the walker read wrongly between two frames of the kernel is not the user's. */
+		if (etw_is_kernel(addresses[i], frames->pointer_size))
+			nr_kernel = i + 1;
 	}
 	kernel = intern(stacks, addresses, nr_kernel, true);
 	user = intern(stacks, addresses + nr_kernel, nr - nr_kernel, false);

@@ -49,7 +49,9 @@ int etw_stacks_add_key(struct etw_stacks *stacks, uint64_t time, const struct et
 /* To be called when all keys are there, before the first etw_stacks_find(). */
 void etw_stacks_sort(struct etw_stacks *stacks);
 /*
- * What a key stands for in an event at `time`: its earliest definition at that time or later.
+ * What a key stands for in a reference logged at `time` (not: in one to an event at that time): its earliest definition
+ * at that time or later, for a key is defined when it is given up, and may be given up and taken anew between an event
+ * and the reference to its stack.
  * Returns false when there is none.
  */
 bool etw_stacks_find(const struct etw_stacks *stacks, uint64_t key, uint64_t time,

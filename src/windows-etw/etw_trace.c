@@ -171,12 +171,13 @@ static int attach(struct etw_trace *t, uint64_t time, uint32_t pid, uint32_t tid
 
 /* ---- the second pass ----------------------------------------------------------------------------------------- */
 
-static int take_reference(struct etw_trace *t, const struct etw_stack_reference *reference)
+static int take_reference(struct etw_trace *t, const struct etw_stack_reference *reference,
+			  uint64_t time)
 {
 	struct etw_stack_ids ids = { 0 };
 
 	/* A reference to nowhere still tells the process. */
-	if (!etw_stacks_find(&t->facts.stacks, reference->key, reference->time, &ids))
+	if (!etw_stacks_find(&t->facts.stacks, reference->key, time, &ids))
 		t->counts.keys_unknown++;
 	return attach(t, reference->time, reference->pid, reference->tid, ids);
 }
@@ -205,7 +206,7 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 	case ETW_STACK:
 		return take_stack(t, &record.stack);
 	case ETW_STACK_REFERENCE:
-		return take_reference(t, &record.reference);
+		return take_reference(t, &record.reference, event->time);
 	case ETW_THREAD:
 		/* Threads are looked up when a sample comes, not when it is told; rundowns were told at the beginning. */
 		return record.thread.moment == ETW_START
