@@ -134,7 +134,7 @@ static bool decode_process_tail(struct input in, uint8_t version, uint32_t null_
 		take_utf16(&in); /* application id */
 	}
 	/* Version 5 adds a time; what later ones add, nobody knows. */
-	return !in.bad && (version > 4 || !in.size);
+	return !in.bad && (version > 5 || in.size == (version == 5 ? 8 : 0));
 }
 
 static int decode_process(struct input *in, uint8_t version, struct etw_process *out)
@@ -154,8 +154,11 @@ static int decode_process(struct input *in, uint8_t version, struct etw_process 
 	}
 	if (in->bad)
 		return -EBADMSG;
-	/* Whether a null SID takes 4 bytes or a pointer, sources disagree: the one that fits to the end is right. */
-	if (decode_process_tail(*in, version, 4, out) ||
+	/*
+	 * Whether a null SID takes 4 bytes or a pointer, sources disagree: the one that fits to the end is right, and
+	 * is not when half a pointer would be read as an empty name.
+	 */
+	if ((decode_process_tail(*in, version, 4, out) && out->image.size) ||
 	    decode_process_tail(*in, version, in->pointer_size, out))
 		return 1;
 	return -EBADMSG;

@@ -230,6 +230,8 @@ static void on_sample(struct sink *sink, const struct collector_sample *sample)
 		      pid_of(fs, sample->process), tid, sample->kind, (int)sample->cpu,
 		      sample->count, sample->value, sample->kernel_stack, sample->user_stack,
 		      sample->has_user_part ? "" : " no-user");
+	if (sample->ip)
+		buffer_printf(&fs->log, " ip=%" PRIx64, sample->ip);
 	end(fs);
 }
 
