@@ -218,7 +218,9 @@ unit: $(O)/tests/unit ## unit tests; with SAN=address,undefined under sanitizers
 fixtures: $(FIXTURES)
 
 # What tests/run runs, except for the sanitized unit tests, which have their own output folder.
-tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP)
+tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) unwind-base
+
+include tests/unwind/rules.mk
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -238,8 +240,27 @@ check: ## install what is needed, build, run every test (root)
 check-live: tests ## live tests only (root)
 	@tests/run live
 
+# What runs in virtual machines, and the kernels that they boot.
+VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief))
+
+vm-programs: $(VM_PROGRAMS)
+	@scripts/fetch-kernels $(O)/kernels
+
+check-kernels: ## record-trace on Debian's kernels 6.1, 6.12 and 5.10, emulated (minutes)
+	@scripts/install-deps build kernels
+	@$(MAKE) $(PARALLEL) vm-programs
+	@tests/run --build $(O) vm
+
+verifier-baseline: ## accept what verifiers now count of the BPF programs, here (root) and on those kernels
+	@scripts/install-deps build kernels
+	@$(MAKE) $(PARALLEL) vm-programs
+	@O=$(O) python3 tests/vm/write_baseline.py
+
 check-interop: tests ## outputs read by other people's tools
 	@tests/run interop
+
+check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
+	@O=$(O) python3 tests/interop/unwind_check.py
 
 check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64
@@ -282,7 +303,7 @@ help: ## this list
 	@printf '%s\n' '' 'Variables: V=1 shows full commands, DEBUG=1 no optimisation and warnings are errors,' \
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
-.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live check-interop check-arm64 lint tidy bench \
-	install uninstall clean help
+.PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels \
+	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help check-tables
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -28,7 +28,8 @@ struct {
 /* Why a sample is to be sent as a copy. */
 struct copy_request {
 	bool is_wanted;
-	u8 why; /* enum unwind_outcome */
+	bool is_timed; /* not a copy, but the sample's time is wanted */
+	u8 why;        /* enum unwind_outcome */
 	u32 module;
 	u64 page;
 	u64 address;

@@ -90,7 +90,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	take_kernel_stack(ctx, scratch, &key);
 	if (request.is_wanted)
 		emit_copy(outcome, task, scratch, slot, &key, &request);
-	else if (is_timeline)
+	else if (is_timeline || request.is_timed)
 		emit_sample(outcome, task, scratch, &key);
 	else
 		emit_count(outcome, task, scratch, &key);

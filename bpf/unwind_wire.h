@@ -30,6 +30,7 @@ enum unwind_cfa {
 	UNWIND_CFA_SIGNAL,   /* the kernel's signal frame lies at sp */
 	UNWIND_CFA_END,      /* the return address is undefined: the outermost frame */
 	UNWIND_CFA_UNKNOWN,  /* a rule that we do not support */
+	UNWIND_CFA_SP_DEREF, /* *(sp + cfa_off) + reg: code that keeps the old stack pointer in its frame (OpenSSL) */
 };
 
 /* Where the caller's frame pointer, or the return address, is. */
@@ -41,9 +42,9 @@ enum unwind_saved {
 
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
-	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG */
-	__u8 fp;  /* enum unwind_saved */
-	__u8 ra;  /* enum unwind_saved */
+	__u8 reg; /* DWARF number of the register of UNWIND_CFA_REG; a number of bytes for UNWIND_CFA_SP_DEREF */
+	__u8 fp; /* enum unwind_saved */
+	__u8 ra; /* enum unwind_saved */
 	__s32 cfa_off;
 	__s32 fp_off;
 	__s32 ra_off;
@@ -99,7 +100,11 @@ struct unwind_image {
 	__u32 nr;
 	__u32 version; /* grows with each change */
 	__u32 copies; /* copied stacks that may still be sent for lack of tables; each takes one away */
+	__u32 flags; /* UNWIND_IMAGE_* */
+	__u32 pad;
 };
+/* Its mappings get replaced, so the time of a sample tells what an address means: no counters. */
+#define UNWIND_IMAGE_TIMED 1
 
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096
@@ -160,7 +165,7 @@ _Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_range) == 32, "layout shared with BPF");
-_Static_assert(sizeof(struct unwind_image) == 16, "layout shared with BPF");
+_Static_assert(sizeof(struct unwind_image) == 24, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_block) == 4 * UNWIND_BLOCK_HEADER_WORDS,
 	       "layout shared with BPF");
 

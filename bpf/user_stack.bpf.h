@@ -62,6 +62,7 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 			take_by_fp(scratch, key, is_apart);
 		return;
 	}
+	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
 	walk_tables(&env, scratch, image, is_apart);
 	key->user_state = env.base.state;

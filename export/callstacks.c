@@ -162,7 +162,6 @@ struct resolver {
 	struct oc_machine *m;
 	oc_process_id process; /* 0 = the kernel's part */
 	struct layout *layout;
-	uint32_t root;        /* the version of the layout to look in */
 	oc_module_id unknown; /* the UNKNOWN module, 0 = not needed so far */
 	oc_mapping_id last;   /* of the frame before: often the same for many frames */
 	uint64_t last_start;
@@ -214,7 +213,7 @@ static int64_t mapped_location(struct resolver *r, uint64_t address)
 static int64_t resolve_address(struct resolver *r, uint64_t address)
 {
 	if (!r->last || address < r->last_start || address >= r->last_end) {
-		r->last = layout_find(r->m, r->root, address);
+		r->last = layout_find(r->m, r->layout->root, address);
 		if (r->last) {
 			const struct oc_mapping *mapping =
 				stable_array_at(&r->m->mappings, r->last - 1);
@@ -227,15 +226,13 @@ static int64_t resolve_address(struct resolver *r, uint64_t address)
 }
 
 /*
- * Resolves addresses[nr] with the layout of a process at time_ns. All but the first are return addresses: the call is the
+ * Resolves addresses[nr] with the newest layout of a process. All but the first are return addresses: the call is the
  * instruction before, which may belong to another function or mapping than the address itself.
  */
-static int resolve_part(struct oc_machine *m, oc_process_id process, uint64_t time_ns,
-			const uint64_t *addresses, uint32_t nr, oc_location_id *ret_locations)
+static int resolve_part(struct oc_machine *m, oc_process_id process, const uint64_t *addresses,
+			uint32_t nr, oc_location_id *ret_locations)
 {
 	struct resolver r = { .m = m, .process = process, .layout = machine_layout(m, process) };
-
-	r.root = layout_root_at(r.layout, time_ns);
 
 	for (uint32_t i = 0; i < nr; i++) {
 		uint64_t address = addresses[i] - (i > 0 && addresses[i] > 0);
@@ -248,25 +245,19 @@ static int resolve_part(struct oc_machine *m, oc_process_id process, uint64_t ti
 	return 0;
 }
 
-static int64_t resolve_anew(struct oc_machine *m, oc_process_id process, uint64_t time_ns,
+static int64_t resolve_anew(struct oc_machine *m, oc_process_id process,
 			    const struct callstack_entry *entry)
 {
 	oc_location_id locations[OC_STACK_FRAMES_MAX];
-	int rc = resolve_part(m, 0, UINT64_MAX, entry->addresses, entry->nr_kernel, locations);
+	int rc = resolve_part(m, 0, entry->addresses, entry->nr_kernel, locations);
 
 	if (!rc)
-		rc = resolve_part(m, process, time_ns, entry->addresses + entry->nr_kernel,
+		rc = resolve_part(m, process, entry->addresses + entry->nr_kernel,
 				  entry->nr - entry->nr_kernel, locations + entry->nr_kernel);
 	return rc ? rc : stack_intern(m, locations, entry->nr);
 }
 
 int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process, oc_callstack_id callstack)
-{
-	return oc_machine_resolve_at(m, process, callstack, UINT64_MAX);
-}
-
-int64_t oc_machine_resolve_at(struct oc_machine *m, oc_process_id process,
-			      oc_callstack_id callstack, uint64_t time_ns)
 {
 	const struct callstack_entry *entry = stable_array_by_id(&m->callstacks, callstack);
 	const struct layout *layout = machine_layout(m, process);
@@ -279,15 +270,12 @@ int64_t oc_machine_resolve_at(struct oc_machine *m, oc_process_id process,
 		return -EINVAL;
 	if (!entry)
 		return 0;
-	/* What was mapped before is asked for rarely, and not worth a place in the cache. */
-	if (time_ns < layout->changed_ns)
-		return resolve_anew(m, process, time_ns, entry);
 	/* Both only grow, so that their sum is the same only when neither changed. */
 	generation = layout->generation + (entry->nr_kernel ? m->kernel_layout.generation : 0);
 	cached = u64_map_find(&m->resolved, key);
 	if (cached && *cached >> 32 == generation)
 		return (int64_t)(*cached & UINT32_MAX);
-	stack = resolve_anew(m, process, time_ns, entry);
+	stack = resolve_anew(m, process, entry);
 	if (stack > 0 &&
 	    u64_map_set(&m->resolved, key, (uint64_t)generation << 32 | (uint64_t)stack))
 		return -ENOMEM;

@@ -481,3 +481,56 @@ uint32_t layout_share(struct layout *layout, uint64_t time_ns)
 	layout->edit = 0;
 	return layout_root_at(layout, time_ns);
 }
+
+/* ---- stored layouts ---- */
+
+/* The outermost node of a tree that is not empty, on the left or on the right. */
+static const struct layout_node *outermost(const struct oc_machine *m, uint32_t root, bool right)
+{
+	for (;;) {
+		const struct layout_node *node = node_at(m, root);
+		uint32_t next = right ? node->right : node->left;
+
+		if (!next)
+			return node;
+		root = next;
+	}
+}
+
+int64_t layout_load_node(struct oc_machine *m, oc_mapping_id mapping, uint32_t left, uint32_t right)
+{
+	const struct edit e = { .m = m };
+	const struct oc_mapping *content = mapping_at(m, mapping);
+	uint32_t low = MIN(height(&e, left), height(&e, right));
+	uint32_t high = MAX(height(&e, left), height(&e, right));
+	struct layout_node *node;
+
+	if (high - low > 1 ||
+	    (left && mapping_at(m, outermost(m, left, true)->mapping)->end > content->start) ||
+	    (right && outermost(m, right, false)->start < content->end))
+		return -EINVAL;
+	node = stable_array_add(&m->nodes);
+	if (!node)
+		return -ENOMEM;
+	*node = (struct layout_node){
+		.start = content->start,
+		.mapping = mapping,
+		.left = left,
+		.right = right,
+		.height = high + 1,
+	};
+	return m->nodes.count;
+}
+
+int layout_load_version(struct oc_machine *m, struct layout *layout, uint32_t root,
+			uint64_t time_ns)
+{
+	int rc;
+
+	if (time_ns <= layout->changed_ns)
+		return -EINVAL;
+	rc = reserve_version(m, layout, time_ns);
+	if (!rc)
+		publish_root(layout, root, time_ns);
+	return rc;
+}

@@ -70,6 +70,15 @@ uint32_t layout_share(struct layout *layout, uint64_t time_ns);
  * Returns the id of the new mapping (0 = none was asked for), or -ENOMEM with nothing changed.
  */
 int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range);
+/*
+ * Adds a node of a stored layout. left, right: nodes added before, 0 = none. Returns its id, -EINVAL when the tree would
+ * not be in order or not be balanced, or -ENOMEM.
+ */
+int64_t layout_load_node(struct oc_machine *m, oc_mapping_id mapping, uint32_t left,
+			 uint32_t right);
+/* Adds the next version of a stored layout. Returns 0, -EINVAL when it is not later than the last one, or -ENOMEM. */
+int layout_load_version(struct oc_machine *m, struct layout *layout, uint32_t root,
+			uint64_t time_ns);
 /* Remembers that an address of this layout resolved to nothing. Returns 0 or -ENOMEM. */
 int layout_note_unknown(struct oc_machine *m, struct layout *layout, uint64_t address);
 /* Forgets what layout_note_unknown() noted. */

@@ -255,6 +255,11 @@ int64_t process_append(struct oc_machine *m, const struct oc_process *process, u
 const oc_process_id *process_images(const struct oc_machine *m, uint32_t pid, uint32_t *ret_nr);
 void process_free_all(struct oc_machine *m);
 
+/* modules.c */
+
+/* Facts that a known module lacks (build-id, device and inode) are taken from *from. Returns 0 or -ENOMEM. */
+int module_learn(struct oc_machine *m, oc_module_id id, const struct oc_module *from);
+
 /* callstacks.c */
 
 /* Finds or adds a place in code. Returns its id or -ENOMEM. */
@@ -266,6 +271,13 @@ int64_t stack_intern(struct oc_machine *m, const oc_location_id *locations, uint
 
 /* Stores a sample that is known to be valid; hooks and ledger are not asked. Returns 0 or a negative errno value. */
 int sample_store_add(struct oc_machine *m, const struct oc_sample *sample);
+/* True for a sample that adds up with those that are equal in all but count and value. */
+bool sample_is_aggregated(const struct oc_machine *m, const struct oc_sample *sample);
+/* The aggregated sample that was added as number `index`, from 0; there must be one. */
+void sample_aggregated_at(const struct oc_machine *m, uint32_t index, struct oc_sample *ret_sample);
+/* As oc_machine_each_sample(), without the first nr_skipped. */
+int samples_each_from(const struct oc_machine *m, uint64_t nr_skipped,
+		      int (*fn)(void *arg, const struct oc_sample *sample), void *arg);
 void sample_store_done(struct oc_machine *m);
 size_t sample_store_bytes(const struct oc_machine *m);
 

@@ -100,7 +100,7 @@ static oc_module_id find_module(const struct oc_machine *m, const struct oc_modu
 }
 
 /* Facts that the known module lacks are taken from the equal one, so that it is found by them from now on. */
-static int learn_facts(struct oc_machine *m, oc_module_id id, const struct oc_module *from)
+int module_learn(struct oc_machine *m, oc_module_id id, const struct oc_module *from)
 {
 	struct oc_module *module = stable_array_at(&m->modules, id - 1);
 
@@ -134,7 +134,7 @@ int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *modu
 		return -EINVAL;
 	id = find_module(m, module);
 	if (id) {
-		int rc = learn_facts(m, id, module);
+		int rc = module_learn(m, id, module);
 
 		return rc ? rc : (int64_t)id;
 	}

@@ -42,7 +42,7 @@ static int64_t add_group(struct grouping *g, const struct sample_key *key, uint6
 	return (int64_t)++groups->nr;
 }
 
-static uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample)
+uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample)
 {
 	const struct oc_span *span;
 

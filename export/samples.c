@@ -152,16 +152,20 @@ static int add_timeline(struct oc_machine *m, const struct oc_sample *sample)
 
 /* ---- adding ---- */
 
+bool sample_is_aggregated(const struct oc_machine *m, const struct oc_sample *sample)
+{
+	/* The value of a span sample names the span, so two of them never are one. */
+	return !sample->time_ns && m->kinds[sample->kind - 1].unit != OC_UNIT_SPAN;
+}
+
 int sample_store_add(struct oc_machine *m, const struct oc_sample *sample)
 {
-	bool is_span = m->kinds[sample->kind - 1].unit == OC_UNIT_SPAN;
 	int rc;
 
-	/* The value of a span sample names the span, so two of them never are one. */
-	if (sample->time_ns || is_span)
-		rc = add_timeline(m, sample);
-	else
+	if (sample_is_aggregated(m, sample))
 		rc = add_aggregated(&m->samples, sample);
+	else
+		rc = add_timeline(m, sample);
 	if (rc)
 		return rc;
 	m->samples.without_process |= !sample->process;
@@ -286,10 +290,9 @@ static int next_timeline(struct sample_cursor *c, struct oc_sample *ret_sample)
 	return 0;
 }
 
-static void next_aggregated(struct sample_cursor *c, struct oc_sample *ret_sample)
+void sample_aggregated_at(const struct oc_machine *m, uint32_t index, struct oc_sample *ret_sample)
 {
-	const struct aggregated_sample *aggregated =
-		stable_array_at(&c->m->samples.aggregated, c->next_aggregated++);
+	const struct aggregated_sample *aggregated = stable_array_at(&m->samples.aggregated, index);
 
 	*ret_sample = (struct oc_sample){
 		.count = aggregated->count,
@@ -303,16 +306,20 @@ static void next_aggregated(struct sample_cursor *c, struct oc_sample *ret_sampl
 	};
 }
 
-static int each_of_run(struct sample_cursor *c, const struct sample_run *run, sample_fn fn,
-		       void *arg)
+static int each_of_run(struct sample_cursor *c, const struct sample_run *run, uint64_t nr_skipped,
+		       sample_fn fn, void *arg)
 {
 	int rc = 0;
 
-	for (uint64_t i = 0; i < run->nr && !rc; i++) {
+	if (run->aggregated)
+		c->next_aggregated += (uint32_t)nr_skipped;
+	else
+		c->next_timeline += nr_skipped;
+	for (uint64_t i = nr_skipped; i < run->nr && !rc; i++) {
 		struct oc_sample sample;
 
 		if (run->aggregated)
-			next_aggregated(c, &sample);
+			sample_aggregated_at(c->m, c->next_aggregated++, &sample);
 		else
 			rc = next_timeline(c, &sample);
 		if (!rc)
@@ -321,15 +328,25 @@ static int each_of_run(struct sample_cursor *c, const struct sample_run *run, sa
 	return rc;
 }
 
-int oc_machine_each_sample(const struct oc_machine *m, sample_fn fn, void *arg)
+int samples_each_from(const struct oc_machine *m, uint64_t nr_skipped, sample_fn fn, void *arg)
 {
 	struct sample_cursor cursor = { .m = m };
 	int rc = 0;
 
-	for (size_t i = 0; i < m->samples.nr_runs && !rc; i++)
-		rc = each_of_run(&cursor, &m->samples.runs[i], fn, arg);
+	for (size_t i = 0; i < m->samples.nr_runs && !rc; i++) {
+		const struct sample_run *run = &m->samples.runs[i];
+		uint64_t skipped = MIN(nr_skipped, run->nr);
+
+		nr_skipped -= skipped;
+		rc = each_of_run(&cursor, run, skipped, fn, arg);
+	}
 	free(cursor.buffer);
 	return rc;
+}
+
+int oc_machine_each_sample(const struct oc_machine *m, sample_fn fn, void *arg)
+{
+	return samples_each_from(m, 0, fn, arg);
 }
 
 /* ---- life ---- */

@@ -82,15 +82,17 @@ struct collector_sample {
 	uint64_t time_ns; /* 0 = aggregated */
 	uint64_t count;
 	uint64_t value;
-	uint32_t kind;      /* index into struct collector.kinds */
-	uint32_t cpu;       /* UINT32_MAX = unknown */
-	uint64_t mapped_ns; /* its addresses are those of this time; 0 = as mapped now */
+	uint32_t kind; /* index into struct collector.kinds */
+	uint32_t cpu;  /* UINT32_MAX = unknown */
 	sink_process process;
 	sink_thread thread;
 	uint64_t ip; /* where the sample hit, when the stacks below are without it; else 0 */
 	bool ip_in_kernel;
 	uint64_t user_stack; /* ids given to stack_define; 0 = none */
 	uint64_t kernel_stack;
+	/* Addresses from the first to below the second may be those of what was mapped there before; both 0 = none. */
+	uint64_t unsure_start;
+	uint64_t unsure_end;
 	bool has_user_part; /* false for kernel threads: no user stack is missing */
 	bool is_complete;   /* the collector knows that the user stack reaches its root */
 	/* Known already by the collector; OC_STACK_COUNT = let the sink judge. */

@@ -633,14 +633,12 @@ static bool root_is_unmapped(const struct machine_sink *ms, oc_stack_id stack)
  * frames where nothing is mapped are cut off, which *ret_cut tells; the first user frame is the sample itself and stays.
  * Returns the stack's id or a negative errno value.
  */
-static int64_t resolve_cut(struct machine_sink *ms, const struct collector_sample *in,
+static int64_t resolve_cut(struct machine_sink *ms, oc_process_id process,
 			   oc_callstack_id callstack, bool *ret_cut)
 {
-	uint64_t time_ns = in->mapped_ns ? in->mapped_ns : UINT64_MAX;
-
 	*ret_cut = false;
 	for (;;) {
-		int64_t stack = oc_machine_resolve_at(ms->machine, in->process, callstack, time_ns);
+		int64_t stack = oc_machine_resolve(ms->machine, process, callstack);
 		uint32_t nr, nr_kernel;
 		const uint64_t *addresses;
 		int64_t shorter;
@@ -658,6 +656,27 @@ static int64_t resolve_cut(struct machine_sink *ms, const struct collector_sampl
 	}
 }
 
+/*
+ * Cuts a callstack before the first user frame that may have been resolved or walked by the wrong mapping, and what came
+ * of it. Returns the callstack, 0 when nothing is left, or a negative errno value.
+ */
+static int64_t cut_unsure(struct machine_sink *ms, const struct collector_sample *in,
+			  oc_callstack_id callstack, bool *ret_cut)
+{
+	uint32_t nr, nr_kernel;
+	const uint64_t *addresses = oc_machine_callstack(ms->machine, callstack, &nr, &nr_kernel);
+
+	*ret_cut = false;
+	for (uint32_t i = nr_kernel; i < nr && !*ret_cut; i++) {
+		if (addresses[i] < in->unsure_start || addresses[i] >= in->unsure_end)
+			continue;
+		*ret_cut = true;
+		nr = i;
+	}
+	return *ret_cut ? oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel)
+			: callstack;
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -669,6 +688,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.thread = in->thread,
 		.cpu = in->cpu,
 	};
+	struct collector_sample unsure;
 	int64_t callstack;
 	bool is_cut = false;
 	int rc;
@@ -681,8 +701,17 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
+	if (callstack > 0 && in->unsure_end) {
+		callstack = cut_unsure(ms, in, (oc_callstack_id)callstack, &is_cut);
+		if (is_cut) {
+			unsure = *in;
+			unsure.is_complete = false;
+			unsure.incomplete = OC_STACK_REMAPPED;
+			in = &unsure;
+		}
+	}
 	if (callstack > 0)
-		callstack = resolve_cut(ms, in, (oc_callstack_id)callstack, &is_cut);
+		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
 	sample.stack = keep(ms, callstack);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);

@@ -50,8 +50,8 @@ struct oc_recording {
 static int choose_collector(struct oc_recording *rec, const struct collector_ops **ret_ops,
 			    struct oc_error *err)
 {
-	struct oc_error bpf_err = { 0 };
-	int rc;
+	struct oc_error bpf_err = { 0 }, perf_err = { 0 };
+	int rc, perf_rc;
 
 	if (rec->opts.collector == OC_COLLECTOR_PERF) {
 		*ret_ops = &linux_perf_collector;
@@ -64,10 +64,14 @@ static int choose_collector(struct oc_recording *rec, const struct collector_ops
 	if (rec->opts.collector == OC_COLLECTOR_BPF)
 		return oc_error_set(err, rc, "%s", bpf_err.message);
 	*ret_ops = &linux_perf_collector;
-	if (!linux_perf_collector.probe(&rec->opts.collect, err)) {
+	perf_rc = linux_perf_collector.probe(&rec->opts.collect, &perf_err);
+	if (!perf_rc) {
 		memcpy(rec->why, bpf_err.message, sizeof(rec->why));
 		return 0;
 	}
+	/* Who may not load programs can be allowed to record own processes with less than what BPF needs. */
+	if (rc == -EPERM && rec->opts.collect.nr_pids)
+		return oc_error_set(err, perf_rc, "%s", perf_err.message);
 	return oc_error_set(err, rc, "%s", bpf_err.message);
 }
 
@@ -217,26 +221,6 @@ static void tell_progress(struct oc_recording *rec, uint64_t start_ns, uint64_t 
 		oc_recording_stop(rec);
 }
 
-/* The main loop. */
-static int collect(struct oc_recording *rec, struct oc_error *err)
-{
-	const struct collector_ops *ops = rec->collector->ops;
-	uint64_t start_ns, last_progress_ns = 0;
-	int rc = ops->start(rec->collector, err);
-
-	start_ns = clock_monotonic_ns();
-	if (!rc && rec->command.pid)
-		rc = command_release(&rec->command, rec->opts.command[0], err);
-	while (!rc && !is_over(rec, start_ns)) {
-		rc = ops->poll(rec->collector, poll_timeout_ms(rec, start_ns), err);
-		tell_progress(rec, start_ns, &last_progress_ns);
-	}
-	rec->stop_ns = clock_monotonic_ns();
-	if (!rc)
-		rc = ops->stop(rec->collector, err);
-	return rc;
-}
-
 static oc_string_id intern(struct oc_machine *m, const char *text)
 {
 	int64_t id = text ? oc_machine_intern(m, text, strlen(text)) : 0;
@@ -270,6 +254,37 @@ static void fill_info(struct oc_recording *rec, const struct collector_stats *st
 		 rec->collector->ops->name);
 	info.tool = intern(rec->machine, text);
 	oc_machine_set_info(rec->machine, &info);
+}
+
+/* The facts, as far as they are known: for those who look at the machine while it is filled. */
+static void fill_first_info(struct oc_recording *rec)
+{
+	struct collector_stats stats;
+
+	rec->collector->ops->stats(rec->collector, &stats);
+	fill_info(rec, &stats);
+}
+
+/* The main loop. */
+static int collect(struct oc_recording *rec, struct oc_error *err)
+{
+	const struct collector_ops *ops = rec->collector->ops;
+	uint64_t start_ns, last_progress_ns = 0;
+	int rc = ops->start(rec->collector, err);
+
+	start_ns = clock_monotonic_ns();
+	if (!rc && rec->command.pid)
+		rc = command_release(&rec->command, rec->opts.command[0], err);
+	if (!rc)
+		fill_first_info(rec);
+	while (!rc && !is_over(rec, start_ns)) {
+		rc = ops->poll(rec->collector, poll_timeout_ms(rec, start_ns), err);
+		tell_progress(rec, start_ns, &last_progress_ns);
+	}
+	rec->stop_ns = clock_monotonic_ns();
+	if (!rc)
+		rc = ops->stop(rec->collector, err);
+	return rc;
 }
 
 static void fill_ledger(struct oc_recording *rec, const struct collector_stats *stats)

@@ -187,6 +187,15 @@ int oc_output_write(struct oc_output *out, const void *data, size_t size)
 	return out->error;
 }
 
+int oc_output_flush(struct oc_output *out)
+{
+	if (out->kind == OUTPUT_MEMORY)
+		return out->error;
+	write_all(out, out->pending.data, out->pending.len);
+	buffer_clear(&out->pending);
+	return out->error;
+}
+
 uint64_t oc_output_bytes(const struct oc_output *out)
 {
 	return out->bytes;

@@ -12,35 +12,15 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "cli/answer.h"
 #include "cli/interrupt.h"
 #include "cli/outputs.h"
 #include "cli/progress.h"
-#include "cli/report.h"
 
 /* Beyond this share of lost samples the exit code says so; part of the command's contract. */
 #define LOSS_SHARE_MAX 0.01
-
-static int exit_code_of(int rc)
-{
-	switch (rc) {
-	case -EINVAL:
-		return OC_EXIT_USAGE;
-	case -EPERM:
-	case -EACCES:
-		return OC_EXIT_PRIVILEGE;
-	case -EOPNOTSUPP:
-	case -ENOSYS:
-		return OC_EXIT_UNSUPPORTED;
-	default:
-		return OC_EXIT_FAILED;
-	}
-}
-
-static int fail(const struct console *c, int rc, const struct oc_error *err)
-{
-	console_error(c, "%s", *err->message ? err->message : strerror(-rc));
-	return exit_code_of(rc);
-}
+/* So often outputs are written that can be while recording; what a kill loses at most. */
+#define STREAM_NS 1000000000ULL
 
 static void append_command_line(struct buffer *out, char *const *argv)
 {
@@ -144,47 +124,6 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 			     oc_loss_text((enum oc_loss)reason));
 }
 
-static void tell_summary(const struct oc_ledger *ledger, const struct console *c)
-{
-	char *text __cleanup(cleanup_free) = NULL;
-
-	if (c->verbosity == VERBOSITY_QUIET)
-		return;
-	if (oc_ledger_summary(ledger, &text))
-		console_error(c, "out of memory");
-	else
-		fputs(text, stderr);
-}
-
-static int print_json(const struct oc_ledger *ledger, const struct console *c)
-{
-	char *text __cleanup(cleanup_free) = NULL;
-	struct buffer line = BUFFER_INIT;
-	int rc = oc_ledger_json(ledger, &text);
-
-	if (rc) {
-		console_error(c, "out of memory");
-		return rc;
-	}
-	buffer_printf(&line, "%s\n", text);
-	rc = console_print(c, &line);
-	buffer_done(&line);
-	return rc;
-}
-
-static int print_report(const struct oc_machine *m, const struct console *c)
-{
-	struct buffer text = BUFFER_INIT;
-	int rc = report_text(&text, m, &c->out);
-
-	if (rc)
-		console_error(c, "cannot sum up the recording: %s", strerror(-rc));
-	else if (text.len)
-		rc = console_print(c, &text);
-	buffer_done(&text);
-	return rc;
-}
-
 /* Everything that happens once the data is there. */
 static int deliver(struct oc_recording *rec, struct outputs *outs, const struct options *o,
 		   const struct console *c)
@@ -200,36 +139,60 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
 			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
 									    : OC_EXIT_OK;
-	tell_summary(ledger, c);
+	answer_summary(ledger, c);
 	tell_if_empty(ledger, o, c);
 	if (ledger->exit_code == OC_EXIT_LOSSY)
 		tell_losses(ledger, c);
-	if (o->json && print_json(ledger, c))
+	if (o->json && answer_json(ledger, c))
 		return OC_EXIT_FAILED;
-	if (outs->by_default && !o->json && c->verbosity != VERBOSITY_QUIET && print_report(m, c))
+	if (outs->by_default && !o->json && c->verbosity != VERBOSITY_QUIET && answer_report(m, c))
 		return OC_EXIT_FAILED;
 	outputs_tell(outs, c);
 	return ledger->exit_code;
 }
 
+/* What goes on while a recording runs. */
+struct watch {
+	struct progress progress;
+	struct oc_recording *rec;
+	struct outputs *outs;
+	uint64_t written_ns; /* of the recording, when the outputs were written last */
+};
+
+static int on_progress(void *arg, const struct oc_recording_progress *now)
+{
+	struct watch *w = arg;
+
+	if (now->elapsed_ns - w->written_ns >= STREAM_NS) {
+		w->written_ns = now->elapsed_ns;
+		outputs_stream(w->outs, oc_recording_machine(w->rec), w->progress.console);
+	}
+	return progress_draw(&w->progress, now);
+}
+
 static int run(struct oc_recording *rec, struct outputs *outs, const struct options *o,
 	       const struct console *c)
 {
-	struct progress progress = { .console = c, .duration_ns = o->duration_ns };
+	struct watch watch = {
+		.progress = { .console = c, .duration_ns = o->duration_ns },
+		.rec = rec,
+		.outs = outs,
+	};
 	struct oc_error err = { 0 };
 	int rc;
 
 	announce(rec, o, c);
-	oc_recording_on_progress(rec, progress_draw, &progress);
+	outputs_stream_begin(outs, c);
+	oc_recording_on_progress(rec, on_progress, &watch);
 	interrupt_watch(rec);
 	rc = oc_recording_run(rec, &err);
-	progress_end(&progress);
+	progress_end(&watch.progress);
 	if (rc == -EINTR) {
 		console_error(c, "stopped by a second signal; nothing was written");
 		return OC_EXIT_FAILED;
 	}
 	if (rc)
-		return fail(c, rc, &err);
+		return answer_failure(c, rc, &err);
 	if (interrupt_count())
 		console_detail(c, "stopped by signal %d", interrupt_last_signal());
 	return deliver(rec, outs, o, c);
@@ -246,7 +209,7 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 	int exit_code;
 
 	if (rc)
-		return fail(c, rc, &err);
+		return answer_failure(c, rc, &err);
 	rc = outputs_try(outs, &err);
 	if (rc) {
 		console_error(c, "%s", err.message);
@@ -254,11 +217,11 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 	}
 	append_command_line(&command_line, argv);
 	if (command_line.error)
-		return fail(c, command_line.error, &err);
+		return answer_failure(c, command_line.error, &err);
 	fill_recording_opts(&opts, o, outs, command_line.data);
 	rc = oc_recording_new(&opts, &rec, &err);
 	buffer_done(&command_line);
-	exit_code = rc ? fail(c, rc, &err) : run(rec, outs, o, c);
+	exit_code = rc ? answer_failure(c, rc, &err) : run(rec, outs, o, c);
 	interrupt_watch(NULL);
 	oc_recording_free(rec);
 	return exit_code;
@@ -269,7 +232,7 @@ int cmd_record(const struct options *o, const struct console *c, char *const *ar
 	struct outputs outs;
 	struct oc_error err = { 0 };
 	int rc = outputs_plan(&outs, o, (int64_t)(clock_wall_ns() / 1000000000ULL), &err);
-	int exit_code = rc ? fail(c, rc, &err) : record(&outs, o, c, argv);
+	int exit_code = rc ? answer_failure(c, rc, &err) : record(&outs, o, c, argv);
 
 	outputs_done(&outs);
 	return exit_code;

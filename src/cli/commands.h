@@ -12,6 +12,8 @@
 /* argv: the whole command line, kept as a comment in the recording. */
 int cmd_record(const struct options *o, const struct console *c, char *const *argv);
 int cmd_check(const struct options *o, const struct console *c);
+int cmd_convert(const struct options *o, const struct console *c);
+int cmd_report(const struct options *o, const struct console *c);
 int cmd_list(const struct options *o, const struct console *c);
 
 #endif

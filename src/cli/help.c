@@ -101,9 +101,9 @@ static void usage(struct buffer *out, enum command command)
 	for (size_t i = 0; i < nr; i++) {
 		if (table[i].later || table[i].command != command)
 			continue;
-		buffer_printf(out, "usage: record-trace %s%s%s [OPTION]...\n\nShows %s.\n",
+		buffer_printf(out, "usage: record-trace %s%s%s [OPTION]...\n\n%s: %s.\n",
 			      table[i].name, table[i].arg ? " " : "",
-			      table[i].arg ? table[i].arg : "", table[i].help);
+			      table[i].arg ? table[i].arg : "", table[i].name, table[i].help);
 	}
 }
 

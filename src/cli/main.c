@@ -37,6 +37,10 @@ static int dispatch(const struct options *o, const struct console *c, char *cons
 		return cmd_check(o, c);
 	case COMMAND_LIST:
 		return cmd_list(o, c);
+	case COMMAND_CONVERT:
+		return cmd_convert(o, c);
+	case COMMAND_REPORT:
+		return cmd_report(o, c);
 	case COMMAND_HELP:
 		return cmd_help(o, c);
 	case COMMAND_COMPLETION:

@@ -10,7 +10,11 @@
 
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
-#define EVERYWHERE  .commands = COMMAND_ANY
+#define WRITING     .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT)
+#define HOLDING                                                                  \
+	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
+		    COMMAND_BIT(COMMAND_REPORT)
+#define EVERYWHERE .commands = COMMAND_ANY
 #define LATER(text) \
 	.name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
 
@@ -169,7 +173,7 @@ static const struct option_row options[] = {
 	  .arg = "SIZE",
 	  .type = OPTION_SIZE,
 	  FIELD(memory_budget_bytes),
-	  RECORD,
+	  HOLDING,
 	  .min = BUDGET_MIN,
 	  .max = BUDGET_MAX,
 	  .topic = TOPIC_HOW,
@@ -189,7 +193,7 @@ static const struct option_row options[] = {
 	  .arg = "FILE",
 	  .type = OPTION_TEXTS,
 	  FIELD(outputs),
-	  RECORD,
+	  WRITING,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "write FILE, format by extension; - = stdout; repeatable" },
@@ -197,14 +201,14 @@ static const struct option_row options[] = {
 	  .arg = "NAME",
 	  .type = OPTION_TEXT,
 	  FIELD(format),
-	  RECORD,
+	  WRITING,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "format by name, see: list formats" },
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
-	  RECORD,
+	  WRITING,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "replace existing files" },
@@ -212,7 +216,8 @@ static const struct option_row options[] = {
 	  .type = OPTION_FLAG,
 	  FIELD(json),
 	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) |
-		      COMMAND_BIT(COMMAND_LIST),
+		      COMMAND_BIT(COMMAND_LIST) | COMMAND_BIT(COMMAND_CONVERT) |
+		      COMMAND_BIT(COMMAND_REPORT),
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "the answer or summary as JSON on stdout" },
@@ -286,6 +291,14 @@ _Static_assert(ARRAY_SIZE(options) <= 64, "struct options.given has a bit for ea
 
 static const struct command_row commands[] = {
 	{ .name = "record", .command = COMMAND_RECORD, .help = "record (the default)" },
+	{ .name = "convert",
+	  .command = COMMAND_CONVERT,
+	  .arg = "FILE",
+	  .help = "write a recording in other formats" },
+	{ .name = "report",
+	  .command = COMMAND_REPORT,
+	  .arg = "FILE",
+	  .help = "the hottest functions and the summary of a recording" },
 	{ .name = "check",
 	  .command = COMMAND_CHECK,
 	  .help = "what works on this machine, and how to fix what does not" },
@@ -295,8 +308,6 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_COMPLETION,
 	  .arg = "bash|zsh|fish",
 	  .help = "a completion script for your shell" },
-	{ .name = "convert", .later = true },
-	{ .name = "report", .later = true },
 	{ .name = "diff", .later = true },
 	{ .name = "agent", .later = true },
 };

@@ -15,7 +15,15 @@
 #define FREQUENCY_HZ_DEFAULT 999
 #define FREQUENCY_HZ_MAX     100000
 
-enum command { COMMAND_RECORD, COMMAND_CHECK, COMMAND_LIST, COMMAND_HELP, COMMAND_COMPLETION };
+enum command {
+	COMMAND_RECORD,
+	COMMAND_CHECK,
+	COMMAND_LIST,
+	COMMAND_HELP,
+	COMMAND_COMPLETION,
+	COMMAND_CONVERT,
+	COMMAND_REPORT,
+};
 
 enum record_mode { MODE_AUTO, MODE_AGGREGATE, MODE_TIMELINE };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -36,7 +44,8 @@ struct number_list {
 /* What was asked for. Texts are borrowed from argv and the environment; numbers are 0 for "default". */
 struct options {
 	enum command command;
-	const char *topic; /* second word, of list, help and completion; NULL = none */
+	const char
+		*topic; /* second word, of list, help and completion; an input file; NULL = none */
 	bool help;
 	bool help_all;
 	bool version;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Choosing, trying and writing the files of a recording.
- * Called by cmd_record.c.
+ * Called by cmd_record.c and cmd_convert.c.
  * Must not know how a format is written.
  */
 #include "cli/outputs.h"
@@ -19,7 +19,7 @@
 #include "cli/suggest.h"
 
 /* Formats written when none is asked for, by extension. */
-static const char *const default_extensions[] = { ".pb.gz", ".html" };
+static const char *const default_extensions[] = { ".octrace", ".html" };
 
 #define SAME_NAME_MAX 1000
 
@@ -279,6 +279,68 @@ static int write_one(struct output *out, const struct oc_machine *m, bool force,
 	return rc;
 }
 
+/* ---- while recording ---- */
+
+static void stream_give_up(struct output *out)
+{
+	oc_octrace_free(take_ptr(&out->writer));
+	oc_output_abort(take_ptr(&out->file));
+}
+
+static void stream_failed(struct output *out, int rc, const struct console *c)
+{
+	stream_give_up(out);
+	console_detail(c, "cannot write '%s' while recording: %s; it is written at the end",
+		       out->path, strerror(-rc));
+}
+
+void outputs_stream_begin(struct outputs *outs, const struct console *c)
+{
+	for (size_t i = 0; i < outs->nr; i++) {
+		struct output *out = &outs->items[i];
+		int rc;
+
+		if (strcmp(out->format->name, "octrace") || !strcmp(out->path, "-"))
+			continue;
+		rc = oc_output_open(out->path, outs->force && !out->stem, &out->file, NULL);
+		if (!rc)
+			rc = oc_octrace_new(out->file, &out->writer);
+		if (rc)
+			stream_failed(out, rc, c);
+	}
+}
+
+void outputs_stream(struct outputs *outs, const struct oc_machine *m, const struct console *c)
+{
+	for (size_t i = 0; i < outs->nr; i++) {
+		struct output *out = &outs->items[i];
+		int rc = out->writer ? oc_octrace_sync(out->writer, m) : 0;
+
+		if (rc)
+			stream_failed(out, rc, c);
+	}
+}
+
+/* Writes the rest of an output that was written while recording. Its file is there when this returns 0. */
+static int stream_end(struct output *out, const struct oc_machine *m, struct oc_error *err)
+{
+	int rc = oc_machine_run_export_hooks(m, out->format->name);
+
+	if (rc > 0)
+		rc = -ECANCELED;
+	if (!rc)
+		rc = oc_octrace_finish(out->writer, m);
+	if (rc) {
+		stream_give_up(out);
+		return oc_error_set(err, rc, "cannot write '%s': %s", out->path, strerror(-rc));
+	}
+	oc_octrace_free(take_ptr(&out->writer));
+	out->bytes = oc_output_bytes(out->file);
+	return oc_output_commit(take_ptr(&out->file), err);
+}
+
+/* ---- at the end ---- */
+
 static uint64_t samples_kept(const struct oc_ledger *ledger)
 {
 	uint64_t kept = 0;
@@ -300,7 +362,10 @@ int outputs_write(struct outputs *outs, struct oc_machine *m, const struct conso
 
 		if (interrupt_count() > 1)
 			return first ? first : -ECANCELED;
-		rc = write_one(out, m, outs->force, &err);
+		rc = out->writer ? stream_end(out, m, &err) : write_one(out, m, outs->force, &err);
+		/* Somebody else took the name that we made up; the recording is all there to be written to another. */
+		if (rc == -EEXIST && out->stem)
+			rc = write_one(out, m, false, &err);
 		if (!rc) {
 			out->written = true;
 			rc = oc_ledger_add_output(ledger, out->path, out->format->name, out->bytes,
@@ -326,6 +391,7 @@ static const char *viewer_of(const char *format)
 		{ "html", "xdg-open" },
 		{ "svg", "xdg-open" },
 		{ "pprof", "go tool pprof -http=:" },
+		{ "octrace", "record-trace report" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(viewers); i++) {
@@ -353,6 +419,7 @@ void outputs_tell(const struct outputs *outs, const struct console *c)
 void outputs_done(struct outputs *outs)
 {
 	for (size_t i = 0; i < outs->nr; i++) {
+		stream_give_up(&outs->items[i]);
 		free(outs->items[i].path);
 		free(outs->items[i].stem);
 	}

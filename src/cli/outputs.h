@@ -7,6 +7,7 @@
 #define CLI_OUTPUTS_H
 
 #include <onecollect/format.h>
+#include <onecollect/octrace.h>
 
 #include "cli/console.h"
 #include "cli/options.h"
@@ -18,6 +19,8 @@ struct output {
 	const char *extension; /* behind the stem; static */
 	uint64_t bytes;        /* once written */
 	bool written;
+	struct oc_output *file;    /* of an output that is written while recording; NULL = none */
+	struct oc_octrace *writer; /* likewise */
 };
 
 struct outputs {
@@ -39,6 +42,14 @@ int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s,
 
 /* Opens and drops each output, so that what cannot be written is known early. Returns 0 or -errno with *err. */
 int outputs_try(struct outputs *outs, struct oc_error *err);
+
+/*
+ * Begins those outputs that can be written while recording, so that little is lost when this process is killed. One that
+ * fails is given up and written at the end, as the others are. Says so when asked for details.
+ */
+void outputs_stream_begin(struct outputs *outs, const struct console *c);
+/* Writes what a machine that is being filled has learned. */
+void outputs_stream(struct outputs *outs, const struct oc_machine *m, const struct console *c);
 
 /*
  * Writes each output, also when another fails; says what failed. Adds those written to the ledger.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Laying out the hottest functions as two tables.
- * Called by cmd_record.c when no output was named.
+ * Called by answer.c and cmd_report.c.
  * Must not count samples itself: the graph does.
  */
 #include "cli/report.h"
@@ -10,6 +10,7 @@
 
 #include <onecollect/graph.h>
 
+#include "base/json.h"
 #include "base/macros.h"
 #include "base/text.h"
 
@@ -148,6 +149,60 @@ int report_text(struct buffer *out, const struct oc_machine *m, const struct str
 	l.total = oc_graph_nodes(g, &nr_nodes)[0].total;
 	if (l.total)
 		rc = tables(out, &l);
+	oc_graph_free(g);
+	return rc;
+}
+
+static void json_functions(struct json *j, const struct oc_machine *m, const struct oc_graph *g)
+{
+	uint32_t nr = 0, nr_nodes;
+	const struct oc_graph_function *functions = g ? oc_graph_functions(g, &nr) : NULL;
+
+	json_key(j, "kind");
+	json_string(j, g ? oc_graph_kind(g)->name : "");
+	json_key(j, "total");
+	json_u64(j, g ? oc_graph_nodes(g, &nr_nodes)[0].total : 0);
+	json_key(j, "functions");
+	json_array_begin(j);
+	for (uint32_t i = 0; i < nr; i++) {
+		json_object_begin(j);
+		json_key(j, "name");
+		json_string(j, oc_graph_name(g, functions[i].name, NULL));
+		json_key(j, "module");
+		json_string(j, oc_machine_string(m, functions[i].module, NULL));
+		json_key(j, "self");
+		json_u64(j, functions[i].self);
+		json_key(j, "total");
+		json_u64(j, functions[i].total);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+int report_json(struct buffer *out, const struct oc_machine *m)
+{
+	char *ledger __cleanup(cleanup_free) = NULL;
+	struct oc_graph *g = NULL;
+	struct json j;
+	int rc = oc_graph_new(m, NULL, &g);
+
+	/* A recording that kept no sample may have no kind either. */
+	if (rc && rc != -EINVAL)
+		return rc;
+	rc = oc_ledger_json(oc_machine_ledger_const(m), &ledger);
+	if (!rc) {
+		json_init(&j, out);
+		json_object_begin(&j);
+		json_key(&j, "version");
+		json_u64(&j, 1);
+		json_functions(&j, m, g);
+		json_key(&j, "ledger");
+		/* It is JSON already. */
+		buffer_puts(out, ledger);
+		json_object_end(&j);
+		buffer_putc(out, '\n');
+		rc = out->error;
+	}
 	oc_graph_free(g);
 	return rc;
 }

@@ -171,14 +171,16 @@ static int open_sideband(struct bpf_collector *c, struct oc_error *err)
 	return rc;
 }
 
-static void on_mappings(void *arg, uint32_t pid, bool ended)
+static void on_mappings(void *arg, const struct sideband_change *change)
 {
 	struct bpf_collector *c = arg;
 
-	if (ended)
-		unwind_feed_image_ended(c->feed, pid);
-	else
-		unwind_feed_mappings_changed(c->feed, pid);
+	if (change->ended)
+		unwind_feed_image_ended(c->feed, change->pid);
+	else if (unwind_feed_mapped(c->feed, change->pid, change->time_ns, change->start,
+				    change->end) &&
+		 !c->sink->error)
+		c->sink->error = -ENOMEM;
 }
 
 static int bpf_start(struct collector *base, struct oc_error *err)

@@ -24,14 +24,33 @@
 #define COUNTS_MIN             8192u
 #define COUNTS_MAX             (1u << 20)
 
-/* The last warning of libbpf; it says more than an errno value when a program does not load. */
-static _Thread_local char last_warning[256];
+/* The first warning of libbpf: what failed. Those that follow say what could not go on because of it. */
+static _Thread_local char first_warning[256];
 
 static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	if (level == LIBBPF_WARN)
-		vsnprintf(last_warning, sizeof(last_warning), fmt, args);
+	if (level != LIBBPF_WARN || first_warning[0])
+		return 0;
+	vsnprintf(first_warning, sizeof(first_warning), fmt, args);
+	first_warning[strcspn(first_warning, "\n")] = '\0';
 	return 0;
+}
+
+/* bpf_loop() is the youngest of the helpers that the programs cannot do without. Some kernels have it backported, so it
+ * is looked for, and not the version. An answer that is no clear "no" is left to the attempt to load. */
+static int probe_helpers(struct oc_error *err)
+{
+	struct utsname os;
+
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_loop, NULL))
+		return 0;
+	if (uname(&os))
+		memset(&os, 0, sizeof(os));
+	return oc_error_set(
+		err, -EOPNOTSUPP,
+		"kernel %s is too old for our BPF programs: they need bpf_loop(), which "
+		"Linux 5.17 and newer have",
+		os.release);
 }
 
 int bpf_load_probe(struct oc_error *err)
@@ -54,7 +73,7 @@ int bpf_load_probe(struct oc_error *err)
 				    "CONFIG_DEBUG_INFO_BTF=y, "
 				    "which distribution kernels since 2020 have",
 				    BTF_PATH);
-	return 0;
+	return probe_helpers(err);
 }
 
 static uint32_t round_up_power_of_two(uint64_t n, uint32_t least, uint32_t most)
@@ -130,16 +149,16 @@ static int explain_load(int code, struct oc_error *err)
 				    "the kernel refused our BPF programs (%s) although the "
 				    "capabilities are there; a "
 				    "container's seccomp profile or kernel lockdown forbids it. %s",
-				    strerror(-code), last_warning);
+				    strerror(-code), first_warning);
 	return oc_error_set(err, code, "our BPF programs do not load on kernel %s: %s. %s",
-			    os.release, strerror(-code), last_warning);
+			    os.release, strerror(-code), first_warning);
 }
 
 int bpf_load(struct bpf_collector *c, struct oc_error *err)
 {
 	int rc;
 
-	last_warning[0] = '\0';
+	first_warning[0] = '\0';
 	libbpf_set_print(keep_warning);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	c->skel = cpu_bpf__open();

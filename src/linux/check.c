@@ -16,10 +16,9 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "linux/bpf_private.h"
 #include "linux/perf.h"
 #include "linux/privilege.h"
-
-#include "cpu.skel.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
@@ -76,10 +75,16 @@ static int stay_quiet(enum libbpf_print_level level, const char *fmt, va_list ar
 static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 {
 	static const int caps[] = { CAP_BPF, CAP_PERFMON };
+	struct oc_error err = { 0 };
 	struct cpu_bpf *skel;
 	int rc;
 
 	libbpf_set_print(stay_quiet);
+	if (bpf_load_probe(&err) == -EOPNOTSUPP) {
+		because(check, "%s", err.message);
+		fix_is(check, "use Linux 5.17 or newer with CONFIG_DEBUG_INFO_BTF=y");
+		return OC_CHECK_MISSING;
+	}
 	skel = cpu_bpf__open();
 	if (!skel) {
 		because(check, "cannot read the programs: %s", strerror(errno));
@@ -96,8 +101,7 @@ static enum oc_check_state try_load(struct oc_check *check, bool with_children)
 	}
 	if (!lacks(check, caps, ARRAY_SIZE(caps))) {
 		because(check, "the kernel refuses the program: %s", strerror(-rc));
-		fix_is(check,
-		       "Linux 5.17 or newer; in a container allow bpf(2) in its seccomp profile");
+		fix_is(check, "in a container allow bpf(2) in its seccomp profile");
 	}
 	return OC_CHECK_MISSING;
 }
@@ -186,15 +190,26 @@ static enum oc_check_state check_sideband(struct oc_check *check)
 	return try_event(check, &attr, -1, 0);
 }
 
-static enum oc_check_state check_kernel_symbols(struct oc_check *check)
+/* The first symbols may be per-CPU variables, whose address truly is 0 (x86 below 6.15), so a function has to tell. */
+static bool sees_kernel_addresses(void)
 {
-	unsigned long long address = 0;
 	FILE *f = fopen("/proc/kallsyms", "re");
-	int found = f ? fscanf(f, "%llx", &address) : 0;
+	unsigned long long address = 0;
+	char line[1024], type = '\0';
 
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx %c", &address, &type) == 2 && (type == 'T' || type == 't'))
+			break;
+		address = 0;
+	}
 	if (f)
 		fclose(f);
-	if (found == 1 && address) {
+	return address;
+}
+
+static enum oc_check_state check_kernel_symbols(struct oc_check *check)
+{
+	if (sees_kernel_addresses()) {
 		because(check, "addresses are readable");
 		return OC_CHECK_OK;
 	}

@@ -53,7 +53,7 @@ static int find_process(struct bpf_collector *c, uint64_t time_ns, const struct 
 
 static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct wire_task *task)
 {
-	struct task_entry entry = { .task = task->task };
+	struct task_entry entry = { .task = task->task, .pid = task->tgid };
 	char comm[WIRE_COMM_SIZE + 1] = { 0 };
 	struct collector_process facts = { .pid = task->tgid, .ns_pid = task->ns_tgid };
 	int rc;
@@ -78,16 +78,23 @@ static enum oc_stack_reason incomplete_reason(uint8_t user_state)
 	return user_state < OC_STACK_COUNT ? (enum oc_stack_reason)user_state : OC_STACK_COUNT;
 }
 
-static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_t time_ns,
-		    uint32_t cpu, const struct wire_count *count)
+/* When and where samples of one key were taken. */
+struct occasion {
+	uint64_t time_ns; /* 0 = they were counted */
+	uint32_t cpu;
+	bool is_walked_here; /* by what was mapped at that time, without doubt */
+};
+
+static void deliver(struct bpf_collector *c, const struct wire_key *key,
+		    const struct occasion *occasion, const struct wire_count *count)
 {
 	const struct task_entry *task = task_table_find(&c->tasks, key->task);
 	struct collector_sample sample = {
-		.time_ns = time_ns,
+		.time_ns = c->opts.timeline ? occasion->time_ns : 0,
 		.count = count->count,
 		.value = count->value,
 		.kind = key->kind,
-		.cpu = cpu,
+		.cpu = c->opts.timeline ? occasion->cpu : UINT32_MAX,
 		.ip = key->ip,
 		.ip_in_kernel = key->in_kernel,
 		.user_stack = key->user_stack,
@@ -105,6 +112,9 @@ static void deliver(struct bpf_collector *c, const struct wire_key *key, uint64_
 	}
 	sample.process = task->process;
 	sample.thread = task->thread;
+	if (c->feed && !occasion->is_walked_here)
+		unwind_feed_unsure(c->feed, task->pid, task->process, occasion->time_ns,
+				   &sample.unsure_start, &sample.unsure_end);
 	c->samples += count->count;
 	c->sink->ops->sample(c->sink, &sample);
 }
@@ -122,7 +132,8 @@ static void handle_sample(struct bpf_collector *c, const struct wire_sample *sam
 	};
 	struct wire_count one = { .count = 1, .value = 1 };
 
-	deliver(c, &key, sample->time_ns, sample->cpu, &one);
+	deliver(c, &key, &(struct occasion){ .time_ns = sample->time_ns, .cpu = sample->cpu },
+		&one);
 }
 
 /* A name for frames, as the kernel programs give them: not 0, and even, for a user stack. */
@@ -157,8 +168,10 @@ static int handle_copy(struct bpf_collector *c, const struct wire_copy *copy, si
 	key.user_state = stack.state;
 	c->stacks++;
 	c->sink->ops->stack_define(c->sink, key.user_stack, stack.frames, stack.nr, false);
-	deliver(c, &key, c->opts.timeline ? copy->time_ns : 0,
-		c->opts.timeline ? copy->cpu : UINT32_MAX, &one);
+	deliver(c, &key,
+		&(struct occasion){
+			.time_ns = copy->time_ns, .cpu = copy->cpu, .is_walked_here = true },
+		&one);
 	return 0;
 }
 
@@ -259,6 +272,7 @@ void drain_wait_for_programs(void *unused)
 
 static int deliver_rows(struct bpf_collector *c, int map_fd)
 {
+	const struct occasion counted = { .cpu = UINT32_MAX };
 	uint32_t room = c->counts_entries + BATCH_SLACK;
 	uint64_t position = 0; /* large enough for the kernel's cursor, a 32-bit bucket number */
 	bool has_position = false;
@@ -273,7 +287,7 @@ static int deliver_rows(struct bpf_collector *c, int map_fd)
 		c->counter_bytes +=
 			(uint64_t)nr * (sizeof(struct wire_key) + sizeof(struct wire_count));
 		for (uint32_t i = 0; i < nr; i++)
-			deliver(c, &c->keys[i], 0, UINT32_MAX, &c->counts[i]);
+			deliver(c, &c->keys[i], &counted, &c->counts[i]);
 		if (c->sink->error)
 			return c->sink->error;
 		if (rc == -ENOENT)
@@ -312,6 +326,8 @@ int drain_counters(struct bpf_collector *c, struct oc_error *err)
 		return oc_error_set(err, rc, "cannot read the kernel's counters: %s",
 				    strerror(-rc));
 	c->skel->bss->rows_added[idle] = 0;
+	if (c->feed)
+		unwind_feed_drained(c->feed, c->last_flip_ns);
 	return 0;
 }
 

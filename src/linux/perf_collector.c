@@ -78,13 +78,18 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 	};
 }
 
-/* Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. */
+/*
+ * Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. Of recent
+ * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code.
+ */
 static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
 {
 	int fd = perf_open(attr, 0, -1, -1);
 
-	if (fd == -EACCES || fd == -EPERM)
+	if (fd == -EACCES || fd == -EPERM) {
 		attr->exclude_kernel = 1;
+		attr->exclude_callchain_kernel = 1;
+	}
 	cleanup_close(&fd);
 }
 

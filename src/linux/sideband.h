@@ -128,11 +128,20 @@ uint64_t sideband_buffer_bytes(const struct sideband *sb);
 typedef void (*sideband_watch_fn)(void *arg, uint32_t pid, const char *comm, const char *exe_base);
 void sideband_watch(struct sideband *sb, sideband_watch_fn fn, void *arg);
 
+/* An executable mapping that is new, or, when `ended`, the end of all of them (exec, exit). */
+struct sideband_change {
+	uint32_t pid;
+	bool ended;
+	uint64_t time_ns;
+	uint64_t start;
+	uint64_t end;
+};
+
 /*
- * For who keeps tables of what processes have mapped: fn is called after the sink was told that the executable mappings
- * of a process changed; with `ended` when its image is about to be no more (exec, exit).
+ * For who keeps tables of what processes have mapped: fn is called after the sink was told of a mapping, and before it
+ * is told of an end.
  */
-typedef void (*sideband_mappings_fn)(void *arg, uint32_t pid, bool ended);
+typedef void (*sideband_mappings_fn)(void *arg, const struct sideband_change *change);
 void sideband_watch_mappings(struct sideband *sb, sideband_mappings_fn fn, void *arg);
 
 #endif

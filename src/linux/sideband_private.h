@@ -37,7 +37,7 @@ struct sideband {
 /* Calls the watcher, if any, about a process that is known. */
 void sideband_tell_watcher(struct sideband *sb, const struct live_process *process);
 /* Tells who watches mappings, if anybody does. */
-void sideband_tell_mappings(struct sideband *sb, uint32_t pid, bool ended);
+void sideband_tell_change(struct sideband *sb, const struct sideband_change *change);
 /* Tells the sink of an exec, and who watches mappings. */
 sink_process sideband_tell_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid,
 				const char *comm);

@@ -116,29 +116,37 @@ void sideband_tell_watcher(struct sideband *sb, const struct live_process *proce
 			   : "");
 }
 
-void sideband_tell_mappings(struct sideband *sb, uint32_t pid, bool ended)
+void sideband_tell_change(struct sideband *sb, const struct sideband_change *change)
 {
 	if (sb->mappings_fn)
-		sb->mappings_fn(sb->mappings_arg, pid, ended);
+		sb->mappings_fn(sb->mappings_arg, change);
 }
 
 sink_process sideband_tell_exec(struct sideband *sb, uint64_t time_ns, uint32_t pid,
 				const char *comm)
 {
-	sideband_tell_mappings(sb, pid, true);
+	struct sideband_change change = { .pid = pid, .ended = true, .time_ns = time_ns };
+
+	sideband_tell_change(sb, &change);
 	return sb->sink->ops->process_exec(sb->sink, time_ns, pid, comm);
 }
 
 void sideband_tell_mapping(struct sideband *sb, uint64_t time_ns, uint32_t pid,
 			   const struct collector_mapping *mapping)
 {
+	struct sideband_change change = {
+		.pid = pid, .time_ns = time_ns, .start = mapping->start, .end = mapping->end
+	};
+
 	sb->sink->ops->mapping_add(sb->sink, time_ns, pid, mapping);
-	sideband_tell_mappings(sb, pid, false);
+	sideband_tell_change(sb, &change);
 }
 
 void sideband_end_process(struct sideband *sb, uint64_t time_ns, uint32_t pid)
 {
-	sideband_tell_mappings(sb, pid, true);
+	struct sideband_change change = { .pid = pid, .ended = true, .time_ns = time_ns };
+
+	sideband_tell_change(sb, &change);
 	sb->sink->ops->process_exit(sb->sink, time_ns, pid);
 	live_remove(&sb->tasks, pid);
 	if (sb->watch_fn)

@@ -11,6 +11,7 @@
 
 struct task_entry {
 	uint64_t task;
+	uint32_t pid;
 	sink_process process;
 	sink_thread thread;
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/u32_map.h"
 
@@ -35,6 +36,16 @@
 struct feed_module {
 	struct unwind_table *table; /* NULL = there is none */
 	uint32_t number;            /* in the store; 0 = not there */
+	uint32_t round;             /* of put_ranges() that needed it last */
+	bool is_tried;
+};
+
+/* Addresses where one mapping took the place of another, and until when the kernel walked by the old one's table. */
+struct replaced {
+	uint64_t start;
+	uint64_t end;
+	uint64_t since_ns;
+	uint64_t until_ns; /* 0 = the new one is not published yet */
 };
 
 /* An image that runs and is published. */
@@ -43,7 +54,14 @@ struct feed_image {
 	uint32_t pid;
 	sink_process process;
 	struct unwind_image image;
+	struct replaced replaced; /* last; all zero = nothing was ever */
 	bool is_dirty;
+};
+
+/* What was replaced in an image while its samples were still counted, and the counters are not handed out yet. */
+struct unsure_counts {
+	sink_process process;
+	struct replaced replaced;
 };
 
 struct unwind_feed {
@@ -55,12 +73,18 @@ struct unwind_feed {
 	struct feed_module *modules;
 	size_t nr_modules;
 	size_t modules_cap;
+	struct u32_map by_number; /* in the store -> index */
+	uint32_t round;
 
 	struct u32_map image_index; /* pid -> index + 1 */
 	struct feed_image *images;
 	size_t nr_images;
 	size_t images_cap;
 	bool is_dirty; /* some image is */
+
+	struct unsure_counts *unsure;
+	size_t nr_unsure;
+	size_t unsure_cap;
 
 	struct unwind_range *ranges; /* scratch */
 	size_t ranges_cap;
@@ -94,9 +118,11 @@ void unwind_feed_free(struct unwind_feed *feed)
 	for (size_t i = 0; i < feed->nr_modules; i++)
 		unwind_table_free(feed->modules[i].table);
 	u32_map_done(&feed->module_index);
+	u32_map_done(&feed->by_number);
 	u32_map_done(&feed->image_index);
 	free(feed->modules);
 	free(feed->images);
+	free(feed->unsure);
 	free(feed->ranges);
 	free(feed);
 }
@@ -116,6 +142,38 @@ static int compile_vdso(struct unwind_table **ret_table)
 	return unwind_table_compile_image(
 		image, header.e_shoff + (size_t)header.e_shnum * header.e_shentsize, ret_table,
 		NULL);
+}
+
+static void drop_module(struct unwind_feed *feed, struct feed_module *module)
+{
+	if (module->number) {
+		u32_map_remove(&feed->by_number, module->number, NULL);
+		unwind_store_remove_module(feed->store, module->number);
+	}
+	feed->stats.tables--;
+	feed->stats.table_bytes -= unwind_table_bytes(module->table);
+	unwind_table_free(module->table);
+	*module = (struct feed_module){ 0 };
+}
+
+/* Makes room: takes out the modules that neither a published image nor the one being made has mapped. */
+static void drop_unused_modules(struct unwind_feed *feed)
+{
+	for (size_t i = 0; i < feed->nr_images; i++) {
+		const struct unwind_image *image = &feed->images[i].image;
+
+		for (uint32_t k = 0; k < image->nr; k++) {
+			uint32_t number = feed->opts.memory->ranges[image->first + k].module;
+			uint32_t index;
+
+			if (number && u32_map_get(&feed->by_number, number, &index))
+				feed->modules[index].round = feed->round;
+		}
+	}
+	for (size_t i = 0; i < feed->nr_modules; i++) {
+		if (feed->modules[i].table && feed->modules[i].round != feed->round)
+			drop_module(feed, &feed->modules[i]);
+	}
 }
 
 /* Makes the table of what is mapped. *ret_table stays NULL when there is none to be had. Returns 0 or -ENOMEM. */
@@ -139,6 +197,8 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 		return rc == -ENOMEM ? rc : 0;
 	}
 	bytes = unwind_table_bytes(*ret_table);
+	if (feed->stats.table_bytes + bytes > feed->opts.table_bytes)
+		drop_unused_modules(feed);
 	if ((*ret_table)->machine != NATIVE_MACHINE ||
 	    feed->stats.table_bytes + bytes > feed->opts.table_bytes) {
 		feed->stats.tables_refused++;
@@ -164,36 +224,55 @@ static void preload(struct unwind_feed *feed, const struct feed_module *module)
 	}
 }
 
-/* Finds or makes a module. Returns 0 or -ENOMEM. */
-static int get_module(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
-		      const struct feed_module **ret_module)
+/* The record of a module, by the sink's number; NULL = no memory. */
+static struct feed_module *find_module(struct unwind_feed *feed, uint32_t name)
 {
-	struct feed_module *module;
 	uint32_t index;
-	int rc;
 
-	if (u32_map_get(&feed->module_index, mapping->module, &index)) {
-		*ret_module = &feed->modules[index - 1];
-		return 0;
-	}
+	if (u32_map_get(&feed->module_index, name, &index))
+		return &feed->modules[index - 1];
 	if (array_reserve(&feed->modules, &feed->modules_cap, feed->nr_modules + 1,
 			  sizeof(*feed->modules)) ||
-	    u32_map_set(&feed->module_index, mapping->module, (uint32_t)feed->nr_modules + 1))
-		return -ENOMEM;
-	module = &feed->modules[feed->nr_modules++];
-	*module = (struct feed_module){ 0 };
-	*ret_module = module;
-	rc = compile(feed, mapping, pid, &module->table);
-	if (rc || !module->table || !module->table->nr_pages)
-		return rc;
-	rc = unwind_store_add_module(feed->store, module->table, &module->number);
+	    u32_map_set(&feed->module_index, name, (uint32_t)feed->nr_modules + 1))
+		return NULL;
+	feed->modules[feed->nr_modules] = (struct feed_module){ 0 };
+	return &feed->modules[feed->nr_modules++];
+}
+
+static int add_to_store(struct unwind_feed *feed, struct feed_module *module)
+{
+	int rc = unwind_store_add_module(feed->store, module->table, &module->number);
+
+	if (rc == -ENOSPC) {
+		drop_unused_modules(feed);
+		rc = unwind_store_add_module(feed->store, module->table, &module->number);
+	}
 	if (rc == -ENOSPC) {
 		feed->stats.tables_refused++;
 		return 0;
 	}
-	if (!rc)
-		preload(feed, module);
-	return rc;
+	if (rc)
+		return rc;
+	preload(feed, module);
+	return u32_map_set(&feed->by_number, module->number, (uint32_t)(module - feed->modules));
+}
+
+/* Finds or makes a module. Returns 0 or -ENOMEM. */
+static int get_module(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
+		      const struct feed_module **ret_module)
+{
+	struct feed_module *module = find_module(feed, mapping->module);
+	int rc;
+
+	if (!module)
+		return -ENOMEM;
+	*ret_module = module;
+	module->round = feed->round;
+	if (module->is_tried)
+		return 0;
+	module->is_tried = true;
+	rc = compile(feed, mapping, pid, &module->table);
+	return rc || !module->table || !module->table->nr_pages ? rc : add_to_store(feed, module);
 }
 
 /* ---- images ----------------------------------------------------------------------------------------------------- */
@@ -230,6 +309,7 @@ static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
 	uint32_t nr = 0;
 	int rc;
 
+	feed->round++;
 	while (feed->sink->ops->mapping_next(feed->sink, image->process, address, &mapping)) {
 		rc = add_ranges(feed, &mapping, image->pid, &nr);
 		if (rc)
@@ -255,6 +335,21 @@ static void unpublish(struct unwind_feed *feed, const struct feed_image *image)
 	unwind_store_drop_ranges(feed->store, &image->image);
 }
 
+/* From now on the kernel walks by what is mapped. */
+static void end_doubt(struct unwind_feed *feed, struct feed_image *image)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	if (image->replaced.since_ns && !image->replaced.until_ns)
+		image->replaced.until_ns = now;
+	for (size_t i = 0; i < feed->nr_unsure; i++) {
+		struct unsure_counts *unsure = &feed->unsure[i];
+
+		if (unsure->process == image->process && !unsure->replaced.until_ns)
+			unsure->replaced.until_ns = now;
+	}
+}
+
 /* Brings the kernel's view of an image up to date. Returns 0 or -ENOMEM. */
 static int publish(struct unwind_feed *feed, struct feed_image *image)
 {
@@ -270,6 +365,7 @@ static int publish(struct unwind_feed *feed, struct feed_image *image)
 		feed->stats.images_refused++;
 	if (old.nr)
 		unwind_store_drop_ranges(feed->store, &old);
+	end_doubt(feed, image);
 	return 0;
 }
 
@@ -311,14 +407,129 @@ static int add_image(struct unwind_feed *feed, const struct feed_image *image,
 	return publish(feed, *ret_image);
 }
 
-void unwind_feed_mappings_changed(struct unwind_feed *feed, uint32_t pid)
+/* Does what is mapped there now differ from a range that the kernel walks by? */
+static bool is_replaced(const struct unwind_feed *feed, const struct unwind_range *range,
+			const struct sink_mapping *now)
+{
+	const struct feed_module *module;
+	uint64_t bias;
+	uint32_t index;
+
+	if (!range->module)
+		return false;
+	if (!u32_map_get(&feed->module_index, now->module, &index))
+		return true;
+	module = &feed->modules[index - 1];
+	return module->number != range->module ||
+	       unwind_table_bias(module->table, now->start, now->file_offset, &bias) ||
+	       bias != range->bias;
+}
+
+static bool replaces(const struct unwind_feed *feed, const struct feed_image *image, uint64_t start,
+		     uint64_t end)
+{
+	const struct unwind_range *ranges = feed->opts.memory->ranges + image->image.first;
+	struct sink_mapping now;
+
+	if (!feed->sink->ops->mapping_next(feed->sink, image->process, start, &now))
+		return false;
+	for (uint32_t i = 0; i < image->image.nr; i++) {
+		if (ranges[i].start < end && ranges[i].end > start &&
+		    is_replaced(feed, &ranges[i], &now))
+			return true;
+	}
+	return false;
+}
+
+static void widen(struct replaced *replaced, uint64_t start, uint64_t end)
+{
+	replaced->start = MIN(replaced->start, start);
+	replaced->end = MAX(replaced->end, end);
+}
+
+/* The samples of an image that are counted until the kernel knows that it should not. */
+static void widen_unsure(struct unwind_feed *feed, const struct feed_image *image, uint64_t start,
+			 uint64_t end)
+{
+	for (size_t i = 0; i < feed->nr_unsure; i++) {
+		struct unsure_counts *unsure = &feed->unsure[i];
+
+		if (unsure->process == image->process && !unsure->replaced.until_ns)
+			widen(&unsure->replaced, start, end);
+	}
+}
+
+static int note_unsure(struct unwind_feed *feed, const struct feed_image *image)
+{
+	if (array_reserve(&feed->unsure, &feed->unsure_cap, feed->nr_unsure + 1,
+			  sizeof(*feed->unsure)))
+		return -ENOMEM;
+	feed->unsure[feed->nr_unsure++] =
+		(struct unsure_counts){ .process = image->process, .replaced = image->replaced };
+	return 0;
+}
+
+int unwind_feed_mapped(struct unwind_feed *feed, uint32_t pid, uint64_t time_ns, uint64_t start,
+		       uint64_t end)
 {
 	struct feed_image *image = find_image(feed, pid);
+	struct replaced *replaced;
+	bool was_timed;
 
 	if (!image)
-		return;
+		return 0;
 	image->is_dirty = true;
 	feed->is_dirty = true;
+	if (!replaces(feed, image, start, end))
+		return 0;
+	replaced = &image->replaced;
+	was_timed = image->image.flags & UNWIND_IMAGE_TIMED;
+	if (!replaced->since_ns || replaced->until_ns)
+		*replaced = (struct replaced){ .start = start, .end = end, .since_ns = time_ns };
+	widen(replaced, start, end);
+	widen_unsure(feed, image, start, end);
+	if (was_timed)
+		return 0;
+	image->image.flags |= UNWIND_IMAGE_TIMED;
+	return note_unsure(feed, image);
+}
+
+bool unwind_feed_unsure(const struct unwind_feed *feed, uint32_t pid, sink_process process,
+			uint64_t time_ns, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct feed_image *image;
+
+	if (!time_ns) {
+		for (size_t i = 0; i < feed->nr_unsure; i++) {
+			if (feed->unsure[i].process != process)
+				continue;
+			*ret_start = feed->unsure[i].replaced.start;
+			*ret_end = feed->unsure[i].replaced.end;
+			return true;
+		}
+		return false;
+	}
+	image = find_image(feed, pid);
+	if (!image || image->process != process || !image->replaced.since_ns ||
+	    time_ns < image->replaced.since_ns ||
+	    (image->replaced.until_ns && time_ns >= image->replaced.until_ns))
+		return false;
+	*ret_start = image->replaced.start;
+	*ret_end = image->replaced.end;
+	return true;
+}
+
+void unwind_feed_drained(struct unwind_feed *feed, uint64_t flip_ns)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < feed->nr_unsure; i++) {
+		const struct unsure_counts *unsure = &feed->unsure[i];
+
+		if (!unsure->replaced.until_ns || unsure->replaced.until_ns >= flip_ns)
+			feed->unsure[kept++] = *unsure;
+	}
+	feed->nr_unsure = kept;
 }
 
 int unwind_feed_publish(struct unwind_feed *feed)

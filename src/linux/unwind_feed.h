@@ -56,12 +56,26 @@ void unwind_feed_free(struct unwind_feed *feed);
 int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, size_t size,
 		     sink_process process, struct unwind_feed_stack *ret_stack);
 
-/* The executable mappings of a process have changed; unwind_feed_publish() will tell the kernel. */
-void unwind_feed_mappings_changed(struct unwind_feed *feed, uint32_t pid);
+/*
+ * A process has mapped something executable from `start` to `end`, of which the sink knows already;
+ * unwind_feed_publish() will tell the kernel. What is replaced makes samples doubtful until then.
+ * Returns 0 or -ENOMEM.
+ */
+int unwind_feed_mapped(struct unwind_feed *feed, uint32_t pid, uint64_t time_ns, uint64_t start,
+		       uint64_t end);
 /* The image that a process ran is no more: it has ended or replaced its program. */
 void unwind_feed_image_ended(struct unwind_feed *feed, uint32_t pid);
 /* Publishes what has changed. To be called after each round of records. Returns 0 or -ENOMEM. */
 int unwind_feed_publish(struct unwind_feed *feed);
+/*
+ * Addresses of a sample that may be those of what was mapped there before: then the kernel walked by the wrong tables,
+ * or, of counted samples, nobody knows which ones came before.
+ * time_ns: of the sample; 0 = it was counted. Returns false when there are none.
+ */
+bool unwind_feed_unsure(const struct unwind_feed *feed, uint32_t pid, sink_process process,
+			uint64_t time_ns, uint64_t *ret_start, uint64_t *ret_end);
+/* All that was counted before flip_ns has been handed out. */
+void unwind_feed_drained(struct unwind_feed *feed, uint64_t flip_ns);
 /* Once a second: allows images a few more copies. */
 void unwind_feed_tick(struct unwind_feed *feed);
 

@@ -73,6 +73,7 @@ struct cfi_state {
 	uint64_t cfa_reg;
 	int64_t cfa_off;
 	int64_t expr_off;
+	uint64_t expr_plus;
 	uint8_t expr; /* enum unwind_cfa that the CFA's expression stands for; UNWIND_CFA_REG = none, use cfa_reg */
 	struct cfi_saved fp;
 	struct cfi_saved ra;

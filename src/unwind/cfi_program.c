@@ -51,6 +51,7 @@ enum {
 /* Operations of expressions (DWARF 5, 7.7.1). */
 enum {
 	EXPR_DEREF = 0x06,
+	EXPR_PLUS_UCONST = 0x23,
 	EXPR_LIT0 = 0x30,
 	EXPR_LIT15 = 0x3f,
 	EXPR_BREG0 = 0x70,
@@ -111,14 +112,24 @@ static void set_cfa_expression(struct cfi_program *p, const uint8_t *bytes, uint
 		s->cfa_off = off;
 		return;
 	}
-	if (cfi_fixed(&expr, 1) != EXPR_DEREF || cfi_left(&expr))
+	if (cfi_fixed(&expr, 1) != EXPR_DEREF)
 		return;
-	if (reg == p->arch->fp)
+	s->expr_off = off;
+	s->expr_plus = 0;
+	if (cfi_left(&expr)) {
+		if (cfi_fixed(&expr, 1) != EXPR_PLUS_UCONST)
+			return;
+		s->expr_plus = cfi_uleb(&expr);
+	}
+	if (expr.failed || cfi_left(&expr))
+		return;
+	if (reg == p->arch->fp && !s->expr_plus)
 		s->expr = UNWIND_CFA_FP_DEREF;
 	else if (reg == p->arch->sp && p->cie->signal)
 		s->expr =
 			UNWIND_CFA_SIGNAL; /* the stack pointer that the kernel has put into its frame */
-	s->expr_off = off;
+	else if (reg == p->arch->sp && s->expr_plus <= UINT8_MAX)
+		s->expr = UNWIND_CFA_SP_DEREF;
 }
 
 /* DW_CFA_expression: the value is at an address that is computed. */
@@ -422,6 +433,8 @@ static bool set_rule_cfa(const struct cfi_arch *arch, const struct cfi_state *s,
 		return false;
 	rule->cfa_off = (int32_t)off;
 	rule->cfa = s->expr;
+	if (s->expr == UNWIND_CFA_SP_DEREF)
+		rule->reg = (uint8_t)s->expr_plus;
 	if (s->expr != UNWIND_CFA_REG)
 		return s->expr != UNWIND_CFA_UNKNOWN;
 	if (s->cfa_reg == arch->sp)

@@ -325,31 +325,76 @@ static void resolve_overlaps(struct compiler *c)
 	c->nr_pieces = kept;
 }
 
+/* The first piece that ends behind `address`; they are in order and do not overlap. */
+static size_t first_piece_behind(const struct compiler *c, uint64_t address)
+{
+	size_t low = 0, high = c->nr_pieces;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->pieces[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Searches the gaps between the pieces in an area of code. */
+static int search_gaps(const struct compiler *c, struct sigreturn_search *search,
+		       const struct unwind_segment *code)
+{
+	uint64_t gap = code->vaddr, end = code->vaddr + code->file_size;
+	int rc = 0;
+
+	for (size_t i = first_piece_behind(c, gap); i < c->nr_pieces && !rc; i++) {
+		const struct piece *piece = &c->pieces[i];
+
+		if (piece->start >= end)
+			break;
+		if (piece->start > gap)
+			rc = sigreturn_find(search, code, gap, piece->start);
+		gap = piece->end;
+	}
+	return rc || gap >= end ? rc : sigreturn_find(search, code, gap, end);
+}
+
+/*
+ * Where code is: sections, or else segments, which hold much that is not code. ret_code: of
+ * UNWIND_TABLE_SEGMENTS_MAX. Returns how many.
+ */
+static uint32_t find_code(const struct compiler *c, struct unwind_segment *ret_code)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < c->elf->nr_sections && nr < UNWIND_TABLE_SEGMENTS_MAX; i++) {
+		const struct elf_section *s = &c->elf->sections[i];
+
+		if (!(s->flags & SHF_EXECINSTR) || s->type == SHT_NOBITS ||
+		    s->address + s->size < s->address)
+			continue;
+		ret_code[nr++] = (struct unwind_segment){ .vaddr = s->address,
+							  .file_offset = s->offset,
+							  .file_size = s->size };
+	}
+	for (uint32_t i = 0; i < c->nr_segments && !c->elf->nr_sections; i++) {
+		if (c->segments[i].executable)
+			ret_code[nr++] = c->segments[i];
+	}
+	return nr;
+}
+
 /* Adds the gaps' signal trampolines; see sigreturn.h. */
 static int add_sigreturns(struct compiler *c)
 {
 	struct sigreturn_search search = { .elf = c->elf, .machine = c->arch->machine };
-	size_t nr_described = c->nr_pieces;
+	struct unwind_segment code[UNWIND_TABLE_SEGMENTS_MAX];
+	uint32_t nr_code = find_code(c, code);
 	int rc = 0;
 
-	for (uint32_t i = 0; i < c->nr_segments && !rc; i++) {
-		const struct unwind_segment *s = &c->segments[i];
-		uint64_t end = s->vaddr + s->file_size, gap = s->vaddr;
-
-		if (!s->executable)
-			continue;
-		for (size_t k = 0; k < nr_described && !rc; k++) {
-			const struct piece *p = &c->pieces[k];
-
-			if (p->start >= end || p->end <= gap)
-				continue;
-			if (p->start > gap)
-				rc = sigreturn_find(&search, s, gap, p->start);
-			gap = p->end;
-		}
-		if (!rc && gap < end)
-			rc = sigreturn_find(&search, s, gap, end);
-	}
+	for (uint32_t i = 0; i < nr_code && !rc; i++)
+		rc = search_gaps(c, &search, &code[i]);
 	for (size_t i = 0; i < search.nr && !rc; i++) {
 		struct piece piece = { .start = search.found[i].start,
 				       .end = search.found[i].end,
@@ -358,8 +403,10 @@ static int add_sigreturns(struct compiler *c)
 		rc = add_piece(c, &piece);
 	}
 	sigreturn_search_done(&search);
-	if (c->nr_pieces != nr_described)
+	if (search.nr) {
 		sort_pieces(c);
+		resolve_overlaps(c);
+	}
 	return rc;
 }
 
@@ -449,8 +496,10 @@ static int compile(struct compiler *c, struct elf_file *elf, struct elf_file *de
 	rc = collect_segments(c);
 	if (!rc)
 		rc = read_sections(c, elf, debug);
-	for (int source = 0; !rc && source < NR_SOURCES; source++)
-		rc = collect_section(c, source);
+	for (int source = 0; !rc && source < NR_SOURCES; source++) {
+		if (c->sections[source].size)
+			rc = collect_section(c, source);
+	}
 	if (rc)
 		return rc;
 	sort_pieces(c);

@@ -269,6 +269,20 @@ static int evict(struct unwind_store *s)
 	return (int)i;
 }
 
+/* The number of a rule of a table, which gets one more row. */
+static uint32_t intern_rule(struct unwind_store *s, const struct unwind_rule *rule)
+{
+	uint32_t name = rule_pool_add(&s->rules, rule);
+
+	if (name != RULE_UNKNOWN || rule->cfa >= UNWIND_CFA_UNKNOWN)
+		return name;
+	if (reclaim(s))
+		name = rule_pool_add(&s->rules, rule);
+	if (name == RULE_UNKNOWN)
+		s->stats.rules_unfit++;
+	return name;
+}
+
 /* Writes s->block's rows, as rows of the store. Returns how many. */
 static uint32_t translate_rows(struct unwind_store *s, const struct unwind_table *table,
 			       uint32_t first, uint32_t nr)
@@ -284,10 +298,8 @@ static uint32_t translate_rows(struct unwind_store *s, const struct unwind_table
 			name = s->names[rule] - 1u;
 			rule_pool_ref(&s->rules, name);
 		} else if (rule < table->nr_rules) {
-			name = rule_pool_add(&s->rules, &table->rules[rule]);
+			name = intern_rule(s, &table->rules[rule]);
 			s->names[rule] = (uint16_t)(name + 1);
-			if (name == RULE_UNKNOWN && table->rules[rule].cfa < UNWIND_CFA_UNKNOWN)
-				s->stats.rules_unfit++;
 		}
 		rows[i] = UNWIND_ROW(UNWIND_ROW_LOW(row), name);
 	}

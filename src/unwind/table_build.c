@@ -35,25 +35,11 @@ static bool rule_equals(const void *owner, uint32_t id, const void *wanted)
 	return !memcmp(&b->rules[id], wanted, sizeof(struct unwind_rule));
 }
 
-/* The number of a rule. Returns it, or a negative error. */
-static int intern_rule(struct table_build *b, const struct unwind_rule *rule)
+/* Files a new rule. Returns its number or an error. */
+static int add_rule(struct table_build *b, uint64_t hash, const struct unwind_rule *rule)
 {
-	uint64_t hash;
-	uint32_t id;
 	int rc;
 
-	if (rule->cfa == UNWIND_CFA_GAP)
-		return 0;
-	/* Rows that differ only in registers that do not matter here are many. */
-	if (b->nr_rules && rule_equals(b, b->now.rule, rule))
-		return b->now.rule;
-	hash = hash_bytes(rule, sizeof(*rule));
-	id = id_table_find(&b->rule_ids, hash, rule_equals, b, rule);
-	if (id)
-		return (int)id;
-	/* One number is kept for the rule that stands for all that have no room. */
-	if (b->nr_rules >= UNWIND_RULES_MAX - 1 && rule->cfa != UNWIND_CFA_UNKNOWN)
-		return intern_rule(b, &unknown_rule);
 	rc = array_reserve(&b->rules, &b->rules_cap, b->nr_rules + 2, sizeof(*b->rules));
 	if (rc)
 		return rc;
@@ -64,6 +50,32 @@ static int intern_rule(struct table_build *b, const struct unwind_rule *rule)
 		return rc;
 	b->rules[b->nr_rules] = *rule;
 	return (int)b->nr_rules++;
+}
+
+/* The number of a rule. Returns it, or a negative error. */
+static int intern_rule(struct table_build *b, const struct unwind_rule *rule)
+{
+	/* Offsets are multiples of 8. */
+	uint32_t place =
+		(uint32_t)rule->cfa_off / 8 + (uint32_t)rule->fp_off / 8 * 29 + rule->cfa * 101u;
+	uint16_t *recent = &b->recent[place % TABLE_RECENT_RULES];
+	uint64_t hash;
+	int id;
+
+	if (rule->cfa == UNWIND_CFA_GAP)
+		return 0;
+	if (*recent && rule_equals(b, *recent, rule))
+		return *recent;
+	hash = hash_bytes(rule, sizeof(*rule));
+	id = (int)id_table_find(&b->rule_ids, hash, rule_equals, b, rule);
+	/* One number is kept for the rule that stands for all that have no room. */
+	if (!id && b->nr_rules >= UNWIND_RULES_MAX - 1 && rule->cfa != UNWIND_CFA_UNKNOWN)
+		return intern_rule(b, &unknown_rule);
+	if (!id)
+		id = add_rule(b, hash, rule);
+	if (id > 0)
+		*recent = (uint16_t)id;
+	return id;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ struct table_mark {
 	struct unwind_table_stats stats;
 };
 
+#define TABLE_RECENT_RULES 256 /* a power of two; most modules have fewer rules */
+
 /* Embedded; start with all zero. */
 struct table_build {
 	uint64_t first_page;
@@ -39,6 +41,8 @@ struct table_build {
 	size_t nr_rules;
 	size_t rules_cap;
 	struct id_table rule_ids;
+	uint16_t recent
+		[TABLE_RECENT_RULES]; /* numbers of rules, by a cheap hash; spares the table most searches */
 };
 
 void table_build_done(struct table_build *b);

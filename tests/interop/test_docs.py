@@ -89,7 +89,8 @@ class Readme(unittest.TestCase):
 
 
 class Documents(unittest.TestCase):
-    DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", os.path.join("docs", "internals.md"))
+    DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", os.path.join("docs", "internals.md"),
+                 os.path.join("docs", "octrace.md"))
 
     def test_links(self):
         for name in self.DOCUMENTS:
@@ -141,7 +142,7 @@ class Demo(unittest.TestCase):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"(?i)hottest functions")
-        for kind in (r"\.html", r"\.pb\.gz"):
+        for kind in (r"\.html", r"\.octrace"):
             (path,) = set(re.findall(rf"(/\S+{kind})$", done.stdout, re.M))
             self.assertGreater(os.path.getsize(path), 0)
 

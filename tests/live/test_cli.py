@@ -236,18 +236,18 @@ class Outputs(CliTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         for name in ("out", "flame.svg"):
             stems = [re.sub(r"^record-trace-\d{8}-\d{6}", "", f) for f in sorted(os.listdir(self.dir / name))]
-            self.assertEqual(stems, [".html", ".pb.gz"])
+            self.assertEqual(stems, [".html", ".octrace"])
 
     def test_nothing_named_writes_default_files_and_a_report(self):
         result = self.run_cli("-d", "300ms", "-p", self.busy_pid())
         self.assertEqual(result.returncode, 0, result.stderr)
-        html, profile = self.files()
+        html, recording = self.files()
         self.assertRegex(html, r"^record-trace-\d{8}-\d{6}\.html$")
-        self.assertRegex(profile, r"^record-trace-\d{8}-\d{6}\.pb\.gz$")
+        self.assertRegex(recording, r"^record-trace-\d{8}-\d{6}\.octrace$")
         self.assertIn("Hottest functions by self", result.stdout)
         self.assertIn(html, result.stderr)
         self.assertIn(f"xdg-open {html}", result.stderr)
-        self.assertIn(f"pprof -http=: {profile}", result.stderr)
+        self.assertIn(f"record-trace report {recording}", result.stderr)
 
     def test_the_next_command_can_be_pasted(self):
         result = self.run_cli("-d", "200ms", "-o", "my graph.html")

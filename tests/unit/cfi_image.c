@@ -52,7 +52,7 @@ size_t cfi_add_cie(struct cfi_bytes *c, const char *augmentation, const void *pr
 		put(&c->bytes, 8, 2); /* addresses of 8 bytes, no segments */
 	put(&c->bytes, 1, 1);
 	put(&c->bytes, 0x78, 1);
-	put(&c->bytes, 16, 1);
+	put(&c->bytes, c->ra_reg ? c->ra_reg : 16, 1);
 	if (*augmentation == 'z') {
 		put(&c->bytes, strchr(augmentation, 'R') ? 1 : 0, 1);
 		if (strchr(augmentation, 'R'))
@@ -172,6 +172,8 @@ void cfi_image_make(const struct cfi_image *image, struct buffer *out)
 	put_code(image, out);
 	sections[SECTION_TEXT] =
 		section(SECTION_TEXT, SHT_PROGBITS, image->code_offset, image->code_size);
+	sections[SECTION_TEXT].sh_flags = SHF_ALLOC | SHF_EXECINSTR;
+	sections[SECTION_TEXT].sh_addr = image->address;
 	segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
 				    .p_flags = PF_R | PF_X,
 				    .p_offset = image->code_offset,

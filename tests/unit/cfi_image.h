@@ -18,11 +18,12 @@ struct cfi_bytes {
 	bool is_debug;   /* .debug_frame */
 	bool is_64;      /* 64-bit DWARF */
 	uint8_t version; /* of CIEs; 0 = 1 in .eh_frame, 4 in .debug_frame */
+	uint8_t ra_reg;  /* of CIEs; 0 = 16, of x86-64 */
 	uint64_t address;
 };
 
 /*
- * Appends a CIE: code alignment 1, data alignment -8, return address in 16, instructions program[size].
+ * Appends a CIE: code alignment 1, data alignment -8, instructions program[size].
  * augmentation: "zR" has FDE addresses of 4 bytes relative to themselves; "" has absolute ones.
  * Returns its offset, for cfi_add_fde().
  */

@@ -650,8 +650,7 @@ Test(resolve, random_layouts_against_find_mapping)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_process_id p = start(m, 1, 0, 0);
-	uint64_t random = 7, before;
-	int64_t id;
+	uint64_t random = 7;
 
 	add_module(m, OC_MODULE_FILE, "/a");
 	add_module(m, OC_MODULE_FILE, "/b");
@@ -672,15 +671,6 @@ Test(resolve, random_layouts_against_find_mapping)
 				cr_assert_eq(frame(m, stack, 0)->module, want);
 			else
 				cr_assert_eq(frame(m, stack, 0)->mapping, 0);
-			/* And at any time before. */
-			before = next_random(&random) % (t + 1);
-			id = oc_machine_resolve_at(m, p, intern_stack(m, &address, 1, 0), before);
-			want = module_at(m, p, address, before);
-			cr_assert_gt(id, 0);
-			if (want)
-				cr_assert_eq(frame(m, (oc_stack_id)id, 0)->module, want);
-			else
-				cr_assert_eq(frame(m, (oc_stack_id)id, 0)->mapping, 0);
 		}
 	}
 	oc_machine_free(m);

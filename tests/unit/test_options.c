@@ -287,20 +287,37 @@ Test(options, contradictions_are_refused)
 Test(options, what_is_not_possible_yet_is_never_ignored)
 {
 	static const char *const lines[] = {
-		"--off-cpu",       "--context-switches",
-		"--syscalls",      "--page-faults",
-		"--block-io",      "--event sched:x",
-		"--event=sched:x", "--scenario cpu",
-		"--script x",      "--script-file x.lua",
-		"--live",          "--lines",
-		"--inlines",       "--container abc",
-		"--config x.yaml", "convert a",
-		"report a",        "diff a b",
-		"agent",           "-d 5 --lines -o x.svg",
+		"--off-cpu",  "--context-switches",    "--syscalls",      "--page-faults",
+		"--block-io", "--event sched:x",       "--event=sched:x", "--scenario cpu",
+		"--script x", "--script-file x.lua",   "--live",          "--lines",
+		"--inlines",  "--container abc",       "--config x.yaml", "diff a b",
+		"agent",      "-d 5 --lines -o x.svg",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		expect_refused(lines[i], -EOPNOTSUPP, "not possible in this version", "");
+}
+
+Test(options, commands_on_files)
+{
+	struct options o;
+
+	expect_ok(&o, "convert a.octrace -o b.svg --force --format svg");
+	cr_assert_eq(o.command, COMMAND_CONVERT);
+	cr_assert_str_eq(o.topic, "a.octrace");
+	cr_assert_eq(o.outputs.nr, 1);
+	cr_assert(o.force);
+	options_done(&o);
+	expect_ok(&o, "report - --json --memory-budget 8M");
+	cr_assert_eq(o.command, COMMAND_REPORT);
+	cr_assert_str_eq(o.topic, "-");
+	cr_assert(o.json);
+	cr_assert_eq(o.memory_budget_bytes, 8 << 20);
+	options_done(&o);
+	expect_refused("report a -o x.svg", -EINVAL, "--output", "report");
+	expect_refused("convert a -F 99", -EINVAL, "--frequency", "convert");
+	expect_refused("convert a b -o x.svg", -EINVAL, "unexpected 'b'", "");
+	expect_refused("report a -- ls", -EINVAL, "no program", "report");
 }
 
 Test(options, environment_speaks_where_the_command_line_is_silent)

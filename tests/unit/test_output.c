@@ -157,3 +157,33 @@ Test(output, cancel_all_stops_writes_and_leaves_nothing)
 	cr_assert_eq(oc_output_commit(unwritten, NULL), -ECANCELED);
 	cr_assert_eq(files_in_dir(), 0);
 }
+
+/* Size of the one file in the directory. */
+static long size_of_only_file(void)
+{
+	DIR *d = opendir(dir);
+	char name[400] = "";
+	struct stat st;
+
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		if (e->d_name[0] != '.')
+			snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
+	}
+	closedir(d);
+	return stat(name, &st) ? -1 : (long)st.st_size;
+}
+
+Test(output, flush_hands_over_what_was_written_but_not_the_name)
+{
+	struct oc_output *out;
+
+	cr_assert_eq(oc_output_open(path, false, &out, NULL), 0);
+	cr_assert_eq(oc_output_write(out, "abc", 3), 0);
+	cr_assert_eq(size_of_only_file(), 0);
+	cr_assert_eq(oc_output_flush(out), 0);
+	cr_assert_eq(size_of_only_file(), 3);
+	cr_assert_neq(access(path, F_OK), 0);
+	cr_assert_eq(oc_output_write(out, "de", 2), 0);
+	cr_assert_eq(oc_output_commit(out, NULL), 0);
+	expect_content("abcde");
+}

@@ -12,6 +12,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "linux/unwind_feed.h"
 
@@ -266,12 +267,13 @@ Test(unwind_feed, mappings_that_change)
 	uint32_t pid = (uint32_t)getpid(), nr = f->nr;
 	struct unwind_feed_stack stack;
 
-	unwind_feed_mappings_changed(f->feed, pid); /* of no interest yet */
+	cr_assert_eq(unwind_feed_mapped(f->feed, pid, 1, 0x1000, 0x2000),
+		     0); /* of no interest yet */
 	cr_assert_eq(unwind_feed_publish(f->feed), 0);
 	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
 	cr_assert_gt(stack.nr, 2);
 	f->nr = 0;
-	unwind_feed_mappings_changed(f->feed, pid);
+	cr_assert_eq(unwind_feed_mapped(f->feed, pid, 1, 0x1000, 0x2000), 0);
 	cr_assert_eq(unwind_feed_publish(f->feed), 0);
 	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
 	cr_assert_eq(stack.nr, 1);
@@ -295,6 +297,83 @@ Test(unwind_feed, tables_stay_inside_their_budget)
 	unwind_feed_stats(f->feed, &stats);
 	cr_assert_eq(stats.tables, 0);
 	cr_assert_gt(stats.tables_refused, 1);
+	free(copy);
+	teardown(f);
+}
+
+/* One library in the place of another: what was walked in between is in doubt, and what was only counted. */
+Test(unwind_feed, a_mapping_that_takes_the_place_of_another)
+{
+	struct fixture *f = setup(64 << 20);
+	struct wire_copy *copy = copy_here();
+	size_t size = sizeof(*copy) + copy->nr_bytes;
+	uint32_t pid = (uint32_t)getpid();
+	struct unwind_feed_stack stack;
+	struct sink_mapping *first = NULL;
+	uint64_t start, end, changed, published;
+
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
+	for (uint32_t i = 0; i < f->nr && !first; i++) {
+		if (f->known[i].mapping.type == SINK_MAPPING_FILE)
+			first = &f->known[i].mapping;
+	}
+	cr_assert_not_null(first);
+	/* The same once more is nothing new. */
+	changed = clock_monotonic_ns();
+	cr_assert_eq(unwind_feed_mapped(f->feed, pid, changed, first->start, first->end), 0);
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, changed, &start, &end));
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, 0, &start, &end));
+	/* Other memory is. */
+	first->type = SINK_MAPPING_ANON;
+	first->module = 600;
+	cr_assert_eq(unwind_feed_mapped(f->feed, pid, changed, first->start, first->end), 0);
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, changed - 1, &start, &end));
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed, &start, &end));
+	cr_assert(start == first->start && end == first->end);
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, 0, &start, &end));
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 2, 0, &start, &end), "another image");
+	cr_assert_eq(unwind_feed_publish(f->feed), 0);
+	published = clock_monotonic_ns();
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed, &start, &end));
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, published, &start, &end));
+	/* Counters of before are in doubt until they are handed out. */
+	unwind_feed_drained(f->feed, changed);
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, 0, &start, &end));
+	unwind_feed_drained(f->feed, published);
+	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, 0, &start, &end));
+	free(copy);
+	teardown(f);
+}
+
+/* Tables that no image needs any more make room for others. */
+Test(unwind_feed, modules_that_are_not_mapped_any_more)
+{
+	struct fixture *f = setup(64 << 20);
+	struct wire_copy *copy = copy_here();
+	size_t size = sizeof(*copy) + copy->nr_bytes;
+	struct unwind_feed_stack stack;
+	struct unwind_feed_stats before, after;
+	uint32_t nr = f->nr;
+
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
+	unwind_feed_stats(f->feed, &before);
+	teardown(f);
+	/* Room for the tables of one image, but not of two that share nothing. */
+	f = setup(before.table_bytes + before.table_bytes / 4);
+	cr_assert_eq(f->nr, nr);
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
+	unwind_feed_image_ended(f->feed, (uint32_t)getpid());
+	/* The same files under other numbers. */
+	for (uint32_t i = 0; i < nr; i++) {
+		f->known[nr + i] = f->known[i];
+		f->known[i].mapping.module += nr;
+	}
+	copy->image = 78;
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), 0);
+	cr_assert_eq(stack.state, WIRE_STACK_COMPLETE);
+	unwind_feed_stats(f->feed, &after);
+	cr_assert_eq(after.tables_refused, before.tables_refused);
+	cr_assert_leq(after.table_bytes, before.table_bytes + before.table_bytes / 4);
 	free(copy);
 	teardown(f);
 }

@@ -95,6 +95,8 @@ struct oc_ledger_command {
 	  "pages of unwind tables taken out of the kernel to stay inside --unwind-budget")   \
 	X(UNWIND_REFUSED, "unwind_refused",                                                  \
 	  "unwind tables that did not fit or could not be made; raise --unwind-budget")      \
+	X(PARTIAL_INPUT, "partial_input",                                                    \
+	  "input files that end early; what their writer had not written is missing")        \
 	X(TRACE_EVENTS_LOST, "trace_events_lost",                                            \
 	  "events of any type that the trace's recorder lost; record with larger buffers")   \
 	X(TRACE_DAMAGES, "trace_damages",                                                    \

@@ -45,6 +45,8 @@
 	  "the walk ended in code that has neither call frame information nor frame pointers")  \
 	X(BAD_ADDRESS, "bad_address",                                                           \
 	  "the walk ended where the stack is unreadable or does not lead outwards")             \
+	X(REMAPPED, "remapped",                                                                 \
+	  "the stack leads through memory that another file was mapped to at about that time")  \
 	X(NO_TABLE, "no_table",                                                                 \
 	  "the unwind table of the code was not in memory; raise --unwind-budget")
 

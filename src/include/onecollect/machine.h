@@ -360,9 +360,6 @@ struct oc_sample {
  */
 OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process,
 				  oc_callstack_id callstack);
-/* The same, with the process's mappings as they were at time_ns; UINT64_MAX = now. Not cached for times before now. */
-OC_API int64_t oc_machine_resolve_at(struct oc_machine *m, oc_process_id process,
-				     oc_callstack_id callstack, uint64_t time_ns);
 
 /*
  * Stores a sample. With time_ns == 0, samples equal in everything but count and value become one (not spans).

@@ -43,6 +43,10 @@ OC_API int oc_output_open_memory(struct oc_output **ret_output);
  */
 OC_API int oc_output_write(struct oc_output *out, const void *data, size_t size);
 
+/* Hands all bytes accepted so far to the operating system, where the death of this process cannot harm them. Returns as
+ * oc_output_write(). */
+OC_API int oc_output_flush(struct oc_output *out);
+
 /* Bytes accepted so far. */
 OC_API uint64_t oc_output_bytes(const struct oc_output *out);
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rows of the table of input formats. One is a file that defines a struct oc_reader, and one row in readers.c.
+ */
+#ifndef READERS_PRIVATE_H
+#define READERS_PRIVATE_H
+
+#include <onecollect/reader.h>
+
+extern const struct oc_reader oc_reader_octrace; /* octrace_read.c */
+
+#endif

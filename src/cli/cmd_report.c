@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `record-trace report FILE`: the hottest functions of a recording, and its summary.
+ * Called by main().
+ * Must not know how a format is read.
+ */
+#include "cli/commands.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+#include "cli/answer.h"
+#include "cli/input.h"
+#include "cli/report.h"
+
+static int print_json(const struct oc_machine *m, const struct console *c)
+{
+	struct buffer text = BUFFER_INIT;
+	int rc = report_json(&text, m);
+
+	if (rc)
+		console_error(c, "cannot sum up the recording: %s", strerror(-rc));
+	else
+		rc = console_print(c, &text);
+	buffer_done(&text);
+	return rc;
+}
+
+int cmd_report(const struct options *o, const struct console *c)
+{
+	struct oc_machine *m = NULL;
+	int exit_code = input_read(o, c, &m);
+
+	if (exit_code)
+		return exit_code;
+	answer_summary(oc_machine_ledger_const(m), c);
+	if (o->json ? print_json(m, c) : answer_report(m, c))
+		exit_code = OC_EXIT_FAILED;
+	oc_machine_free(m);
+	return exit_code;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading the recording that a command was given.
+ * Called by cmd_convert.c and cmd_report.c.
+ * Must not know any format.
+ */
+#include "cli/input.h"
+
+#include <errno.h>
+
+#include <onecollect/reader.h>
+
+#include "base/macros.h"
+#include "cli/answer.h"
+
+/* Memory for samples when none is said: enough for five million, so that a temporary file is the exception. */
+#define MEMORY_BUDGET_DEFAULT (256ULL << 20)
+
+static void tell_if_partial(const struct oc_machine *m, const char *path, const struct console *c)
+{
+	if (oc_machine_ledger_const(m)->notes[OC_NOTE_PARTIAL_INPUT])
+		console_warn(c,
+			     "'%s' ends early, as if its writer was killed: what follows is all "
+			     "that it holds",
+			     path);
+}
+
+int input_read(const struct options *o, const struct console *c, struct oc_machine **ret_machine)
+{
+	const struct oc_machine_opts opts = {
+		.size = sizeof(opts),
+		.memory_budget_bytes =
+			o->memory_budget_bytes ? o->memory_budget_bytes : MEMORY_BUDGET_DEFAULT,
+	};
+	const struct oc_reader *reader;
+	struct oc_error err = { 0 };
+	struct oc_machine *m;
+	int rc;
+
+	if (!o->topic) {
+		console_error(c, "say which file to read, as in: record-trace %s FILE.octrace",
+			      o->command == COMMAND_REPORT ? "report" : "convert");
+		return OC_EXIT_USAGE;
+	}
+	m = oc_machine_new(&opts);
+	if (!m)
+		return answer_failure(c, -ENOMEM, &err);
+	rc = oc_read_file(o->topic, m, &reader, &err);
+	rc = rc ? rc : oc_machine_finish(m);
+	if (rc) {
+		oc_machine_free(m);
+		console_error(c, "%s", *err.message ? err.message : strerror(-rc));
+		return OC_EXIT_FAILED;
+	}
+	console_detail(c, "read '%s' as %s", o->topic, reader->name);
+	tell_if_partial(m, o->topic, c);
+	*ret_machine = m;
+	return OC_EXIT_OK;
+}

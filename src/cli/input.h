@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The file that a command works on: read into a machine, finished, and told when it is not whole.
+ * Called by cmd_convert.c and cmd_report.c.
+ */
+#ifndef CLI_INPUT_H
+#define CLI_INPUT_H
+
+#include <onecollect/machine.h>
+
+#include "cli/console.h"
+#include "cli/options.h"
+
+/*
+ * Reads o->topic. Warns when it ends early.
+ * ret_machine: finished; freed by the caller with oc_machine_free().
+ * Returns OC_EXIT_OK or, having said why, another exit code.
+ */
+int input_read(const struct options *o, const struct console *c, struct oc_machine **ret_machine);
+
+#endif

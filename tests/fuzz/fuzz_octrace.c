@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Any bytes as an .octrace file, with right checksums, which no mutation would hit. What can be read must be sound: it
+ * is written again, and that must be readable and give the same file once more.
+ */
+#include "fuzz.h"
+
+#include <stdlib.h>
+
+#include <onecollect/format.h>
+#include <onecollect/reader.h>
+
+#include "base/macros.h"
+#include "export/formats/octrace_private.h"
+
+#define MEMORY_BUDGET (16ULL << 20)
+
+static void put_checksums(uint8_t *file, size_t size)
+{
+	uint64_t at = OCTRACE_FILE_HEADER;
+
+	if (size < OCTRACE_FILE_HEADER)
+		return;
+	memcpy(file, OCTRACE_MAGIC, 8);
+	octrace_put(file + 16, octrace_header_checksum(file), 8);
+	while (at + OCTRACE_CHUNK_HEADER <= size) {
+		uint8_t *header = file + at;
+		uint64_t stored = octrace_get(header + 24, 4);
+
+		if (stored > size - at - OCTRACE_CHUNK_HEADER)
+			return;
+		octrace_put(header + 32,
+			    octrace_checksum(header, header + OCTRACE_CHUNK_HEADER, stored), 8);
+		at += OCTRACE_CHUNK_HEADER + stored;
+	}
+}
+
+/* Reads a file into a finished machine; NULL = it cannot be read. */
+static struct oc_machine *read_machine(const void *data, size_t size)
+{
+	struct oc_machine_opts opts = { .size = sizeof(opts),
+					.memory_budget_bytes = MEMORY_BUDGET };
+	struct oc_machine *m = oc_machine_new(&opts);
+	struct oc_error err = { 0 };
+	struct oc_input *in;
+	int rc;
+
+	if (!m || oc_input_open_memory(data, size, &in))
+		abort();
+	rc = oc_reader_by_name("octrace")->read(in, m, &err);
+	oc_input_close(in);
+	/* An error always says why. */
+	if (rc && (err.code != rc || !*err.message))
+		abort();
+	if (!rc && !oc_machine_finish(m))
+		return m;
+	oc_machine_free(m);
+	return NULL;
+}
+
+static struct oc_output *write_machine(const struct oc_machine *m, const char *format)
+{
+	struct oc_output *out;
+
+	if (oc_output_open_memory(&out))
+		abort();
+	if (oc_format_by_name(format)->write(m, out, NULL)) {
+		oc_output_abort(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* A file of ours, written again from what it was read to, must not change. */
+static void check_stable(const void *data, size_t size)
+{
+	struct oc_machine *m = read_machine(data, size);
+	struct oc_output *out = m ? write_machine(m, "octrace") : NULL;
+	size_t again_size = 0;
+	const void *again = out ? oc_output_memory(out, &again_size) : NULL;
+
+	if (!again || again_size != size || memcmp(again, data, size))
+		abort();
+	oc_output_abort(out);
+	oc_machine_free(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *file = malloc(size ? size : 1);
+	struct oc_output *first;
+	struct oc_machine *m;
+	const void *written;
+	size_t written_size;
+
+	if (!file)
+		return 0;
+	memcpy(file, data, size);
+	put_checksums(file, size);
+	m = read_machine(file, size);
+	if (m) {
+		oc_output_abort(write_machine(m, "pprof"));
+		oc_output_abort(write_machine(m, "folded"));
+		first = write_machine(m, "octrace");
+		if (!first)
+			abort();
+		written = oc_output_memory(first, &written_size);
+		check_stable(written, written_size);
+		oc_output_abort(first);
+	}
+	oc_machine_free(m);
+	free(file);
+	return 0;
+}

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measures how many user stacks reach their root, for us, perf and bpftrace on the same loads, one after the other.
+
+Writes build/unwind/completeness.json and the section "Completeness" of docs/unwinding.md. Needs root.
+
+usage: tests/unwind/completeness.py [--seconds S] [--no-docs] [PROGRAM...]
+
+A stack counts as complete, for every tool alike, when its outermost address lies in a function that has no caller by its
+call frame information (an undefined return address: _start, clone3), as libdw reads it. Our own ledger is judged by the
+same rule: the two shares of ours may differ by rounding only.
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import os
+import pathlib
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import programs
+
+sys.path.insert(0, str(programs.ROOT / "tests" / "live"))
+
+from support import RECORD_TRACE, fields, integers  # noqa: E402
+
+HZ = 999
+KERNEL = 1 << 63
+DOCS = programs.ROOT / "docs" / "unwinding.md"
+HEADING = "## Completeness"
+ROOTS = programs.BUILD / "unwind" / "roots"
+# What a tool may take beyond the time it records.
+PATIENCE_S = 120
+
+# outermost: {address of a user stack's last frame, None = no frame: samples}
+Measured = collections.namedtuple("Measured", "outermost summary")
+
+
+def run(argv, **kwargs):
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False, **kwargs)
+    if done.returncode not in (0, 5):  # 5: record-trace has lost samples, and says so in its summary
+        raise RuntimeError(f"{argv[0]}: exit status {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def user_root(addresses):
+    """The outermost user address of a stack, leaf first, with its kernel part; None when there is none."""
+    return addresses[-1] if addresses and addresses[-1] < KERNEL else None
+
+
+# ---- the tools ------------------------------------------------------------------------------------------------------
+
+
+def record_trace(pids, seconds, directory):
+    path = directory / "ours.pb.gz"
+    out = run([RECORD_TRACE, "--unwind", "auto", "-F", HZ, "-d", f"{seconds}s", "--json", "--force", "-o", path,
+               *(a for pid in pids for a in ("-p", pid))])
+    return Measured(pprof_roots(gzip.decompress(path.read_bytes())), json.loads(out.splitlines()[-1]))
+
+
+def pprof_roots(data):
+    locations, stacks = {}, []
+    for number, value in fields(data):
+        if number == 4:
+            location = dict((n, v) for n, v in fields(value) if n in (1, 3))
+            locations[location[1]] = location.get(3, 0)
+        elif number == 2:
+            stacks.append(value)
+    outermost = collections.Counter()
+    for stack in stacks:
+        ids, counts = [], []
+        for number, value in fields(stack):
+            if number == 1:
+                ids += integers(value)
+            elif number == 2:
+                counts += integers(value)
+        outermost[user_root([locations[i] for i in ids])] += counts[0]
+    return outermost
+
+
+def perf(mode):
+    def measure(pids, seconds, directory):
+        path = directory / "perf.data"
+        run(["perf", "record", "-q", "--call-graph", mode, "-e", "cpu-clock", "-F", HZ, "-o", path, "-p",
+             ",".join(map(str, pids)), "--", "sleep", seconds])
+        text = run(["perf", "script", "-i", path, "--no-inline", "-F", "comm,ip,sym"])
+        outermost = collections.Counter()
+        for block in text.decode(errors="replace").strip().split("\n\n"):
+            lines = [re.match(r"\s+([0-9a-f]+)\b", line) for line in block.splitlines()]
+            outermost[user_root([int(line.group(1), 16) for line in lines if line])] += 1
+        path.unlink()
+        return Measured(outermost, None)
+    return measure
+
+
+def bpftrace(pids, seconds, directory):
+    chosen = " || ".join(f"pid == {pid}" for pid in pids)
+    path = directory / "bpftrace.txt"
+    run(["bpftrace", "-o", path, "-e",
+         f"profile:hz:{HZ} /{chosen}/ {{ @[ustack(perf)] = count(); }} interval:s:{seconds} {{ exit(); }}"],
+        env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"})
+    outermost = collections.Counter()
+    for stack, count in re.findall(r"^@\[(.*?)\]: (\d+)$", path.read_text(errors="replace"), re.M | re.S):
+        addresses = [int(a, 16) for a in re.findall(r"^\s+([0-9a-f]+)\b", stack, re.M)]
+        outermost[user_root(addresses)] += int(count)
+    return Measured(outermost, None)
+
+
+TOOLS = {
+    "record-trace": record_trace,
+    "perf record -g": perf("fp"),
+    "perf record --call-graph dwarf": perf("dwarf"),
+    "bpftrace": bpftrace,
+}
+
+
+# ---- judging --------------------------------------------------------------------------------------------------------
+
+
+def roots_among(pid, addresses):
+    lines = "".join(f"{address:x}\n" for address in addresses)
+    done = subprocess.run([ROOTS, str(pid)], input=lines, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=True)
+    return {int(line, 16) for line in done.stdout.split()}
+
+
+def share(outermost, roots):
+    total = sum(outermost.values())
+    return sum(nr for address, nr in outermost.items() if address in roots) / total if total else None
+
+
+def measure(name, seconds, log):
+    """{tool: {share, samples}} of one program, with what our ledger says."""
+    result = {}
+    with tempfile.TemporaryDirectory(prefix="onecollect-unwind-") as path:
+        directory = pathlib.Path(path)
+        with programs.running(name, directory) as pids:
+            for tool, call in TOOLS.items():
+                try:
+                    measured = call(pids, seconds, directory)
+                except (RuntimeError, subprocess.SubprocessError) as error:
+                    log(f"{name}: {tool}: {error}")
+                    result[tool] = {"share": None, "samples": 0}
+                    continue
+                roots = roots_among(pids[0], {a for a in measured.outermost if a is not None})
+                result[tool] = {"share": share(measured.outermost, roots), "samples": sum(measured.outermost.values())}
+                if measured.summary:
+                    result["ledger"] = measured.summary["kinds"]["cpu"]
+    return result
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------
+
+
+def percent(value):
+    return "-" if value is None else f"{value:.1%}" if value < 0.9995 else "100 %"
+
+
+def reasons(ledger):
+    stacks = ledger["stacks"] or 1
+    parts = [f"{name} {nr / stacks:.1%}" for name, nr in sorted(ledger["incomplete"].items(), key=lambda i: -i[1])
+             if nr / stacks >= 0.0005]
+    return ", ".join(parts) or "-"
+
+
+def versions():
+    first = [run(argv).decode().splitlines()[0] for argv in (["perf", "--version"], ["bpftrace", "--version"])]
+    return f"Linux {platform.release()}, {first[0]}, {first[1]}"
+
+
+def section(results, seconds):
+    rows = [f"| Program | Stacks | {' | '.join(TOOLS)} | Ours that do not, by reason |",
+            "|---|--:|" + "--:|" * len(TOOLS) + "---|"]
+    for name, result in results.items():
+        rows.append(f"| {name} | {result['record-trace']['samples']} | "
+                    + " | ".join(percent(result[tool]["share"]) for tool in TOOLS)
+                    + f" | {reasons(result['ledger']) if 'ledger' in result else '-'} |")
+    return f"""{HEADING}
+
+How many user stacks reach their root: measured by `sudo make bench-unwind`, which rewrites this section. Each program
+runs under a load (`tests/unwind/programs.py`) and is recorded by one tool after the other for {seconds} s at {HZ} Hz, at
+the tools' defaults. A stack counts when its outermost address lies in a function that has no caller by its call frame
+information, read by libdw: the same rule for every tool. {versions()}, {time.strftime("%B %Y")}.
+
+{chr(10).join(rows)}
+
+- musl as Debian builds it has neither call frame information nor frame pointers: no tool can find who called `main`.
+- Java code keeps a frame pointer only with `-XX:+PreserveFramePointer`.
+- perf copies 8 KiB of each stack for `--call-graph dwarf`; deeper ones are cut.
+
+Commands:
+
+    record-trace --unwind auto -F {HZ} -d {seconds}s --json -o FILE.pb.gz -p PID
+    perf record --call-graph fp|dwarf -e cpu-clock -F {HZ} -o FILE -p PID -- sleep {seconds}
+    bpftrace -e 'profile:hz:{HZ} /pid == PID/ {{ @[ustack(perf)] = count(); }} interval:s:{seconds} {{ exit(); }}'
+"""
+
+
+def write_docs(text):
+    """Replaces the section, or appends it."""
+    old = DOCS.read_text(encoding="utf-8") if DOCS.exists() else "# Unwinding\n"
+    start = old.find(HEADING + "\n")
+    if start < 0:
+        new = old.rstrip("\n") + "\n\n" + text
+    else:
+        end = old.find("\n## ", start)
+        new = old[:start] + text + (old[end:] if end >= 0 else "")
+    DOCS.write_text(new, encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    everything = {**programs.STARTS, **programs.MANAGED}
+    parser.add_argument("--seconds", type=int, default=4, help="that each tool records each program")
+    parser.add_argument("--no-docs", action="store_true", help="leave docs/unwinding.md as it is")
+    parser.add_argument("program", nargs="*", help="all when none is given: " + ", ".join(everything))
+    args = parser.parse_args()
+    if not set(args.program) <= set(everything):
+        parser.error("no such program; there are: " + ", ".join(everything))
+    if os.geteuid() != 0:
+        sys.exit("completeness.py: recording needs root; run: sudo make bench-unwind")
+
+    def log(text):
+        print(f"bench-unwind: {text}", file=sys.stderr, flush=True)
+
+    results = {}
+    for name in args.program or everything:
+        try:
+            results[name] = measure(name, args.seconds, log)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            log(f"{name}: {error}")
+            continue
+        shares = ", ".join(f"{tool} {percent(results[name][tool]['share'])} of {results[name][tool]['samples']}"
+                           for tool in TOOLS)
+        log(f"{name}: {shares}; {reasons(results[name].get('ledger', {'stacks': 0, 'incomplete': {}}))}")
+    (programs.BUILD / "unwind" / "completeness.json").write_text(json.dumps(results, indent=1) + "\n")
+    if not args.no_docs and not args.program:
+        write_docs(section(results, args.seconds))
+    return 0 if len(results) == len(args.program or everything) else 1
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
