@@ -66,6 +66,14 @@ static ssize_t expand(const struct etl_buffers *b, const uint8_t *in, size_t in_
 						     : xpress_lz77(in, in_size, out, size);
 }
 
+/* Returns 0, -ENODATA (the input ends before) or another error of the input. */
+static int read_exactly(const struct oc_input *in, uint64_t offset, void *data, size_t size)
+{
+	int64_t n = oc_input_read_at(in, offset, data, size);
+
+	return n < 0 ? (int)n : (uint64_t)n < size ? -ENODATA : 0;
+}
+
 int etl_buffer_load(const struct etl_buffers *b, const struct etl_buffer *buffer,
 		    uint8_t **ret_data)
 {
@@ -76,7 +84,7 @@ int etl_buffer_load(const struct etl_buffers *b, const struct etl_buffer *buffer
 
 	if (!raw)
 		return -ENOMEM;
-	rc = etl_source_read(b->source, buffer->offset + ETL_BUFFER_HEADER_SIZE, raw, size);
+	rc = read_exactly(b->in, buffer->offset + ETL_BUFFER_HEADER_SIZE, raw, size);
 	if (rc)
 		return rc;
 	if (!buffer->compressed) {
@@ -227,7 +235,7 @@ static int find_time(const struct etl_buffers *b, const uint8_t *prefix, size_t 
 
 static void note_end(struct etl_buffers *b, uint64_t offset, const char *what)
 {
-	b->damaged_bytes = b->source->size - offset;
+	b->damaged_bytes = oc_input_size(b->in) - offset;
 	oc_error_set(&b->damage, -EBADMSG,
 		     "at offset 0x%" PRIx64 ": %s; the last %" PRIu64 " bytes were not read",
 		     offset, what, b->damaged_bytes);
@@ -251,7 +259,7 @@ static void cut_buffer(struct etl_buffers *b, struct etl_buffer *buffer, uint64_
 static int index_next(struct etl_buffers *b, uint64_t *offset, struct oc_error *err)
 {
 	uint8_t header[ETL_BUFFER_HEADER_SIZE + PREFIX_BYTES];
-	uint64_t left = b->source->size - *offset;
+	uint64_t left = oc_input_size(b->in) - *offset;
 	struct etl_buffer buffer;
 	const char *problem;
 	size_t size = (size_t)MIN(left, (uint64_t)sizeof(header));
@@ -261,7 +269,7 @@ static int index_next(struct etl_buffers *b, uint64_t *offset, struct oc_error *
 		note_end(b, *offset, "too short for a buffer");
 		return 1;
 	}
-	rc = etl_source_read(b->source, *offset, header, size);
+	rc = read_exactly(b->in, *offset, header, size);
 	if (rc)
 		return oc_error_set(err, rc, "cannot read the trace at offset 0x%" PRIx64 ": %s",
 				    *offset, strerror(-rc));
@@ -299,13 +307,13 @@ static int by_time(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : 1;
 }
 
-int etl_buffers_index(struct etl_buffers *b, const struct etl_source *source, struct oc_error *err)
+int etl_buffers_index(struct etl_buffers *b, const struct oc_input *in, struct oc_error *err)
 {
 	uint64_t offset = 0;
 	int rc = 0;
 
-	*b = (struct etl_buffers){ .source = source };
-	while (!rc && (offset < source->size || !b->nr))
+	*b = (struct etl_buffers){ .in = in };
+	while (!rc && (offset < oc_input_size(in) || !b->nr))
 		rc = index_next(b, &offset, err);
 	if (rc < 0)
 		return rc;

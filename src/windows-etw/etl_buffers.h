@@ -20,7 +20,7 @@ struct etl_buffer {
 };
 
 struct etl_buffers {
-	const struct etl_source *source;
+	const struct oc_input *in;
 	struct etl_log log;
 	uint32_t compression;    /* of compressed buffers: 3 = plain, 4 = Huffman */
 	struct etl_buffer *list; /* [nr] in order of first_time, then of the file */
@@ -32,7 +32,7 @@ struct etl_buffers {
 };
 
 /* Finds all buffers and reads the log header. Returns as etl_reader_open() does. */
-int etl_buffers_index(struct etl_buffers *b, const struct etl_source *source, struct oc_error *err);
+int etl_buffers_index(struct etl_buffers *b, const struct oc_input *in, struct oc_error *err);
 void etl_buffers_done(struct etl_buffers *b);
 
 static inline const struct etl_buffer *etl_buffer_at(const struct etl_buffers *b, size_t i)

@@ -207,15 +207,14 @@ void etl_reader_rewind(struct etl_reader *r)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-int etl_reader_open(const struct etl_source *source, struct etl_reader **ret_reader,
-		    struct oc_error *err)
+int etl_reader_open(const struct oc_input *in, struct etl_reader **ret_reader, struct oc_error *err)
 {
 	struct etl_reader *r = calloc(1, sizeof(*r));
 	int rc;
 
 	if (!r)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	rc = etl_buffers_index(&r->buffers, source, err);
+	rc = etl_buffers_index(&r->buffers, in, err);
 	if (rc) {
 		etl_reader_free(r);
 		return rc;

@@ -11,8 +11,9 @@
 
 #include <stdbool.h>
 
+#include <onecollect/input.h>
+
 #include "windows-etw/etl_event.h"
-#include "windows-etw/etl_source.h"
 
 #define ETL_NAME_BYTES 512
 
@@ -54,12 +55,12 @@ struct etl_stats {
 struct etl_reader;
 
 /*
- * Opens a trace. source: borrowed until etl_reader_free().
+ * Opens a trace. in: borrowed until etl_reader_free().
  * A file that is cut or damaged behind its first buffer opens; see etl_reader_damage().
  * Returns 0, or -EBADMSG (not an .etl file), -EOPNOTSUPP (a compression or clock that is not known), -EIO or -ENOMEM,
  * with *err.
  */
-int etl_reader_open(const struct etl_source *source, struct etl_reader **ret_reader,
+int etl_reader_open(const struct oc_input *in, struct etl_reader **ret_reader,
 		    struct oc_error *err);
 /* Accepts NULL. */
 void etl_reader_free(struct etl_reader *r);

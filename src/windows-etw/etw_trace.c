@@ -25,9 +25,8 @@
 #define PENDING_MAX    (1u << 18)
 
 struct etw_trace {
-	struct etl_source source;
+	const struct oc_input *in;
 	struct etl_reader *reader;
-	char *name;
 	struct etw_facts facts;
 	struct etw_trace_counts counts;
 	struct etw_queue queue;
@@ -245,6 +244,12 @@ static void tell_notes(struct etw_trace *t)
 	}
 }
 
+/* The sentence for an error of etl_reader_next() or of a sink. */
+static const char *explain(int rc)
+{
+	return rc == -EFBIG ? "more than 1 GiB of its buffers overlap in time" : strerror(-rc);
+}
+
 int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 {
 	struct oc_error damage;
@@ -260,41 +265,36 @@ int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 		rc = tell_first(t);
 	rc = rc ? rc : sink->error;
 	if (rc)
-		return oc_error_set(err, rc, "%s: %s", t->name,
+		return oc_error_set(err, rc, "%s: %s", oc_input_name(t->in),
 				    rc == -EFBIG ? "more than 1 GiB of its buffers overlap in time"
 						 : strerror(-rc));
 	tell_notes(t);
 	if (etl_reader_damage(t->reader, &damage))
-		return oc_error_set(err, damage.code, "%s: %s", t->name, damage.message);
+		return oc_error_set(err, damage.code, "%s: %s", oc_input_name(t->in),
+				    damage.message);
 	return 0;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-int etw_trace_open(const struct etl_source *source, const char *name, struct etw_trace **ret_trace,
-		   struct oc_error *err)
+int etw_trace_open(const struct oc_input *in, struct etw_trace **ret_trace, struct oc_error *err)
 {
 	struct etw_trace *t = calloc(1, sizeof(*t));
 	struct oc_error why = { 0 };
 	int rc;
 
-	if (!t) {
-		struct etl_source opened = *source;
-
-		etl_source_close(&opened);
+	if (!t)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	}
-	t->source = *source;
-	t->name = strdup(name);
+	t->in = in;
 	t->teller.facts = &t->facts;
 	t->teller.counts = &t->counts;
-	rc = t->name ? etl_reader_open(&t->source, &t->reader, &why) : -ENOMEM;
+	rc = etl_reader_open(in, &t->reader, &why);
 	if (!rc)
 		rc = etw_facts_collect(&t->facts, t->reader);
 	if (rc) {
-		oc_error_set(err, rc, "%s: %s", name, why.code ? why.message : strerror(-rc));
 		etw_trace_free(t);
-		return rc;
+		return oc_error_set(err, rc, "%s: %s", oc_input_name(in),
+				    why.code ? why.message : explain(rc));
 	}
 	*ret_trace = t;
 	return 0;
@@ -308,8 +308,6 @@ void etw_trace_free(struct etw_trace *t)
 	etw_teller_done(&t->teller);
 	etw_facts_done(&t->facts);
 	etl_reader_free(t->reader);
-	etl_source_close(&t->source);
-	free(t->name);
 	free(t);
 }
 
@@ -335,18 +333,4 @@ void etw_trace_info(const struct etw_trace *t, struct etw_trace_info *ret_info)
 const struct etw_trace_counts *etw_trace_counts(const struct etw_trace *t)
 {
 	return &t->counts;
-}
-
-int etl_load(const char *path, struct sink *sink, struct oc_error *err)
-{
-	struct etl_source source;
-	struct etw_trace *t = NULL;
-	int rc = etl_source_open(&source, path, err);
-
-	if (!rc)
-		rc = etw_trace_open(&source, path, &t, err);
-	if (!rc)
-		rc = etw_trace_tell(t, sink, err);
-	etw_trace_free(t);
-	return rc;
 }

@@ -40,12 +40,10 @@ struct etw_trace_counts {
 };
 
 /*
- * Reads the trace once, for what must be known before its first sample. source: as opened, closed by
- * etw_trace_free(), or by this function when it fails; name: for messages, copied.
+ * Reads the trace once, for what must be known before its first sample. in: borrowed until etw_trace_free().
  * Returns 0, or an error of etl_reader_open() or etl_reader_next() with *err.
  */
-int etw_trace_open(const struct etl_source *source, const char *name, struct etw_trace **ret_trace,
-		   struct oc_error *err);
+int etw_trace_open(const struct oc_input *in, struct etw_trace **ret_trace, struct oc_error *err);
 /* Accepts NULL. */
 void etw_trace_free(struct etw_trace *t);
 
@@ -59,11 +57,5 @@ void etw_trace_info(const struct etw_trace *t, struct etw_trace_info *ret_info);
 int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err);
 
 const struct etw_trace_counts *etw_trace_counts(const struct etw_trace *t);
-
-/*
- * Opens the file at `path` (UTF-8), tells it, closes it; for sinks that know their kinds.
- * Returns as the functions above do.
- */
-int etl_load(const char *path, struct sink *sink, struct oc_error *err);
 
 #endif

@@ -40,15 +40,17 @@ static uint64_t read_all(struct etl_reader *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r;
 	struct oc_error err = { 0 };
 	uint64_t nr;
 
-	etl_source_memory(&source, data, size);
-	if (etl_reader_open(&source, &r, &err)) {
+	if (oc_input_open_memory(data, size, &in))
+		abort();
+	if (etl_reader_open(in, &r, &err)) {
 		if (!err.code || !err.message[0])
 			abort();
+		oc_input_close(in);
 		return 0;
 	}
 	nr = read_all(r);
@@ -58,5 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (read_all(r) != nr)
 		abort();
 	etl_reader_free(r);
+	oc_input_close(in);
 	return 0;
 }

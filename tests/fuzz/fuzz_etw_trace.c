@@ -34,14 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sink *sink = m ? machine_sink_new(m, NULL) : NULL;
 	const struct collector_kind kind = { .name = "cpu", .period_ns = 1000000 };
 	struct oc_error err = { 0 };
-	struct etl_source source;
+	struct oc_input *in;
 	struct etw_trace *t;
 	int rc;
 
 	if (!sink || machine_sink_set_kinds(sink, &kind, 1))
 		abort();
-	etl_source_memory(&source, data, size);
-	if (!etw_trace_open(&source, "input", &t, &err)) {
+	if (oc_input_open_memory(data, size, &in))
+		abort();
+	if (!etw_trace_open(in, &t, &err)) {
 		rc = etw_trace_tell(t, sink, &err);
 		check(t, m, rc);
 		if (!rc && (machine_sink_name_code(sink) || oc_machine_finish(m)))
@@ -50,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (!err.message[0]) {
 		abort();
 	}
+	oc_input_close(in);
 	machine_sink_free(sink);
 	oc_machine_free(m);
 	return 0;

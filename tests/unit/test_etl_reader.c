@@ -24,17 +24,18 @@ static void tick(struct etl_writer *w, uint64_t time, uint16_t hook)
 /* "cpu:time:hook " of each event behind the log header, then how it ended. */
 static void list(const struct buffer *file, struct buffer *out, struct etl_stats *ret_stats)
 {
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r = NULL;
 	struct oc_error err = { 0 };
 	struct etl_event e;
 	int rc;
 
 	buffer_clear(out);
-	etl_source_memory(&source, (const uint8_t *)file->data, file->len);
-	rc = etl_reader_open(&source, &r, &err);
+	cr_assert_eq(oc_input_open_memory(file->data, file->len, &in), 0);
+	rc = etl_reader_open(in, &r, &err);
 	if (rc) {
 		buffer_printf(out, "%d %s", rc, err.message);
+		oc_input_close(in);
 		return;
 	}
 	while ((rc = etl_reader_next(r, &e)) == 1) {
@@ -46,6 +47,7 @@ static void list(const struct buffer *file, struct buffer *out, struct etl_stats
 		buffer_printf(out, " %s", err.message);
 	*ret_stats = *etl_reader_stats(r);
 	etl_reader_free(r);
+	oc_input_close(in);
 }
 
 static void expect(struct etl_writer *w, const char *want)
@@ -93,14 +95,14 @@ Test(etl_reader, merges_buffers_by_time)
 Test(etl_reader, log_header_of_both_pointer_sizes)
 {
 	for (uint8_t pointer_size = 4; pointer_size <= 8; pointer_size += 4) {
-		struct etl_source source;
+		struct oc_input *in;
 		struct etl_reader *r;
 		const struct etl_log *log;
 		struct etl_writer w;
 
 		etl_writer_init(&w, pointer_size, ETL_PLAIN);
-		etl_source_memory(&source, (const uint8_t *)w.file.data, w.file.len);
-		cr_assert_eq(etl_reader_open(&source, &r, NULL), 0);
+		cr_assert_eq(oc_input_open_memory(w.file.data, w.file.len, &in), 0);
+		cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
 		log = etl_reader_log(r);
 		cr_assert_eq(log->time, ETL_WRITER_START);
 		cr_assert_eq(log->start - log->boot, ETL_WRITER_UPTIME_S * 10000000ULL);
@@ -115,6 +117,7 @@ Test(etl_reader, log_header_of_both_pointer_sizes)
 		cr_assert_eq(log->pointer_size, pointer_size);
 		cr_assert_str_eq(log->session, "test session");
 		etl_reader_free(r);
+		oc_input_close(in);
 		etl_writer_done(&w);
 	}
 }
@@ -122,13 +125,13 @@ Test(etl_reader, log_header_of_both_pointer_sizes)
 /* ---- headers ------------------------------------------------------------------------------------------------- */
 
 /* Opens the writer's trace and takes its first event behind the log header. */
-static struct etl_reader *open_first(struct etl_writer *w, struct etl_source *source,
+static struct etl_reader *open_first(struct etl_writer *w, struct oc_input **in,
 				     struct etl_event *ret_event)
 {
 	struct etl_reader *r;
 
-	etl_source_memory(source, (const uint8_t *)w->file.data, w->file.len);
-	cr_assert_eq(etl_reader_open(source, &r, NULL), 0);
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, in), 0);
+	cr_assert_eq(etl_reader_open(*in, &r, NULL), 0);
 	cr_assert_eq(etl_reader_next(r, ret_event), 1);
 	cr_assert_eq(etl_reader_next(r, ret_event), 1);
 	return r;
@@ -136,21 +139,21 @@ static struct etl_reader *open_first(struct etl_writer *w, struct etl_source *so
 
 Test(etl_reader, headers_with_ids)
 {
-	static const struct etl_writer_event in = { .time = 5000,
-						    .pid = 70000,
-						    .tid = 80000,
-						    .id = 0x0532,
-						    .version = 3,
-						    .opcode = 9,
-						    .provider = guid,
-						    .keyword = 1ULL << 40 };
+	static const struct etl_writer_event event = { .time = 5000,
+						       .pid = 70000,
+						       .tid = 80000,
+						       .id = 0x0532,
+						       .version = 3,
+						       .opcode = 9,
+						       .provider = guid,
+						       .keyword = 1ULL << 40 };
 	void (*const writers[])(struct etl_writer *, const struct etl_writer_event *,
 				struct payload *) = { etl_writer_system, etl_writer_classic,
 						      etl_writer_manifest };
 	static const enum etl_header headers[] = { ETL_SYSTEM, ETL_FULL, ETL_EVENT };
 
 	for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
-		struct etl_source source;
+		struct oc_input *in;
 		struct etl_reader *r;
 		struct etl_writer w;
 		struct etl_event e;
@@ -160,9 +163,9 @@ Test(etl_reader, headers_with_ids)
 		p = payload_for(&w);
 		payload_text(&p, "abc");
 		etl_writer_begin(&w, 2);
-		writers[i](&w, &in, &p);
+		writers[i](&w, &event, &p);
 		etl_writer_end(&w);
-		r = open_first(&w, &source, &e);
+		r = open_first(&w, &in, &e);
 		cr_assert_eq(e.header, headers[i]);
 		cr_assert_eq(e.time, 5000);
 		cr_assert_eq(e.pid, 70000);
@@ -176,6 +179,7 @@ Test(etl_reader, headers_with_ids)
 		cr_assert_eq(e.keyword, i == 2 ? 1ULL << 40 : 0);
 		payload_done(&p);
 		etl_reader_free(r);
+		oc_input_close(in);
 		etl_writer_done(&w);
 	}
 }
@@ -190,7 +194,7 @@ Test(etl_reader, rare_headers)
 	static const uint8_t instance[76] = { 76, 0, 21, 0xc0, 6,    0, 1, 0, 3, 0, 0, 0,         4,
 					      0,  0, 0,  0x8a, 0x13, 0, 0, 0, 0, 0, 0, [72] = 'i' };
 	static const uint8_t message[16] = { 16, 0, 1, 0x90 };
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r;
 	struct etl_writer w;
 	struct etl_event e;
@@ -203,7 +207,7 @@ Test(etl_reader, rare_headers)
 	etl_writer_raw(&w, message, sizeof(message));
 	etl_writer_raw(&w, instance, sizeof(instance));
 	etl_writer_end(&w);
-	r = open_first(&w, &source, &e);
+	r = open_first(&w, &in, &e);
 	cr_assert_eq(e.header, ETL_COMPACT);
 	cr_assert(e.time == 5000 && e.tid == 1 && e.pid == 2 && e.size == 4);
 	cr_assert_eq(e.payload[0], 'c');
@@ -219,6 +223,7 @@ Test(etl_reader, rare_headers)
 	cr_assert_eq(etl_reader_stats(r)->events[ETL_UNTIMED], 2);
 	cr_assert_eq(etl_reader_stats(r)->damages, 0);
 	etl_reader_free(r);
+	oc_input_close(in);
 	etl_writer_done(&w);
 }
 
@@ -226,10 +231,10 @@ Test(etl_reader, extended_items)
 {
 	static const uint8_t items[] = { 0, 0, 12, 0, 1, 0, 3, 0, 'a', 'b', 'c', 0, 0, 0, 0, 0,
 					 0, 0, 6,  0, 0, 0, 8, 0, 1,   2,   3,   4, 5, 6, 7, 8 };
-	const struct etl_writer_event in = {
+	const struct etl_writer_event event = {
 		.time = 5000, .provider = guid, .extended = items, .extended_size = sizeof(items)
 	};
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r;
 	struct etl_item item;
 	struct etl_writer w;
@@ -241,9 +246,9 @@ Test(etl_reader, extended_items)
 	p = payload_for(&w);
 	payload_text(&p, "payload");
 	etl_writer_begin(&w, 0);
-	etl_writer_manifest(&w, &in, &p);
+	etl_writer_manifest(&w, &event, &p);
 	etl_writer_end(&w);
-	r = open_first(&w, &source, &e);
+	r = open_first(&w, &in, &e);
 	cr_assert_str_eq((const char *)e.payload, "payload");
 	cr_assert_eq(etl_event_item(&e, &pos, &item), 1);
 	cr_assert(item.type == ETL_ITEM_TRAITS && item.size == 3 && item.data[2] == 'c');
@@ -252,6 +257,7 @@ Test(etl_reader, extended_items)
 	cr_assert_eq(etl_event_item(&e, &pos, &item), 0);
 	payload_done(&p);
 	etl_reader_free(r);
+	oc_input_close(in);
 	etl_writer_done(&w);
 }
 
@@ -383,15 +389,4 @@ Test(etl_reader, what_is_no_trace)
 	expect(&w, "-95 the trace is compressed in a way (2) that is not known; record it without "
 		   "compression, or "
 		   "convert it on Windows");
-}
-
-Test(etl_reader, files)
-{
-	struct etl_source source;
-	struct oc_error err;
-
-	cr_assert_eq(etl_source_open(&source, "/nonexistent/x.etl", &err), -ENOENT);
-	cr_assert_str_eq(err.message, "/nonexistent/x.etl: No such file or directory");
-	cr_assert_eq(etl_source_open(&source, "/", &err), -EISDIR);
-	cr_assert_eq(etl_source_open(&source, "/dev/null", &err), -EINVAL);
 }

@@ -23,7 +23,7 @@ struct facts {
 
 static void expect(const struct facts *want)
 {
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r = NULL;
 	struct buffer bytes = BUFFER_INIT;
 	struct oc_error err = { 0 };
@@ -33,8 +33,8 @@ static void expect(const struct facts *want)
 	int rc;
 
 	test_data_read(want->name, &bytes);
-	etl_source_memory(&source, (const uint8_t *)bytes.data, bytes.len);
-	cr_assert_eq(etl_reader_open(&source, &r, &err), 0, "%s", err.message);
+	cr_assert_eq(oc_input_open_memory(bytes.data, bytes.len, &in), 0);
+	cr_assert_eq(etl_reader_open(in, &r, &err), 0, "%s", err.message);
 	cr_assert_eq(etl_reader_log(r)->ticks_hz, 10000000);
 	cr_assert_eq(etl_reader_log(r)->clock, ETL_CLOCK_QPC);
 	cr_assert_eq(etl_reader_log(r)->nr_cpus, want->nr_cpus);
@@ -56,6 +56,7 @@ static void expect(const struct facts *want)
 	cr_assert(!etl_reader_damage(r, &err));
 	cr_assert_lt(header_bytes, stats->data_bytes);
 	etl_reader_free(r);
+	oc_input_close(in);
 	buffer_done(&bytes);
 }
 
@@ -168,14 +169,14 @@ Test(etl_traces, counts_of_another_decoder)
 {
 	static unsigned long counts[65536];
 	struct buffer bytes = BUFFER_INIT, baseline = BUFFER_INIT;
-	struct etl_source source;
+	struct oc_input *in;
 	struct etl_reader *r = NULL;
 	struct etl_event e;
 
 	test_data_read("etl/perfview-net452-x64.etl", &bytes);
 	test_data_read("etl/perfview-net452-x64.baseline.txt", &baseline);
-	etl_source_memory(&source, (const uint8_t *)bytes.data, bytes.len);
-	cr_assert_eq(etl_reader_open(&source, &r, NULL), 0);
+	cr_assert_eq(oc_input_open_memory(bytes.data, bytes.len, &in), 0);
+	cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
 	while (etl_reader_next(r, &e) == 1) {
 		if (e.header <= ETL_PERFINFO)
 			counts[e.id]++;
@@ -185,6 +186,7 @@ Test(etl_traces, counts_of_another_decoder)
 			     hooks[i].name);
 	cr_assert_eq(counts[0x0f2e], 79528, "samples, those of idle processors included");
 	etl_reader_free(r);
+	oc_input_close(in);
 	buffer_done(&bytes);
 	buffer_done(&baseline);
 }

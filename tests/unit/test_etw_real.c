@@ -20,6 +20,7 @@
 /* A trace that was told to a machine. */
 struct told {
 	struct buffer bytes;
+	struct oc_input *in;
 	struct oc_machine *m;
 	struct sink *sink;
 	struct etw_trace *trace;
@@ -29,12 +30,11 @@ struct told {
 static void tell(struct told *t, const char *name)
 {
 	struct oc_error err = { 0 };
-	struct etl_source source;
 
 	*t = (struct told){ 0 };
 	test_data_read(name, &t->bytes);
-	etl_source_memory(&source, (const uint8_t *)t->bytes.data, t->bytes.len);
-	cr_assert_eq(etw_trace_open(&source, name, &t->trace, &err), 0, "%s", err.message);
+	cr_assert_eq(oc_input_open_memory(t->bytes.data, t->bytes.len, &t->in), 0);
+	cr_assert_eq(etw_trace_open(t->in, &t->trace, &err), 0, "%s", err.message);
 	etw_trace_info(t->trace, &t->info);
 	t->m = oc_machine_new(NULL);
 	t->sink = machine_sink_new(t->m, NULL);
@@ -48,6 +48,7 @@ static void tell(struct told *t, const char *name)
 static void told_done(struct told *t)
 {
 	etw_trace_free(t->trace);
+	oc_input_close(t->in);
 	machine_sink_free(t->sink);
 	oc_machine_free(t->m);
 	buffer_done(&t->bytes);

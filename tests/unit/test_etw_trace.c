@@ -189,7 +189,7 @@ static void begin(struct etl_writer *w, uint8_t pointer_size)
 static struct etw_trace_counts expect(struct etl_writer *w, int want_rc, const char *want)
 {
 	struct etw_trace_counts counts;
-	struct etl_source source;
+	struct oc_input *in;
 	struct oc_error err = { 0 };
 	struct fake_sink fs;
 	struct etw_trace *t;
@@ -197,12 +197,13 @@ static struct etw_trace_counts expect(struct etl_writer *w, int want_rc, const c
 	if (w->data.len)
 		etl_writer_end(w);
 	fake_sink_init(&fs);
-	etl_source_memory(&source, (const uint8_t *)w->file.data, w->file.len);
-	cr_assert_eq(etw_trace_open(&source, "t.etl", &t, &err), 0, "%s", err.message);
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
+	cr_assert_eq(etw_trace_open(in, &t, &err), 0, "%s", err.message);
 	cr_assert_eq(etw_trace_tell(t, &fs.sink, &err), want_rc, "%s", err.message);
-	cr_assert(!want_rc || !strncmp(err.message, "t.etl: ", 7));
+	cr_assert(!want_rc || !strncmp(err.message, "memory: ", 8));
 	counts = *etw_trace_counts(t);
 	etw_trace_free(t);
+	oc_input_close(in);
 	cr_assert_str_eq(fake_sink_take(&fs), want);
 	fake_sink_done(&fs);
 	etl_writer_done(w);
@@ -425,7 +426,7 @@ Test(etw_trace, rundown_of_a_new_process)
 Test(etw_trace, times_since_boot)
 {
 	struct etw_trace_info info;
-	struct etl_source source;
+	struct oc_input *in;
 	struct fake_sink fs;
 	struct etl_writer w;
 	struct etw_trace *t;
@@ -439,8 +440,8 @@ Test(etw_trace, times_since_boot)
 	put(&w, 500, 0x0f49, 2, &p);
 	process(&w, 2000, 0x0301, 8, "a.exe");
 	etl_writer_end(&w);
-	etl_source_memory(&source, (const uint8_t *)w.file.data, w.file.len);
-	cr_assert_eq(etw_trace_open(&source, "t.etl", &t, NULL), 0);
+	cr_assert_eq(oc_input_open_memory(w.file.data, w.file.len, &in), 0);
+	cr_assert_eq(etw_trace_open(in, &t, NULL), 0);
 	etw_trace_info(t, &info);
 	cr_assert_eq(info.start_ns, 100000000000 - 50000, "%" PRIu64, info.start_ns);
 	cr_assert_eq(info.end_ns, 100000000000 + 100000);
@@ -454,6 +455,7 @@ Test(etw_trace, times_since_boot)
 					      "0 " END);
 	fake_sink_done(&fs);
 	etw_trace_free(t);
+	oc_input_close(in);
 	etl_writer_done(&w);
 }
 
