@@ -13,7 +13,8 @@
 #include "base/le.h"
 #include "base/macros.h"
 
-#define MATCH_MIN 3
+#define MATCH_MIN  3
+#define SHORT_COPY 16
 
 /* Input and output of one run. */
 struct stream {
@@ -31,16 +32,24 @@ static bool has_input(const struct stream *s, size_t size)
 }
 
 /* Copies len bytes from `distance` bytes back, as far as there is room. False = before the start of the output. */
-static bool copy_match(struct stream *s, size_t distance, size_t len)
+static inline bool copy_match(struct stream *s, size_t distance, size_t len)
 {
 	uint8_t *to = s->out + s->out_pos;
 	const uint8_t *from;
 
 	if (distance > s->out_pos)
 		return false;
+	from = to - distance;
+	/* Most matches are short: fixed sizes are fast, and what is written too much is overwritten later. */
+	if (len <= SHORT_COPY && distance >= SHORT_COPY / 2 &&
+	    s->out_size - s->out_pos >= SHORT_COPY) {
+		memcpy(to, from, SHORT_COPY / 2);
+		memcpy(to + SHORT_COPY / 2, from + SHORT_COPY / 2, SHORT_COPY / 2);
+		s->out_pos += len;
+		return true;
+	}
 	len = MIN(len, s->out_size - s->out_pos);
 	s->out_pos += len;
-	from = to - distance;
 	if (distance >= len) {
 		memcpy(to, from, len);
 		return true;
@@ -101,7 +110,9 @@ static bool lz77_length(struct stream *s, size_t *nibble, uint32_t *ret_len)
 	return len < 15 || long_length(s, 15 + 7, ret_len);
 }
 
-static bool lz77_match(struct stream *s, size_t *nibble)
+/* Reads a match. Returns false when the input ends within it or it is not valid. */
+static inline bool lz77_match(struct stream *s, size_t *nibble, size_t *ret_distance,
+			      size_t *ret_len)
 {
 	uint32_t word, len;
 
@@ -110,31 +121,62 @@ static bool lz77_match(struct stream *s, size_t *nibble)
 	word = le16(s->in + s->in_pos);
 	s->in_pos += 2;
 	len = word & 7;
-	if (len == 7 && !lz77_length(s, nibble, &len))
-		return false;
-	return copy_match(s, (word >> 3) + 1, (size_t)len + MATCH_MIN);
+	if (len == 7) {
+		/* Seldom: a copy of the state, so that the caller's can stay in registers. */
+		struct stream slow = *s;
+
+		if (!lz77_length(&slow, nibble, &len))
+			return false;
+		s->in_pos = slow.in_pos;
+	}
+	*ret_distance = (word >> 3) + 1;
+	*ret_len = (size_t)len + MATCH_MIN;
+	return true;
 }
 
+/*
+ * The bytes are written through pointers to bytes, which may point at anything: the loop keeps its state in locals, or
+ * the compiler would read it again from memory behind each byte.
+ */
 ssize_t xpress_lz77(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size)
 {
-	struct stream s = { .in = in, .in_size = in_size, .out = out, .out_size = out_size };
+	const uint8_t *ip = in, *const in_end = in + in_size;
+	uint8_t *op = out, *const out_end = out + out_size;
+	unsigned int left = 0;
+	uint32_t flags = 0;
 	size_t nibble = 0;
 
-	while (s.out_pos < out_size && has_input(&s, 4)) {
-		uint32_t flags = le32(in + s.in_pos);
-
-		s.in_pos += 4;
-		for (unsigned int nr = 0; nr < 32 && s.out_pos < out_size; nr++, flags <<= 1) {
-			/* The flags behind the last item mean nothing. */
-			if (s.in_pos == in_size)
-				return (ssize_t)s.out_pos;
-			if (!(flags & 0x80000000))
-				s.out[s.out_pos++] = in[s.in_pos++];
-			else if (!lz77_match(&s, &nibble))
-				return -EBADMSG;
+	while (op < out_end) {
+		if (!left) {
+			if (in_end - ip < 4)
+				break;
+			flags = le32(ip);
+			ip += 4;
+			left = 32;
 		}
+		/* The flags behind the last item mean nothing. */
+		if (ip == in_end)
+			break;
+		if (!(flags & 0x80000000)) {
+			*op++ = *ip++;
+		} else {
+			struct stream s = { .in = in, .in_size = in_size, .out = out };
+			size_t distance, len;
+
+			s.in_pos = (size_t)(ip - in);
+			s.out_pos = (size_t)(op - out);
+			s.out_size = out_size;
+			if (!lz77_match(&s, &nibble, &distance, &len))
+				return -EBADMSG;
+			ip = in + s.in_pos;
+			if (!copy_match(&s, distance, len))
+				return -EBADMSG;
+			op = out + s.out_pos;
+		}
+		flags <<= 1;
+		left--;
 	}
-	return s.out_pos < out_size && s.in_pos != in_size ? -EBADMSG : (ssize_t)s.out_pos;
+	return op < out_end && ip != in_end ? -EBADMSG : (ssize_t)(op - out);
 }
 
 /* ---- LZ77 with Huffman codes --------------------------------------------------------------------------------- */
