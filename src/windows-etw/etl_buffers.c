@@ -74,30 +74,35 @@ static int read_exactly(const struct oc_input *in, uint64_t offset, void *data, 
 	return n < 0 ? (int)n : (uint64_t)n < size ? -ENODATA : 0;
 }
 
-int etl_buffer_load(const struct etl_buffers *b, const struct etl_buffer *buffer,
-		    uint8_t **ret_data)
+int etl_buffer_load(struct etl_buffers *b, const struct etl_buffer *buffer, uint8_t *data)
 {
-	uint32_t size = buffer->compressed ? buffer->file_size : buffer->data_size;
-	uint8_t *__cleanup(cleanup_free) raw = malloc(MAX(size, 1u));
-	uint8_t *__cleanup(cleanup_free) data = NULL;
+	uint64_t offset = buffer->offset + ETL_BUFFER_HEADER_SIZE;
 	int rc;
 
-	if (!raw)
+	if (!buffer->compressed)
+		return read_exactly(b->in, offset, data, buffer->data_size);
+	if (array_reserve(&b->packed, &b->packed_cap, buffer->file_size, 1))
 		return -ENOMEM;
-	rc = read_exactly(b->in, buffer->offset + ETL_BUFFER_HEADER_SIZE, raw, size);
+	rc = read_exactly(b->in, offset, b->packed, buffer->file_size);
 	if (rc)
 		return rc;
-	if (!buffer->compressed) {
-		*ret_data = take_ptr(&raw);
-		return 0;
-	}
-	data = malloc(MAX(buffer->data_size, 1u));
-	if (!data)
-		return -ENOMEM;
-	if (expand(b, raw, size, data, buffer->data_size) != (ssize_t)buffer->data_size)
+	if (expand(b, b->packed, buffer->file_size, data, buffer->data_size) !=
+	    (ssize_t)buffer->data_size)
 		return -EBADMSG;
-	*ret_data = take_ptr(&data);
 	return 0;
+}
+
+/* The same into memory for free(3). */
+static int load_new(struct etl_buffers *b, const struct etl_buffer *buffer, uint8_t **ret_data)
+{
+	uint8_t *data = malloc(MAX(buffer->data_size, 1u));
+	int rc = data ? etl_buffer_load(b, buffer, data) : -ENOMEM;
+
+	if (rc)
+		free(data);
+	else
+		*ret_data = data;
+	return rc;
 }
 
 /* ---- the log header ------------------------------------------------------------------------------------------ */
@@ -147,7 +152,7 @@ static int read_log(struct etl_buffers *b, const uint8_t *header, const struct e
 {
 	uint8_t *__cleanup(cleanup_free) data = NULL;
 	struct etl_event event;
-	int rc = etl_buffer_load(b, buffer, &data);
+	int rc = load_new(b, buffer, &data);
 
 	if (rc)
 		return oc_error_set(err, rc == -ENODATA ? -EBADMSG : rc,
@@ -180,12 +185,12 @@ static int read_log(struct etl_buffers *b, const uint8_t *header, const struct e
 /* ---- the chain ----------------------------------------------------------------------------------------------- */
 
 /* Goes through all of a buffer for an event with a time: for the few that begin with others. */
-static int search_time(const struct etl_buffers *b, struct etl_buffer *buffer)
+static int search_time(struct etl_buffers *b, struct etl_buffer *buffer)
 {
 	uint8_t *__cleanup(cleanup_free) data = NULL;
 	struct etl_event event;
 	uint32_t pos = 0;
-	int rc = etl_buffer_load(b, buffer, &data);
+	int rc = load_new(b, buffer, &data);
 
 	if (rc)
 		return rc;
@@ -204,7 +209,7 @@ static int search_time(const struct etl_buffers *b, struct etl_buffer *buffer)
 }
 
 /* Finds first_time. A buffer without any, or that is damaged, keeps 0: it is met, and counted, first of all. */
-static int find_time(const struct etl_buffers *b, const uint8_t *prefix, size_t prefix_size,
+static int find_time(struct etl_buffers *b, const uint8_t *prefix, size_t prefix_size,
 		     struct etl_buffer *buffer)
 {
 	uint8_t expanded[TIME_BYTES];
@@ -326,5 +331,6 @@ int etl_buffers_index(struct etl_buffers *b, const struct oc_input *in, struct o
 void etl_buffers_done(struct etl_buffers *b)
 {
 	free(b->list);
+	free(b->packed);
 	*b = (struct etl_buffers){ 0 };
 }

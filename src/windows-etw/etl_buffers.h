@@ -29,6 +29,8 @@ struct etl_buffers {
 	struct oc_error
 		damage; /* why the file could not be followed to its end; code 0 = it could */
 	uint64_t damaged_bytes; /* of the file, behind that */
+	uint8_t *packed;        /* compressed bytes of the buffer being loaded */
+	size_t packed_cap;
 };
 
 /* Finds all buffers and reads the log header. Returns as etl_reader_open() does. */
@@ -41,10 +43,9 @@ static inline const struct etl_buffer *etl_buffer_at(const struct etl_buffers *b
 }
 
 /*
- * Reads the data behind a buffer's header, *ret_data[data_size], to be freed by the caller with free(3).
+ * Reads the data behind a buffer's header into data[data_size].
  * Returns 0, -EBADMSG (does not expand to data_size), -ENODATA (the file ends), -EIO or -ENOMEM.
  */
-int etl_buffer_load(const struct etl_buffers *b, const struct etl_buffer *buffer,
-		    uint8_t **ret_data);
+int etl_buffer_load(struct etl_buffers *b, const struct etl_buffer *buffer, uint8_t *data);
 
 #endif

@@ -18,9 +18,19 @@
 /* A session has at most a few hundred processors of at most 1 MiB; only a file made for it needs more. */
 #define OPEN_BYTES_MAX (1024ULL * 1024 * 1024)
 
+/* Memory of buffers that were read, for the next: new memory costs as much as reading into it. */
+#define SPARES_MAX 64
+#define SPARE_STEP 65536u /* sizes are multiples of it, so that spares fit */
+
+struct memory {
+	uint8_t *data;
+	size_t size;
+};
+
 /* A buffer being read. */
 struct cursor {
-	uint8_t *data; /* what follows the buffer's header */
+	struct memory memory;
+	const uint8_t *data; /* what follows the buffer's header */
 	uint32_t size;
 	uint32_t next; /* where the event behind `event` begins */
 	uint32_t buffer;
@@ -39,6 +49,8 @@ struct etl_reader {
 	size_t nr_open;
 	size_t open_cap;
 	bool has_current;
+	struct memory spares[SPARES_MAX];
+	uint32_t nr_spares;
 };
 
 static void note_damage(struct etl_reader *r, uint64_t offset, uint64_t bytes, const char *what)
@@ -117,10 +129,29 @@ static void sift_up(struct etl_reader *r, size_t at)
 		SWAP(r->open[at], r->open[(at - 1) / 2]);
 }
 
+/* Returns memory of at least `size` bytes; data NULL = there is none. */
+static struct memory take_memory(struct etl_reader *r, uint32_t size)
+{
+	struct memory memory = { .size = ((size_t)size / SPARE_STEP + 1) * SPARE_STEP };
+
+	if (r->nr_spares && r->spares[r->nr_spares - 1].size >= size)
+		return r->spares[--r->nr_spares];
+	memory.data = malloc(memory.size);
+	return memory;
+}
+
+static void give_memory(struct etl_reader *r, struct memory memory)
+{
+	if (r->nr_spares < SPARES_MAX)
+		r->spares[r->nr_spares++] = memory;
+	else
+		free(memory.data);
+}
+
 static void close_cursor(struct etl_reader *r, struct cursor *c)
 {
-	r->open_bytes -= c->size;
-	free(c->data);
+	r->open_bytes -= c->memory.size;
+	give_memory(r, c->memory);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
@@ -136,9 +167,16 @@ static int open_buffer(struct etl_reader *r)
 		return -ENOMEM;
 	r->stats.buffers++;
 	r->stats.data_bytes += buffer->data_size + ETL_BUFFER_HEADER_SIZE;
-	if (r->open_bytes + buffer->data_size > OPEN_BYTES_MAX)
-		return -EFBIG;
-	rc = etl_buffer_load(&r->buffers, buffer, &c.data);
+	c.memory = take_memory(r, buffer->data_size);
+	if (!c.memory.data)
+		return -ENOMEM;
+	c.data = c.memory.data;
+	c.size = buffer->data_size;
+	r->open_bytes += c.memory.size;
+	rc = r->open_bytes > OPEN_BYTES_MAX ? -EFBIG
+					    : etl_buffer_load(&r->buffers, buffer, c.memory.data);
+	if (rc)
+		close_cursor(r, &c);
 	if (rc == -EBADMSG || rc == -ENODATA) {
 		note_damage(r, buffer->offset, buffer->data_size,
 			    rc == -EBADMSG ? "its compressed data is damaged"
@@ -147,8 +185,6 @@ static int open_buffer(struct etl_reader *r)
 	}
 	if (rc)
 		return rc;
-	c.size = buffer->data_size;
-	r->open_bytes += c.size;
 	if (!cursor_advance(r, &c)) {
 		close_cursor(r, &c);
 		return 0;
@@ -230,6 +266,8 @@ void etl_reader_free(struct etl_reader *r)
 		return;
 	while (r->nr_open)
 		close_cursor(r, &r->open[--r->nr_open]);
+	while (r->nr_spares)
+		free(r->spares[--r->nr_spares].data);
 	free(r->open);
 	etl_buffers_done(&r->buffers);
 	free(r);

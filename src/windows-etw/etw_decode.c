@@ -425,3 +425,17 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
 		rc = decode_merged(&in, event, ret_record);
 	return rc > 0 && in.bad ? -EBADMSG : rc;
 }
+
+bool etw_is_rundown(const struct etl_event *event)
+{
+	if (event->header == ETL_EVENT && event->id)
+		return is_guid(event->provider, clr_rundown_guid);
+	switch (find_hook(event)) {
+	case 0x0303 ... 0x0304:
+	case 0x0503 ... 0x0504:
+	case 0x1403 ... 0x1404:
+		return true;
+	default:
+		return false;
+	}
+}

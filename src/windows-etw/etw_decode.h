@@ -173,6 +173,9 @@ struct etw_record {
  */
 int etw_decode(const struct etl_event *event, struct etw_record *ret_record);
 
+/* True for events that list what there is (ETW_RUNDOWN_*), without decoding them. */
+bool etw_is_rundown(const struct etl_event *event);
+
 /* The address at index i, below nr. */
 uint64_t etw_address(const struct etw_addresses *addresses, uint32_t i);
 

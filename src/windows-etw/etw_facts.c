@@ -222,11 +222,10 @@ static int collect(struct collecting *c, struct etl_reader *r)
 			c->facts->first_time = event.time;
 		first = false;
 		c->facts->last_time = MAX(c->facts->last_time, event.time);
-		/* What cannot be decoded is counted by the second pass. */
-		if (etw_decode(&event, &record) == 1)
-			rc = take_in(c, &event, &record);
-		if (rc < 0)
-			return rc;
+		rc = etw_decode(&event, &record);
+		c->facts->unreadable += rc < 0;
+		if (rc == 1 && take_in(c, &event, &record))
+			return -ENOMEM;
 	}
 	return rc;
 }

@@ -37,6 +37,7 @@ struct etw_pdbs {
 struct etw_facts {
 	uint64_t first_time; /* raw, of the first event */
 	uint64_t last_time;
+	uint64_t unreadable;     /* events whose payload does not fit its layout */
 	uint32_t interval_ticks; /* between samples, of 100 ns; 0 = not said */
 	struct etw_paths paths;
 	struct etw_stacks stacks;

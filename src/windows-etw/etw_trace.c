@@ -193,11 +193,10 @@ static int take_stack(struct etw_trace *t, const struct etw_stack *stack)
 static int take_event(struct etw_trace *t, const struct etl_event *event)
 {
 	struct etw_record record;
-	int rc = etw_decode(event, &record);
 
 	t->counts.events++;
-	t->counts.unreadable += rc < 0;
-	if (rc <= 0)
+	/* What these list was told at the beginning. */
+	if (etw_is_rundown(event) || etw_decode(event, &record) != 1)
 		return 0;
 	switch (record.type) {
 	case ETW_SAMPLE:
@@ -213,12 +212,11 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 			       : 0;
 	case ETW_THREAD_NAME:
 		return etw_tasks_thread_name(&t->teller.tasks, &record.thread);
-	case ETW_PROCESS:
-		return record.process.moment <= ETW_END ? push_event(t, event) : 0;
-	case ETW_IMAGE:
-		return record.image.moment <= ETW_END ? push_event(t, event) : 0;
 	case ETW_METHOD:
+		/* Code that was unloaded keeps its name for the samples that waited. */
 		return record.method.moment == ETW_START ? push_event(t, event) : 0;
+	case ETW_PROCESS:
+	case ETW_IMAGE:
 	case ETW_IMAGE_PDB:
 		return push_event(t, event);
 	case ETW_SWITCH:
@@ -296,6 +294,7 @@ int etw_trace_open(const struct oc_input *in, struct etw_trace **ret_trace, stru
 		return oc_error_set(err, rc, "%s: %s", oc_input_name(in),
 				    why.code ? why.message : explain(rc));
 	}
+	t->counts.unreadable = t->facts.unreadable;
 	*ret_trace = t;
 	return 0;
 }
