@@ -38,6 +38,13 @@ struct cursor {
 	struct etl_event event;
 };
 
+/* A place in the heap: small, for it is moved often. */
+struct entry {
+	uint64_t time;
+	uint32_t buffer;
+	uint32_t cursor; /* index in `cursors` */
+};
+
 struct etl_reader {
 	struct etl_buffers buffers;
 	struct etl_stats stats;
@@ -45,10 +52,16 @@ struct etl_reader {
 	uint32_t next_buffer; /* the first not opened yet */
 	uint64_t open_bytes;
 	/* Binary heap by time and buffer. The event of [0] was handed out when has_current. */
-	struct cursor *open;
+	struct entry *heap;
 	size_t nr_open;
-	size_t open_cap;
+	size_t heap_cap;
 	bool has_current;
+	/* What the heap speaks of; the unused ones are listed in `unused`. */
+	struct cursor *cursors;
+	size_t nr_cursors;
+	size_t cursors_cap;
+	uint32_t *unused; /* [nr_cursors - nr_open] */
+	size_t unused_cap;
 	struct memory spares[SPARES_MAX];
 	uint32_t nr_spares;
 };
@@ -100,7 +113,7 @@ static bool cursor_advance(struct etl_reader *r, struct cursor *c)
 
 /* ---- heap ---------------------------------------------------------------------------------------------------- */
 
-static bool is_before(const struct cursor *a, const struct cursor *b)
+static bool is_before(const struct entry *a, const struct entry *b)
 {
 	return a->time != b->time ? a->time < b->time : a->buffer < b->buffer;
 }
@@ -113,20 +126,20 @@ static void sift_down(struct etl_reader *r)
 		size_t least = at, left = 2 * at + 1;
 
 		for (size_t child = left; child < left + 2 && child < r->nr_open; child++) {
-			if (is_before(&r->open[child], &r->open[least]))
+			if (is_before(&r->heap[child], &r->heap[least]))
 				least = child;
 		}
 		if (least == at)
 			return;
-		SWAP(r->open[at], r->open[least]);
+		SWAP(r->heap[at], r->heap[least]);
 		at = least;
 	}
 }
 
 static void sift_up(struct etl_reader *r, size_t at)
 {
-	for (; at && is_before(&r->open[at], &r->open[(at - 1) / 2]); at = (at - 1) / 2)
-		SWAP(r->open[at], r->open[(at - 1) / 2]);
+	for (; at && is_before(&r->heap[at], &r->heap[(at - 1) / 2]); at = (at - 1) / 2)
+		SWAP(r->heap[at], r->heap[(at - 1) / 2]);
 }
 
 /* Returns memory of at least `size` bytes; data NULL = there is none. */
@@ -154,6 +167,44 @@ static void close_cursor(struct etl_reader *r, struct cursor *c)
 	give_memory(r, c->memory);
 }
 
+/* Puts a cursor on the heap, which owns its memory from then on. Returns 0 or -ENOMEM, its memory then freed. */
+static int push(struct etl_reader *r, const struct cursor *c)
+{
+	uint32_t slot = (uint32_t)r->nr_cursors;
+
+	if (r->nr_open < r->nr_cursors) {
+		slot = r->unused[r->nr_cursors - r->nr_open - 1];
+	} else if (array_reserve(&r->cursors, &r->cursors_cap, r->nr_cursors + 1,
+				 sizeof(*r->cursors)) ||
+		   array_reserve(&r->unused, &r->unused_cap, r->nr_cursors + 1,
+				 sizeof(*r->unused)) ||
+		   array_reserve(&r->heap, &r->heap_cap, r->nr_open + 1, sizeof(*r->heap))) {
+		free(c->memory.data);
+		return -ENOMEM;
+	} else {
+		r->nr_cursors++;
+	}
+	r->cursors[slot] = *c;
+	r->heap[r->nr_open] =
+		(struct entry){ .time = c->time, .buffer = c->buffer, .cursor = slot };
+	sift_up(r, r->nr_open++);
+	return 0;
+}
+
+static struct cursor *first_cursor(const struct etl_reader *r)
+{
+	return &r->cursors[r->heap[0].cursor];
+}
+
+/* Takes the last entry off the heap's array and closes its cursor. */
+static void drop_last(struct etl_reader *r)
+{
+	uint32_t slot = r->heap[--r->nr_open].cursor;
+
+	close_cursor(r, &r->cursors[slot]);
+	r->unused[r->nr_cursors - r->nr_open - 1] = slot;
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
 /* Opens the next buffer and puts it on the heap, unless it is empty or damaged. */
@@ -163,8 +214,6 @@ static int open_buffer(struct etl_reader *r)
 	struct cursor c = { .buffer = r->next_buffer++ };
 	int rc;
 
-	if (array_reserve(&r->open, &r->open_cap, r->nr_open + 1, sizeof(*r->open)))
-		return -ENOMEM;
 	r->stats.buffers++;
 	r->stats.data_bytes += buffer->data_size + ETL_BUFFER_HEADER_SIZE;
 	c.memory = take_memory(r, buffer->data_size);
@@ -189,18 +238,18 @@ static int open_buffer(struct etl_reader *r)
 		close_cursor(r, &c);
 		return 0;
 	}
-	r->open[r->nr_open] = c;
-	sift_up(r, r->nr_open++);
-	return 0;
+	return push(r, &c);
 }
 
 /* Leaves the event that was handed out behind. */
 static void leave_current(struct etl_reader *r)
 {
 	r->has_current = false;
-	if (!cursor_advance(r, &r->open[0])) {
-		close_cursor(r, &r->open[0]);
-		r->open[0] = r->open[--r->nr_open];
+	if (cursor_advance(r, first_cursor(r))) {
+		r->heap[0].time = first_cursor(r)->time;
+	} else {
+		SWAP(r->heap[0], r->heap[r->nr_open - 1]);
+		drop_last(r);
 	}
 	sift_down(r);
 }
@@ -212,7 +261,7 @@ int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event)
 	/* Buffers come in order of their first event: one that begins later cannot hold the next event. */
 	while (r->next_buffer < r->buffers.nr &&
 	       (!r->nr_open ||
-		etl_buffer_at(&r->buffers, r->next_buffer)->first_time <= r->open[0].time)) {
+		etl_buffer_at(&r->buffers, r->next_buffer)->first_time <= r->heap[0].time)) {
 		int rc = open_buffer(r);
 
 		if (rc)
@@ -220,8 +269,8 @@ int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event)
 	}
 	if (!r->nr_open)
 		return 0;
-	*ret_event = r->open[0].event;
-	ret_event->cpu = etl_buffer_at(&r->buffers, r->open[0].buffer)->cpu;
+	*ret_event = first_cursor(r)->event;
+	ret_event->cpu = etl_buffer_at(&r->buffers, r->heap[0].buffer)->cpu;
 	r->has_current = true;
 	return 1;
 }
@@ -229,7 +278,7 @@ int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event)
 void etl_reader_rewind(struct etl_reader *r)
 {
 	while (r->nr_open)
-		close_cursor(r, &r->open[--r->nr_open]);
+		drop_last(r);
 	r->next_buffer = 0;
 	r->has_current = false;
 	r->stats = (struct etl_stats){ 0 };
@@ -265,10 +314,12 @@ void etl_reader_free(struct etl_reader *r)
 	if (!r)
 		return;
 	while (r->nr_open)
-		close_cursor(r, &r->open[--r->nr_open]);
+		drop_last(r);
 	while (r->nr_spares)
 		free(r->spares[--r->nr_spares].data);
-	free(r->open);
+	free(r->heap);
+	free(r->cursors);
+	free(r->unused);
 	etl_buffers_done(&r->buffers);
 	free(r);
 }

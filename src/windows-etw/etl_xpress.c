@@ -110,9 +110,8 @@ static bool lz77_length(struct stream *s, size_t *nibble, uint32_t *ret_len)
 	return len < 15 || long_length(s, 15 + 7, ret_len);
 }
 
-/* Reads a match. Returns false when the input ends within it or it is not valid. */
-static inline bool lz77_match(struct stream *s, size_t *nibble, size_t *ret_distance,
-			      size_t *ret_len)
+/* Reads a match and copies it. Returns false when the input ends within it or it is not valid. */
+static inline bool lz77_match(struct stream *s, size_t *nibble)
 {
 	uint32_t word, len;
 
@@ -122,16 +121,14 @@ static inline bool lz77_match(struct stream *s, size_t *nibble, size_t *ret_dist
 	s->in_pos += 2;
 	len = word & 7;
 	if (len == 7) {
-		/* Seldom: a copy of the state, so that the caller's can stay in registers. */
+		/* Seldom: with a copy of the state, so that the caller's can stay in registers. */
 		struct stream slow = *s;
 
 		if (!lz77_length(&slow, nibble, &len))
 			return false;
 		s->in_pos = slow.in_pos;
 	}
-	*ret_distance = (word >> 3) + 1;
-	*ret_len = (size_t)len + MATCH_MIN;
-	return true;
+	return copy_match(s, (word >> 3) + 1, (size_t)len + MATCH_MIN);
 }
 
 /*
@@ -140,9 +137,10 @@ static inline bool lz77_match(struct stream *s, size_t *nibble, size_t *ret_dist
  */
 ssize_t xpress_lz77(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size)
 {
+	struct stream s = { .in = in, .in_size = in_size, .out = out, .out_size = out_size };
 	const uint8_t *ip = in, *const in_end = in + in_size;
 	uint8_t *op = out, *const out_end = out + out_size;
-	unsigned int left = 0;
+	unsigned int left = 0; /* items that `flags` still describes */
 	uint32_t flags = 0;
 	size_t nibble = 0;
 
@@ -158,21 +156,29 @@ ssize_t xpress_lz77(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_
 		if (ip == in_end)
 			break;
 		if (!(flags & 0x80000000)) {
-			*op++ = *ip++;
-		} else {
-			struct stream s = { .in = in, .in_size = in_size, .out = out };
-			size_t distance, len;
+			unsigned int nr = 1;
 
-			s.in_pos = (size_t)(ip - in);
-			s.out_pos = (size_t)(op - out);
-			s.out_size = out_size;
-			if (!lz77_match(&s, &nibble, &distance, &len))
-				return -EBADMSG;
-			ip = in + s.in_pos;
-			if (!copy_match(&s, distance, len))
-				return -EBADMSG;
-			op = out + s.out_pos;
+			/* Where there is room, as many literals at once as the flags say. */
+			if (in_end - ip >= 32 && out_end - op >= 32) {
+				nr = flags ? MIN((unsigned int)__builtin_clz(flags), left) : left;
+				memcpy(op, ip, 16);
+				if (nr > 16)
+					memcpy(op + 16, ip + 16, 16);
+			} else {
+				*op = *ip;
+			}
+			op += nr;
+			ip += nr;
+			left -= nr;
+			flags = nr < 32 ? flags << nr : 0;
+			continue;
 		}
+		s.in_pos = (size_t)(ip - in);
+		s.out_pos = (size_t)(op - out);
+		if (!lz77_match(&s, &nibble))
+			return -EBADMSG;
+		ip = in + s.in_pos;
+		op = out + s.out_pos;
 		flags <<= 1;
 		left--;
 	}
