@@ -62,7 +62,8 @@ endif
 
 # ---- sources ----------------------------------------------------------------------------------------------------
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
-LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*.c src/unwind/*.c export/*.c export/formats/*.c))
+LIB_DIRS := src src/base src/linux src/symbolize src/unwind src/windows-etw export export/formats
+LIB_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
 EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
