@@ -8,11 +8,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
+
+#include <onecollect/stack_counts.h>
 
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "base/u64_map.h"
 
 /* The upper half of the address space is the kernel's on every 64-bit machine we know. */
 #define KERNEL_START 0xff00000000000000ULL
@@ -38,6 +42,16 @@ struct joined_stack {
 	oc_callstack_id callstack;
 };
 
+/* A function that the collector told of. */
+struct code {
+	uint64_t start;
+	uint64_t end;
+	uint64_t reach; /* the largest `end` of this and all before it, once sorted */
+	oc_process_id process;
+	oc_string_id name;
+	uint32_t order;
+};
+
 struct machine_sink {
 	struct sink sink;
 	struct oc_machine *machine;
@@ -53,11 +67,12 @@ struct machine_sink {
 	struct joined_stack *joined;
 	size_t joined_cap;
 
-	/* Samples whose completeness depends on names: counts[kind][stack id]. */
-	struct {
-		uint64_t *counts;
-		size_t cap;
-	} unjudged[OC_KINDS_MAX];
+	struct code *codes; /* [nr_codes] */
+	size_t nr_codes;
+	size_t codes_cap;
+
+	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
+	struct u64_map unjudged[OC_KINDS_MAX];
 };
 
 static struct machine_sink *self(struct sink *sink)
@@ -227,12 +242,15 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	size_t len = strlen(path);
 
 	*ret_module = (struct oc_module){ .type = OC_MODULE_FILE };
-	if (!strcmp(path, "[vdso]")) {
+	if (mapping->type == COLLECTOR_KERNEL)
+		ret_module->type = OC_MODULE_KERNEL;
+	if (mapping->type == COLLECTOR_BY_PATH && !strcmp(path, "[vdso]")) {
 		ret_module->type = OC_MODULE_VDSO;
 		ret_module->path = intern(ms, path);
 		return;
 	}
-	if (is_anonymous(path)) {
+	if (mapping->type == COLLECTOR_ANON ||
+	    (mapping->type == COLLECTOR_BY_PATH && is_anonymous(path))) {
 		ret_module->type = OC_MODULE_ANON;
 		ret_module->process = process;
 		ret_module->path = intern(ms, "[anon]");
@@ -255,18 +273,19 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 			   const struct collector_mapping *mapping)
 {
 	struct machine_sink *ms = self(sink);
-	oc_process_id process = on_process_now(sink, time_ns, pid);
+	bool in_kernel = mapping->type == COLLECTOR_KERNEL;
+	oc_process_id process = in_kernel ? 0 : on_process_now(sink, time_ns, pid);
 	struct oc_module module;
 	struct oc_mapping added;
 	oc_module_id id;
 
-	if (!process || mapping->start >= mapping->end)
+	if ((!process && !in_kernel) || mapping->start >= mapping->end)
 		return;
 	describe_module(ms, process, mapping, &module);
 	id = keep(ms, oc_machine_add_module(ms->machine, &module));
 	if (!id)
 		return;
-	if (ms->symbolizer)
+	if (ms->symbolizer && !in_kernel)
 		keep(ms, oc_symbolizer_keep(ms->symbolizer, ms->machine, id, pid));
 	added = (struct oc_mapping){
 		.process = process,
@@ -340,6 +359,114 @@ static int add_kernel(struct machine_sink *ms)
 	};
 
 	keep(ms, oc_machine_add_mapping(ms->machine, &mapping));
+	return ms->sink.error;
+}
+
+/* ---- named code --------------------------------------------------------------------------------------------- */
+
+static void on_code_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			const struct collector_code *code)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id process = on_process_now(sink, time_ns, pid);
+	oc_string_id name = intern(ms, code->name);
+
+	if (!process || !name || !code->size || code->start > UINT64_MAX - code->size)
+		return;
+	if (ms->nr_codes >= UINT32_MAX ||
+	    array_reserve(&ms->codes, &ms->codes_cap, ms->nr_codes + 1, sizeof(*ms->codes))) {
+		keep(ms, -ENOMEM);
+		return;
+	}
+	ms->codes[ms->nr_codes] = (struct code){ .start = code->start,
+						 .end = code->start + code->size,
+						 .process = process,
+						 .name = name,
+						 .order = (uint32_t)ms->nr_codes };
+	ms->nr_codes++;
+}
+
+static int by_process_and_start(const void *a, const void *b)
+{
+	const struct code *x = a, *y = b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+static void sort_codes(struct machine_sink *ms)
+{
+	if (ms->nr_codes)
+		qsort(ms->codes, ms->nr_codes, sizeof(*ms->codes), by_process_and_start);
+	for (size_t i = 0; i < ms->nr_codes; i++) {
+		struct code *code = &ms->codes[i];
+
+		code->reach = code->end;
+		if (i && code[-1].process == code->process)
+			code->reach = MAX(code->reach, code[-1].reach);
+	}
+}
+
+/* Memory that is used again has several functions at one address; that many are looked at. */
+#define OVERLAPS_MAX 64
+
+/* The code of a process at an address that was said last; NULL = none. */
+static const struct code *find_code(const struct machine_sink *ms, oc_process_id process,
+				    uint64_t address)
+{
+	const struct code wanted = { .process = process, .start = address, .order = UINT32_MAX };
+	const struct code *best = NULL;
+	size_t from = 0, to = ms->nr_codes;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (by_process_and_start(&ms->codes[middle], &wanted) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	for (size_t i = 0; i < OVERLAPS_MAX && from; i++) {
+		const struct code *code = &ms->codes[--from];
+
+		if (code->process != process || code->reach <= address)
+			break;
+		if (address < code->end && (!best || code->order > best->order))
+			best = code;
+	}
+	return best;
+}
+
+int machine_sink_name_code(struct sink *sink)
+{
+	struct machine_sink *ms = self(sink);
+	uint32_t nr = ms->nr_codes ? oc_machine_nr_locations(ms->machine) : 0;
+
+	sort_codes(ms);
+	for (oc_location_id id = 1; id <= nr; id++) {
+		const struct oc_location *location = oc_machine_location(ms->machine, id);
+		const struct oc_mapping *mapping =
+			oc_machine_mapping(ms->machine, location->mapping);
+		struct oc_line line = { 0 };
+		const struct code *code;
+
+		if (location->nr_lines || !mapping || !mapping->process)
+			continue;
+		code = find_code(ms, mapping->process, location->address);
+		if (!code)
+			continue;
+		line.function =
+			keep(ms, oc_machine_add_function(
+					 ms->machine,
+					 &(struct oc_function){ .name = code->name,
+								.system_name = code->name,
+								.module = location->module }));
+		if (line.function)
+			keep(ms, oc_machine_set_lines(ms->machine, id, &line, 1));
+	}
 	return ms->sink.error;
 }
 
@@ -446,17 +573,26 @@ static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind
 	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
 }
 
-static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack,
-			     uint64_t count)
+/* Counts stacks of a process as complete (OC_STACK_COUNT) or not. Returns 0 or a negative errno value. */
+static int count_stacks(struct machine_sink *ms, struct oc_ledger_kind *row, oc_process_id process,
+			enum oc_stack_reason reason, uint64_t count)
 {
-	size_t before = ms->unjudged[kind].cap;
+	if (reason == OC_STACK_COUNT)
+		row->complete += count;
+	else
+		row->incomplete[reason] += count;
+	return oc_machine_count_stacks(ms->machine, process, reason, count);
+}
 
-	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1,
-			  sizeof(uint64_t)))
-		return -ENOMEM;
-	memset(ms->unjudged[kind].counts + before, 0,
-	       (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
-	ms->unjudged[kind].counts[stack] += count;
+static int remember_unjudged(struct machine_sink *ms, const struct collector_sample *in,
+			     oc_stack_id stack)
+{
+	uint64_t key = (uint64_t)in->process << 32 | stack;
+	uint64_t *count = u64_map_find(&ms->unjudged[in->kind], key);
+
+	if (!count)
+		return u64_map_set(&ms->unjudged[in->kind], key, in->count);
+	*count += in->count;
 	return 0;
 }
 
@@ -464,23 +600,20 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 			     oc_stack_id stack, bool is_cut)
 {
 	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
+	enum oc_stack_reason reason = in->incomplete;
 
 	if (!in->has_user_part)
 		return 0;
 	row->stacks += in->count;
-	if (in->is_complete) {
-		row->complete += in->count;
-		return 0;
-	}
-	if (in->incomplete < OC_STACK_COUNT) {
-		row->incomplete[in->incomplete] += in->count;
-		return 0;
-	}
-	if (!stack || is_cut) {
-		row->incomplete[stack ? OC_STACK_NO_MAPPING : OC_STACK_NO_STACK] += in->count;
-		return 0;
-	}
-	return remember_unjudged(ms, in->kind, stack, in->count);
+	if (in->is_complete)
+		reason = OC_STACK_COUNT;
+	else if (reason == OC_STACK_COUNT && is_cut)
+		reason = OC_STACK_NO_MAPPING;
+	else if (reason == OC_STACK_COUNT && !stack)
+		reason = OC_STACK_NO_STACK;
+	else if (reason == OC_STACK_COUNT)
+		return remember_unjudged(ms, in, stack);
+	return count_stacks(ms, row, in->process, reason, in->count);
 }
 
 static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint64_t count)
@@ -639,6 +772,16 @@ static bool is_root_function(const char *name)
 	return false;
 }
 
+/* Where each thread of a Windows program begins; its file's name tells, with or without symbols. */
+static bool is_root_module(const char *path)
+{
+	static const char ntdll[] = "\\ntdll.dll";
+	size_t len = strlen(path);
+
+	return len >= sizeof(ntdll) && path[0] != '/' &&
+	       !strcasecmp(path + len - (sizeof(ntdll) - 1), ntdll);
+}
+
 /* OC_STACK_COUNT = complete. */
 static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id stack)
 {
@@ -656,6 +799,8 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 		return OC_STACK_NO_STACK;
 	if (module->type == OC_MODULE_UNKNOWN)
 		return OC_STACK_NO_MAPPING;
+	if (is_root_module(oc_machine_string(ms->machine, module->path, NULL)))
+		return OC_STACK_COUNT;
 	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
 	if (nr_lines) {
 		const struct oc_function *f =
@@ -670,23 +815,18 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 void machine_sink_judge_stacks(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
-	uint32_t nr_stacks = oc_machine_nr_stacks(ms->machine);
 
 	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
-		struct oc_ledger_kind *row = ledger_kind(ms, kind);
+		const struct u64_map *map = &ms->unjudged[kind];
 
-		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap;
-		     stack++) {
-			uint64_t count = ms->unjudged[kind].counts[stack];
-			enum oc_stack_reason reason;
+		for (size_t i = 0; map->slots && i <= map->mask; i++) {
+			const struct u64_slot *slot = &map->slots[i];
 
-			if (!count)
-				continue;
-			reason = judge(ms, stack);
-			if (reason == OC_STACK_COUNT)
-				row->complete += count;
-			else
-				row->incomplete[reason] += count;
+			if (slot->key)
+				keep(ms,
+				     count_stacks(ms, ledger_kind(ms, kind),
+						  (oc_process_id)(slot->key >> 32),
+						  judge(ms, (oc_stack_id)slot->key), slot->value));
 		}
 	}
 }
@@ -702,6 +842,7 @@ static const struct sink_ops machine_sink_ops = {
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
+	.code_add = on_code_add,
 	.mapping_next = on_mapping_next,
 	.module_open = on_module_open,
 	.stack_define = on_stack_define,
@@ -758,7 +899,8 @@ void machine_sink_free(struct sink *sink)
 	id_table_done(&ms->joined_index);
 	free(ms->parts);
 	free(ms->joined);
+	free(ms->codes);
 	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
-		free(ms->unjudged[i].counts);
+		u64_map_done(&ms->unjudged[i]);
 	free(ms);
 }

@@ -10,20 +10,31 @@
 
 #include "base/macros.h"
 
-/* zlib: the largest window, plus 16 to ask for a gzip header instead of its own. */
+/* zlib: the largest window, plus 16 to ask for a gzip header instead of its own, negative for no header at all. */
 #define GZIP_WINDOW_BITS (15 + 16)
+#define RAW_WINDOW_BITS  (-15)
 #define MEMORY_LEVEL     8
 
-void gzip_init(struct gzip *z, struct oc_output *out, int level)
+static void init(struct gzip *z, struct oc_output *out, int level, int window_bits)
 {
 	memset(&z->stream, 0, sizeof(z->stream));
 	z->out = out;
 	z->error = 0;
 	z->nr_pending = 0;
-	z->open = deflateInit2(&z->stream, level, Z_DEFLATED, GZIP_WINDOW_BITS, MEMORY_LEVEL,
+	z->open = deflateInit2(&z->stream, level, Z_DEFLATED, window_bits, MEMORY_LEVEL,
 			       Z_DEFAULT_STRATEGY) == Z_OK;
 	if (!z->open)
 		z->error = -ENOMEM;
+}
+
+void gzip_init(struct gzip *z, struct oc_output *out, int level)
+{
+	init(z, out, level, GZIP_WINDOW_BITS);
+}
+
+void gzip_init_raw(struct gzip *z, struct oc_output *out, int level)
+{
+	init(z, out, level, RAW_WINDOW_BITS);
 }
 
 static void compress_data(struct gzip *z, const uint8_t *data, size_t size, int flush)

@@ -27,6 +27,8 @@ struct gzip {
 
 /* Begins a member. level: 1 (fast) to 9 (small). A failure (-ENOMEM) is in z->error. */
 void gzip_init(struct gzip *z, struct oc_output *out, int level);
+/* As gzip_init(), for compressed data alone without the head and tail of gzip, as it lies in other containers. */
+void gzip_init_raw(struct gzip *z, struct oc_output *out, int level);
 /* Adds data[size]. */
 void gzip_write(struct gzip *z, const void *data, size_t size);
 /* Ends the member and frees what it needed, also after an error. Returns 0 or the first error. */

@@ -12,9 +12,24 @@
 #include "base/macros.h"
 #include "export/formats/formats_private.h"
 
+/* clang-format off */
 static const struct oc_format *const formats[] = {
-	&oc_format_pprof, &oc_format_folded, &oc_format_svg, &oc_format_html, &oc_format_octrace,
+	&oc_format_pprof,
+	&oc_format_folded,
+	&oc_format_svg,
+	&oc_format_html,
+	&oc_format_octrace,
+	&oc_format_nettrace,
+	&oc_format_perfview_xml,
+	&oc_format_perfview_xml_zip,
+	&oc_format_speedscope,
+	&oc_format_firefox,
+	&oc_format_firefox_gz,
+	&oc_format_perfetto,
+	&oc_format_otlp,
+	&oc_format_chrome,
 };
+/* clang-format on */
 
 const struct oc_format *const *oc_formats(size_t *ret_nr)
 {

@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/human.h"
+#include "base/text.h"
 #include "embed/svg/script.js.h"
 #include "embed/svg/style.css.h"
 #include "export/formats/flame.h"
@@ -47,38 +48,6 @@ struct svg {
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
-/* Appends clean UTF-8, escaped for XML text and attributes. U+FFFE and U+FFFF are not XML characters. */
-static void put_xml(struct buffer *b, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c == '&')
-			buffer_puts(b, "&amp;");
-		else if (c == '<')
-			buffer_puts(b, "&lt;");
-		else if (c == '>')
-			buffer_puts(b, "&gt;");
-		else if (c == '"')
-			buffer_puts(b, "&quot;");
-		else if (c == 0xef && i + 2 < len && !memcmp(text + i, "\xef\xbf", 2) &&
-			 (unsigned char)text[i + 2] >= 0xbe)
-			buffer_puts(b, "\xef\xbf\xbd"), i += 2;
-		else
-			buffer_putc(b, (char)c);
-	}
-}
-
-/* The longest prefix of text[len] of at most `max` bytes that does not end inside a character. */
-static size_t whole_characters(const char *text, size_t len, size_t max)
-{
-	if (len <= max)
-		return len;
-	while (max && ((unsigned char)text[max] & 0xc0) == 0x80)
-		max--;
-	return max;
-}
-
 /* Appends as much of a name as fits into `px` pixels, or nothing when that would be too little to be of use. */
 static void put_fitting(struct buffer *b, const char *name, size_t len, double px)
 {
@@ -96,10 +65,10 @@ static void put_fitting(struct buffer *b, const char *name, size_t len, double p
 			break;
 	}
 	if (end == len) {
-		put_xml(b, name, len);
+		text_put_xml(b, name, len);
 		return;
 	}
-	put_xml(b, name, whole_characters(name, len, end > 2 ? end - 2 : 0));
+	text_put_xml(b, name, text_whole_characters(name, len, end > 2 ? end - 2 : 0));
 	buffer_puts(b, "..");
 }
 
@@ -176,7 +145,7 @@ static void put_subtitle(struct svg *s)
 
 	human_count(&s->b, total_of(s));
 	buffer_puts(&s->b, " samples of ");
-	put_xml(&s->b, kind ? kind->name : "nothing", kind ? strlen(kind->name) : 7);
+	text_put_xml(&s->b, kind ? kind->name : "nothing", kind ? strlen(kind->name) : 7);
 	if (kind && kind->period_ns)
 		buffer_printf(&s->b, " at %.0f Hz", 1e9 / (double)kind->period_ns);
 	if (info->nr_cpus)
@@ -202,7 +171,7 @@ static void put_title(struct svg *s)
 	if (!len)
 		return;
 	buffer_puts(&s->b, " of ");
-	put_xml(&s->b, host, whole_characters(host, len, 64));
+	text_put_xml(&s->b, host, text_whole_characters(host, len, 64));
 }
 
 static void put_head(struct svg *s, uint32_t height)
@@ -265,9 +234,9 @@ static void put_frame(struct svg *s, uint32_t i)
 
 	if (i == 0)
 		name = "all", len = 3;
-	shown = whole_characters(name, len, NAME_BYTES_MAX);
+	shown = text_whole_characters(name, len, NAME_BYTES_MAX);
 	buffer_puts(b, width_px(s, node) >= WIDE_PX ? "<g class=\"wide\"><title>" : "<g><title>");
-	put_xml(b, name, shown);
+	text_put_xml(b, name, shown);
 	buffer_puts(b, shown < len ? "... (" : " (");
 	human_count(b, node->total);
 	buffer_printf(b, " sample%s, %.2f%%)</title>", node->total == 1 ? "" : "s", percent);

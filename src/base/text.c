@@ -88,6 +88,46 @@ void text_clean(struct buffer *out, const char *text, size_t len)
 	}
 }
 
+void text_put_xml(struct buffer *out, const char *text, size_t len)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		const char *instead = NULL;
+		size_t size = 1;
+
+		if (c == '&')
+			instead = "&amp;";
+		else if (c == '<')
+			instead = "&lt;";
+		else if (c == '>')
+			instead = "&gt;";
+		else if (c == '"')
+			instead = "&quot;";
+		/* U+FFFE and U+FFFF are not XML characters. */
+		else if (c == 0xef && i + 2 < len && !memcmp(text + i, "\xef\xbf", 2) &&
+			 (unsigned char)text[i + 2] >= 0xbe)
+			instead = "\xef\xbf\xbd", size = 3;
+		if (!instead)
+			continue;
+		buffer_append(out, text + from, i - from);
+		buffer_puts(out, instead);
+		i += size - 1;
+		from = i + 1;
+	}
+	buffer_append(out, text + from, len - from);
+}
+
+size_t text_whole_characters(const char *text, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max && ((unsigned char)text[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
 static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -96,6 +136,13 @@ static int digit_value(char c)
 	if (c >= 'a' && c <= 'f')
 		return c - 'a' + 10;
 	return 99;
+}
+
+const char *text_base_name(const char *path)
+{
+	const char *end = strrchr(path, path[0] != '/' && strchr(path, '\\') ? '\\' : '/');
+
+	return end && end[1] ? end + 1 : path;
 }
 
 int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value)

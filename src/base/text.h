@@ -25,6 +25,21 @@ bool text_is_clean(const char *text, size_t len);
 void text_clean(struct buffer *out, const char *text, size_t len);
 
 /*
+ * The last part of a file's name: behind the last slash, or in a Windows path (one that holds a backslash and does not
+ * begin with a slash) behind the last backslash. Returns `path` itself when there is none, or nothing behind it.
+ */
+const char *text_base_name(const char *path);
+
+/*
+ * Appends text[len], clean UTF-8, escaped for XML text and attributes; what is no XML character becomes U+FFFD.
+ * A failure sticks in out->error.
+ */
+void text_put_xml(struct buffer *out, const char *text, size_t len);
+
+/* The longest prefix of text[len], valid UTF-8, of at most `max` bytes that does not end inside a character. */
+size_t text_whole_characters(const char *text, size_t len, size_t max);
+
+/*
  * Parses all of `text` as an unsigned number. base: 10 or 16 (with or without 0x); no sign, no blanks.
  * Returns 0 with *ret_value set, -EINVAL when it is not a number, -ERANGE when it exceeds max.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Machines made of named stacks, and outputs as text: what the tests of the flame graphs need.
- * Used by test_svg.c and test_html.c.
+ * Used by test_svg.c, test_html.c and test_perfview_xml.c.
  */
 #ifndef TESTS_FLAME_MACHINE_H
 #define TESTS_FLAME_MACHINE_H

@@ -98,3 +98,26 @@ Test(text, sizes)
 	cr_assert_eq(text_parse_size("1X", &bytes), -EINVAL);
 	cr_assert_eq(text_parse_size("99999999999T", &bytes), -ERANGE);
 }
+
+Test(text, put_xml)
+{
+	static const char text[] = "a<b>&\"\xef\xbf\xbe'\xef\xbf\xbf\xef\xbf\xbd\xe2\x82\xac<";
+	struct buffer b = BUFFER_INIT;
+
+	text_put_xml(&b, text, strlen(text));
+	cr_assert_str_eq(
+		b.data,
+		"a&lt;b&gt;&amp;&quot;\xef\xbf\xbd'\xef\xbf\xbd\xef\xbf\xbd\xe2\x82\xac&lt;");
+	buffer_clear(&b);
+	text_put_xml(&b, "\xef\xbf", 2);
+	cr_assert_eq(b.len, 2, "nothing is read behind the end");
+	buffer_done(&b);
+}
+
+Test(text, whole_characters)
+{
+	cr_assert_eq(text_whole_characters("abc", 3, 3), 3);
+	cr_assert_eq(text_whole_characters("abc", 3, 2), 2);
+	cr_assert_eq(text_whole_characters("a\xe2\x82\xac", 4, 3), 1);
+	cr_assert_eq(text_whole_characters("\xe2\x82\xac", 3, 2), 0);
+}

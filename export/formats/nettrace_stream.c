@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Blocks and groups of events of nettrace V6.
+ * Called by the nettrace writer.
+ * Must not know the machine.
+ */
+#include "export/formats/nettrace_stream.h"
+
+#include <assert.h>
+
+#include "base/macros.h"
+#include "base/text.h"
+
+#define GROUP_BYTES (1024 * 1024)
+/* A stack takes the room of many events, and one that two groups need is in both. */
+#define GROUP_STACK_BYTES (4 * GROUP_BYTES)
+/* The size of a block has 24 bits, above which its kind stands. */
+#define BLOCK_SIZE_BITS 24
+
+#define SEQUENCE_POINT_FLUSHES_THREADS 1
+#define EVENTS_ARE_COMPRESSED          1
+#define EVENTS_HEADER_BYTES            20
+
+/* What the header of a compressed event carries; the rest is as in the event before. */
+enum event_flags {
+	HAS_METADATA = 1,
+	HAS_CAPTURE = 2, /* step of the sequence number, capturing thread, processor */
+	HAS_THREAD = 4,
+	HAS_STACK = 8,
+	HAS_LABELS = 16,
+	IS_SORTED = 64,
+	HAS_PAYLOAD_SIZE = 128,
+};
+
+/* The capturing thread of all events; it stands for the recorder. */
+static const uint8_t capture_thread[] = { 0, /* index */ 2, 0, /* process 0 */ 3,
+					  0 /* thread 0 */ };
+
+/* ---- numbers and texts -------------------------------------------------------------------------------------- */
+
+static void put_le(struct buffer *b, uint64_t value, size_t size)
+{
+	uint8_t bytes[8];
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(value >> (8 * i));
+	buffer_append(b, bytes, size);
+}
+
+void nettrace_put_u16(struct buffer *b, uint16_t value)
+{
+	put_le(b, value, sizeof(value));
+}
+
+void nettrace_put_u32(struct buffer *b, uint32_t value)
+{
+	put_le(b, value, sizeof(value));
+}
+
+void nettrace_put_u64(struct buffer *b, uint64_t value)
+{
+	put_le(b, value, sizeof(value));
+}
+
+/* A 64-bit number takes at most 10 bytes. Returns how many. */
+static size_t pack_varuint(uint8_t *bytes, uint64_t value)
+{
+	size_t len = 0;
+
+	for (; value >= 0x80; value >>= 7)
+		bytes[len++] = (uint8_t)(value | 0x80);
+	bytes[len++] = (uint8_t)value;
+	return len;
+}
+
+void nettrace_put_varuint(struct buffer *b, uint64_t value)
+{
+	uint8_t bytes[10];
+
+	buffer_append(b, bytes, pack_varuint(bytes, value));
+}
+
+#define NOTE_BYTES 48
+
+/* The length that a text is cut to, and what is put behind it then. */
+static size_t cut(const char *text, size_t len, size_t max, char note[NOTE_BYTES])
+{
+	note[0] = '\0';
+	if (len <= max)
+		return len;
+	snprintf(note, NOTE_BYTES, "... (%zu bytes in all)", len);
+	return text_whole_characters(text, len, max - NOTE_BYTES);
+}
+
+void nettrace_put_string(struct buffer *b, const char *text, size_t len)
+{
+	char note[NOTE_BYTES];
+	size_t kept = cut(text, len, NETTRACE_TEXT_MAX, note);
+
+	nettrace_put_varuint(b, kept + strlen(note));
+	buffer_append(b, text, kept);
+	buffer_puts(b, note);
+}
+
+void nettrace_put_short_string(struct buffer *b, const char *text, size_t len, size_t max)
+{
+	char note[NOTE_BYTES];
+	size_t kept = cut(text, len, max, note);
+
+	nettrace_put_u16(b, (uint16_t)(kept + strlen(note)));
+	buffer_append(b, text, kept);
+	buffer_puts(b, note);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------- */
+
+static void write_out(struct nettrace_stream *s, const void *data, size_t size)
+{
+	if (!s->error && size)
+		s->error = oc_output_write(s->out, data, size);
+}
+
+static void write_head(struct nettrace_stream *s, enum nettrace_block kind, size_t size)
+{
+	uint32_t word = (uint32_t)size | (uint32_t)kind << BLOCK_SIZE_BITS;
+	uint8_t bytes[4] = { (uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16),
+			     (uint8_t)(word >> 24) };
+
+	assert(size < 1U << BLOCK_SIZE_BITS);
+	write_out(s, bytes, sizeof(bytes));
+}
+
+void nettrace_stream_block(struct nettrace_stream *s, enum nettrace_block kind, const void *data,
+			   size_t size)
+{
+	write_head(s, kind, size);
+	write_out(s, data, size);
+}
+
+/* Writes a buffer as a block behind a header of its own, and empties it. */
+static void write_buffer(struct nettrace_stream *s, enum nettrace_block kind,
+			 const struct buffer *head, struct buffer *body)
+{
+	if (head->error || body->error) {
+		s->error = s->error ? s->error : head->error | body->error;
+		return;
+	}
+	write_head(s, kind, head->len + body->len);
+	write_out(s, head->data, head->len);
+	write_out(s, body->data, body->len);
+	buffer_clear(body);
+}
+
+/* sequence: of the capturing thread, 0 = not said. */
+static void write_sequence_point(struct nettrace_stream *s, uint64_t time, uint64_t sequence)
+{
+	struct buffer point = BUFFER_INIT, none = BUFFER_INIT;
+
+	nettrace_put_u64(&point, time);
+	nettrace_put_u32(&point, SEQUENCE_POINT_FLUSHES_THREADS);
+	nettrace_put_u32(&point, sequence ? 1 : 0);
+	if (sequence) {
+		nettrace_put_varuint(&point, capture_thread[0]);
+		nettrace_put_varuint(&point, sequence);
+	}
+	write_buffer(s, NETTRACE_SEQUENCE_POINT, &point, &none);
+	buffer_done(&point);
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------- */
+
+static void begin_group(struct nettrace_stream *s)
+{
+	s->group++;
+	s->nr_stacks = s->nr_labels = s->nr_events = 0;
+	s->last = (struct nettrace_event){ 0 };
+	s->last_payload_len = 0;
+	nettrace_stream_thread(s, capture_thread, sizeof(capture_thread));
+}
+
+static void write_numbered(struct nettrace_stream *s, enum nettrace_block kind, uint32_t nr,
+			   struct buffer *body)
+{
+	struct buffer head = BUFFER_INIT;
+
+	if (!nr && !body->error)
+		return;
+	nettrace_put_u32(&head, 1);
+	nettrace_put_u32(&head, nr);
+	write_buffer(s, kind, &head, body);
+	buffer_done(&head);
+}
+
+static void write_group(struct nettrace_stream *s)
+{
+	struct buffer head = BUFFER_INIT, none = BUFFER_INIT;
+
+	write_sequence_point(s, s->first_time, 0);
+	write_numbered(s, NETTRACE_STACKS, s->nr_stacks, &s->stacks);
+	write_buffer(s, NETTRACE_THREADS, &none, &s->threads);
+	write_numbered(s, NETTRACE_LABELS, s->nr_labels, &s->labels);
+	nettrace_put_u16(&head, EVENTS_HEADER_BYTES);
+	nettrace_put_u16(&head, EVENTS_ARE_COMPRESSED);
+	nettrace_put_u64(&head, s->first_time);
+	nettrace_put_u64(&head, s->time);
+	write_buffer(s, NETTRACE_EVENTS, &head, &s->events);
+	buffer_done(&head);
+	s->written_events = s->nr_events;
+	begin_group(s);
+}
+
+void nettrace_stream_make_room(struct nettrace_stream *s)
+{
+	if (s->events.len >= GROUP_BYTES || s->stacks.len >= GROUP_STACK_BYTES ||
+	    s->threads.len >= GROUP_BYTES || s->labels.len >= GROUP_BYTES) {
+		/* What is in a full group without events was for an event that failed. */
+		if (s->nr_events)
+			write_group(s);
+	}
+}
+
+uint32_t nettrace_stream_stack(struct nettrace_stream *s, const uint64_t *frames, uint32_t nr)
+{
+	assert(nr && nr <= NETTRACE_FRAMES_MAX);
+	nettrace_put_u32(&s->stacks, nr * 8);
+	if (buffer_reserve(&s->stacks, (size_t)nr * 8))
+		return 0;
+	for (uint32_t i = 0; i < nr; i++) {
+		uint8_t *to = (uint8_t *)s->stacks.data + s->stacks.len + 8 * (size_t)i;
+
+		for (int k = 0; k < 8; k++)
+			to[k] = (uint8_t)(frames[i] >> (8 * k));
+	}
+	s->stacks.len += (size_t)nr * 8;
+	s->stacks.data[s->stacks.len] = '\0';
+	return ++s->nr_stacks;
+}
+
+uint32_t nettrace_stream_labels(struct nettrace_stream *s, const void *data, size_t size)
+{
+	buffer_append(&s->labels, data, size);
+	return ++s->nr_labels;
+}
+
+void nettrace_stream_thread(struct nettrace_stream *s, const void *row, size_t size)
+{
+	assert(size <= UINT16_MAX);
+	nettrace_put_u16(&s->threads, (uint16_t)size);
+	buffer_append(&s->threads, row, size);
+}
+
+void nettrace_stream_event(struct nettrace_stream *s, const struct nettrace_event *event,
+			   const void *payload, size_t size)
+{
+	/* Flags, six numbers of 32 bits and three of 64. */
+	uint8_t head[1 + 6 * 5 + 3 * 10];
+	uint8_t flags = IS_SORTED;
+	size_t len = 1;
+
+	assert(size <= UINT16_MAX && event->time >= s->time);
+	/* The first event of a block follows one that is all zero. */
+	if (!s->nr_events)
+		s->first_time = event->time;
+	if (event->metadata != s->last.metadata) {
+		flags |= HAS_METADATA;
+		len += pack_varuint(head + len, event->metadata);
+	}
+	if (event->cpu != s->last.cpu) {
+		flags |= HAS_CAPTURE;
+		head[len++] = 0; /* readers add one to the sequence number by themselves */
+		head[len++] = capture_thread[0];
+		len += pack_varuint(head + len, event->cpu);
+	}
+	if (event->thread != s->last.thread) {
+		flags |= HAS_THREAD;
+		len += pack_varuint(head + len, event->thread);
+	}
+	if (event->stack != s->last.stack) {
+		flags |= HAS_STACK;
+		len += pack_varuint(head + len, event->stack);
+	}
+	len += pack_varuint(head + len, event->time - s->last.time);
+	if (event->labels != s->last.labels) {
+		flags |= HAS_LABELS;
+		len += pack_varuint(head + len, event->labels);
+	}
+	if (size != s->last_payload_len) {
+		flags |= HAS_PAYLOAD_SIZE;
+		len += pack_varuint(head + len, size);
+	}
+	head[0] = flags;
+	buffer_append(&s->events, head, len);
+	buffer_append(&s->events, payload, size);
+	s->last = *event;
+	s->last_payload_len = size;
+	s->time = event->time;
+	s->nr_events++;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+
+void nettrace_stream_init(struct nettrace_stream *s, struct oc_output *out, uint64_t time)
+{
+	/* "Nettrace", a reserved word, major version 6, minor version 0. */
+	static const uint8_t head[] = { 'N', 'e', 't', 't', 'r', 'a', 'c', 'e', 0, 0,
+					0,   0,   6,   0,   0,   0,   0,   0,   0, 0 };
+
+	*s = (struct nettrace_stream){ .out = out, .first_time = time, .time = time };
+	write_out(s, head, sizeof(head));
+	begin_group(s);
+}
+
+void nettrace_stream_done(struct nettrace_stream *s)
+{
+	buffer_done(&s->stacks);
+	buffer_done(&s->threads);
+	buffer_done(&s->labels);
+	buffer_done(&s->events);
+}
+
+int nettrace_stream_finish(struct nettrace_stream *s, uint64_t time, uint64_t lost)
+{
+	uint64_t sequence = 0;
+
+	if (s->nr_events)
+		write_group(s);
+	/* Readers count the missing in 32 signed bits. */
+	if (lost && s->written_events)
+		sequence = MIN(s->written_events + MIN(lost, (uint64_t)INT32_MAX),
+			       (uint64_t)INT32_MAX);
+	write_sequence_point(s, time, sequence);
+	nettrace_stream_block(s, NETTRACE_END, NULL, 0);
+	return s->error;
+}
