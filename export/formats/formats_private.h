@@ -9,6 +9,8 @@
 
 extern const struct oc_format oc_format_folded;           /* folded.c */
 extern const struct oc_format oc_format_html;             /* html.c */
+extern const struct oc_format oc_format_jsonl;            /* jsonl.c */
+extern const struct oc_format oc_format_perf_script;      /* perf_script.c */
 extern const struct oc_format oc_format_nettrace;         /* nettrace.c */
 extern const struct oc_format oc_format_octrace;          /* octrace.c */
 extern const struct oc_format oc_format_perfview_xml;     /* perfview_xml.c */

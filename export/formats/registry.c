@@ -21,7 +21,7 @@ static const struct oc_format *const formats[] = {
 	&oc_format_octrace,
 	&oc_format_nettrace,
 	&oc_format_perfview_xml,
-	&oc_format_perfview_xml_zip,
+	&oc_format_perfview_xml_zip, &oc_format_jsonl, &oc_format_perf_script,
 };
 /* clang-format on */
 
