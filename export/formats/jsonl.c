@@ -12,8 +12,8 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
-#include "export/sample_groups.h"
 #include "export/sample_order.h"
 
 #define FLUSH_BYTES (64 * 1024)

@@ -52,8 +52,12 @@ enum octrace_type {
 	OCTRACE_LAYOUT_VERSION,
 	OCTRACE_LEDGER,
 	OCTRACE_END,
+	OCTRACE_STACK_COUNTS,
 	OCTRACE_NR_TYPES,
 };
+
+/* Instead of a reason, in the table of stack counts. */
+#define OCTRACE_COMPLETE 255
 
 /* Items of the ledger table. */
 enum octrace_item {
@@ -254,6 +258,7 @@ struct octrace_parser {
 	void *zstd;      /* ZSTD_DCtx */
 	uint64_t offset; /* of what comes next */
 	uint64_t raw_bytes;
+	uint64_t nr_chunks; /* read so far, skipped ones included */
 	uint8_t *stored;
 	size_t stored_cap;
 	uint8_t *raw;

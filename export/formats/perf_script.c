@@ -13,6 +13,7 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/sample_groups.h"
 #include "export/sample_order.h"
@@ -85,16 +86,6 @@ static void put_event(struct buffer *b, const struct oc_kind *kind)
 		buffer_putc(b, *c <= ' ' || *c == ':' || *c == 0x7f ? '_' : *c);
 }
 
-static uint64_t period(const struct perf_script *p, const struct oc_kind *kind,
-		       const struct oc_sample *sample)
-{
-	uint64_t ns;
-
-	if (!kind->period_ns || kind->unit == OC_UNIT_SPAN)
-		return sample_value(p->m, sample);
-	return __builtin_mul_overflow(sample->count, kind->period_ns, &ns) ? UINT64_MAX : ns;
-}
-
 static void put_head(struct perf_script *p, const struct oc_sample *sample)
 {
 	const struct oc_process *process = oc_machine_process(p->m, sample->process);
@@ -110,7 +101,7 @@ static void put_head(struct perf_script *p, const struct oc_sample *sample)
 		buffer_printf(&p->text, " [%03u]", sample->cpu);
 	buffer_printf(&p->text, " %" PRIu64 ".%06u: %" PRIu64 " ", sample->time_ns / NS_PER_S,
 		      (unsigned int)(sample->time_ns % NS_PER_S / NS_PER_US),
-		      period(p, kind, sample));
+		      amount_of(kind, sample->count, sample_value(p->m, sample)));
 	put_event(&p->text, kind);
 	buffer_puts(&p->text, ": \n");
 }
