@@ -240,7 +240,7 @@ check-live: tests ## live tests only (root)
 	@tests/run live
 
 # What runs in virtual machines, and the kernels that they boot.
-VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief))
+VM_PROGRAMS := $(addprefix $(O)/,record-trace live/verifier $(addprefix fixtures/,shares work forker brief frameless))
 
 vm-programs: $(VM_PROGRAMS)
 	@scripts/fetch-kernels $(O)/kernels
@@ -255,8 +255,9 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: tests ## outputs read by other people's tools
-	@tests/run interop
+check-interop: tests ## outputs read by other people's tools, with those that are not in Debian (npm)
+	@scripts/install-readers $(O)/readers
+	@tests/run interop readers
 
 check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
 	@O=$(O) python3 tests/interop/unwind_check.py

@@ -70,7 +70,6 @@ static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct
 	copy->page = request->page;
 	copy->address = request->address;
 	copy->nr_bytes = 0;
-	copy->pad = 0;
 }
 
 /* Sends the sample with its registers and stack. Sent, it is one of those taken and not lost. */
@@ -90,6 +89,7 @@ static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_
 		return;
 	fill_copy(copy, task, key, request);
 	copy->regs = scratch->regs.all;
+	copy->is_behind_syscall = is_behind_syscall(&scratch->regs);
 	bpf_loop(WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES + 1, copy_page, &copy, 0);
 	bytes = copy->nr_bytes;
 	if (bytes > copy_bytes)

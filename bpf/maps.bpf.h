@@ -81,6 +81,7 @@ struct user_regs {
 	u64 words[36];          /* as the kernel keeps them: of arm64, which has more */
 	u32 is_compat;          /* 32-bit code: other frame records */
 	u32 is_in_exec;         /* the task is replacing its program, see user_regs.bpf.h */
+	u32 is_in_syscall;      /* and not because of a fault or an interrupt */
 };
 
 /* Slot -> room to walk and build a stack record in. A CPU sample can interrupt any other program of ours on its CPU,

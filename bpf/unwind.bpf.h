@@ -162,6 +162,7 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 		return;
 	window_clear(&scratch->window);
 	unwind_begin(env, &scratch->walker, scratch->regs.all.ip);
+	scratch->walker.is_exact = !is_behind_syscall(&scratch->regs);
 	scratch->walker.first = image->first;
 	scratch->walker.nr = image->nr;
 	/* One turn more than there is room for, and the one that is skipped. */

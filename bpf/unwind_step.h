@@ -230,7 +230,8 @@ UNWIND_INLINE long unwind_by_rule(struct unwind_env *env, struct unwind_walker *
 	__u64 sp = w->sp, fp = w->fp;
 	__u64 cfa = unwind_cfa(env, w, rule), ip = 0, base;
 	/* The stack grows with each call, but for arm64's first frame, whose return address may still be in a register. */
-	bool is_in_register = w->is_exact && rule->ra == UNWIND_SAVED_SAME && unwind_is_arm64(env);
+	bool is_in_register = (w->is_first || w->is_exact) && rule->ra == UNWIND_SAVED_SAME &&
+			      unwind_is_arm64(env);
 
 	if (cfa < sp || (cfa == sp && !is_in_register))
 		return unwind_stop(w, UNWIND_BAD_ADDRESS);

@@ -31,6 +31,7 @@ enum unwind_cfa {
 	UNWIND_CFA_END,      /* the return address is undefined: the outermost frame */
 	UNWIND_CFA_UNKNOWN,  /* a rule that we do not support */
 	UNWIND_CFA_SP_DEREF, /* *(sp + cfa_off) + reg: code that keeps the old stack pointer in its frame (OpenSSL) */
+	UNWIND_CFA_LAST = UNWIND_CFA_SP_DEREF,
 };
 
 /* Where the caller's frame pointer, or the return address, is. */

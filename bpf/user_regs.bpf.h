@@ -11,6 +11,8 @@
 
 #if defined(__TARGET_ARCH_x86)
 
+typedef u16 syscall_code;
+#define SYSCALL_CODE         0x050f /* syscall */
 #define SYSCALL_EXECVE       59
 #define SYSCALL_EXECVEAT     322
 #define USER_END             UNWIND_USER_END_X86
@@ -58,6 +60,8 @@ static __always_inline s32 regs_from_words(struct user_regs *regs)
 
 #elif defined(__TARGET_ARCH_arm64)
 
+typedef u32 syscall_code;
+#define SYSCALL_CODE         0xd4000001 /* svc #0 */
 #define SYSCALL_EXECVE       221
 #define SYSCALL_EXECVEAT     281
 #define USER_END             UNWIND_USER_END_ARM64
@@ -110,10 +114,25 @@ static __always_inline void get_entry_regs(struct task_struct *task, struct user
 
 	regs->all.ip = 0;
 	regs->is_in_exec = 0;
+	regs->is_in_syscall = 0;
 	if (bpf_probe_read_kernel(regs->words, REG_WORDS * 8, entry))
 		return;
 	syscall = regs_from_words(regs);
 	regs->is_in_exec = syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
+	regs->is_in_syscall = syscall >= 0; /* of other entries it is -1 */
+}
+
+/*
+ * Whether ip is behind the instruction that entered the kernel, which may be the last one of its function. Not so when
+ * a signal's handler is just being set up, or a system call begun again.
+ */
+static __always_inline bool is_behind_syscall(const struct user_regs *regs)
+{
+	syscall_code code = 0;
+
+	return regs->is_in_syscall &&
+	       !bpf_probe_read_user(&code, sizeof(code), (void *)(regs->all.ip - sizeof(code))) &&
+	       code == SYSCALL_CODE;
 }
 
 /* The registers of the sample when it hit user mode, else those of the kernel's entry. */
@@ -123,6 +142,7 @@ static __always_inline void get_user_regs(const struct bpf_perf_event_data *ctx,
 	if (hit_user_mode(ctx)) {
 		regs_of_sample(ctx, regs);
 		regs->is_in_exec = 0;
+		regs->is_in_syscall = 0;
 	} else {
 		get_entry_regs(task, regs);
 	}

@@ -35,10 +35,10 @@ static __always_inline void take_by_kernel(void *ctx, struct scratch *scratch, s
 }
 
 #ifndef ONECOLLECT_NO_BPF_UNWINDER
-/* A copied stack serves to find out what is missing; in a full buffer it would only be in others' way. */
+/* A copied stack serves to find out what is missing; in a buffer that is half full it would be in others' way. */
 static __always_inline bool may_copy(struct unwind_image *image)
 {
-	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > wakeup_bytes)
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > 2 * wakeup_bytes)
 		return false;
 	if (!image)
 		return true;

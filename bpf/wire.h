@@ -105,7 +105,7 @@ struct wire_copy {
 	__u64 page;
 	__u64 address; /* that the tables do not cover */
 	__u32 nr_bytes;
-	__u32 pad;
+	__u32 is_behind_syscall; /* regs.ip is behind the instruction that entered the kernel */
 	struct unwind_regs regs;
 };
 /* At most so many bytes follow; the default. */

@@ -101,6 +101,7 @@ void oc_machine_free(struct oc_machine *m)
 	free(m->parsed_hooks.hooks);
 	free(m->export_hooks.hooks);
 	oc_ledger_done(&m->ledger);
+	free(m->stack_counts);
 	free(m);
 }
 

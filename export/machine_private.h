@@ -142,7 +142,6 @@ struct spill {
 };
 
 /* ---- hooks ---- */
-
 struct hook {
 	union {
 		oc_sample_hook sample;
@@ -160,6 +159,8 @@ struct hook_list {
 
 struct oc_machine {
 	struct oc_ledger ledger;
+	struct oc_stack_counts *stack_counts; /* [process id - 1] */
+	size_t stack_counts_cap;
 	struct oc_recording_info info;
 	uint64_t memory_budget_bytes;
 	uint64_t seed; /* of hashes of what others choose; different in each run */

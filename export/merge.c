@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#include <onecollect/stack_counts.h>
+
 #include "base/array.h"
 #include "base/macros.h"
 
@@ -171,6 +173,25 @@ static int merge_processes(struct merge *g)
 				return (int)to;
 		}
 		g->processes[id] = (uint32_t)to;
+	}
+	return 0;
+}
+
+static int merge_stack_counts(struct merge *g)
+{
+	int rc = 0;
+
+	for (uint32_t id = 1; id <= g->src->processes.count; id++) {
+		const struct oc_stack_counts *counts = oc_machine_stack_counts(g->src, id);
+		oc_process_id to = g->processes[id];
+
+		if (!counts)
+			continue;
+		rc = oc_machine_count_stacks(g->dst, to, OC_STACK_COUNT, counts->complete);
+		for (uint32_t i = 0; i < OC_STACK_COUNT && !rc; i++)
+			rc = oc_machine_count_stacks(g->dst, to, i, counts->incomplete[i]);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -633,6 +654,8 @@ int oc_machine_merge(struct oc_machine *dst, const struct oc_machine *src)
 		merge_info(&g);
 	if (!rc)
 		rc = oc_machine_each_sample(src, merge_sample, &g);
+	if (!rc)
+		rc = merge_stack_counts(&g);
 	if (!rc)
 		merge_ledger(&g);
 	free_maps(&g);

@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include <onecollect/stack_counts.h>
+
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "base/u64_map.h"
 
 /* The upper half of the address space is the kernel's on every 64-bit machine we know. */
 #define KERNEL_START 0xff00000000000000ULL
@@ -53,11 +56,8 @@ struct machine_sink {
 	struct joined_stack *joined;
 	size_t joined_cap;
 
-	/* Samples whose completeness depends on names: counts[kind][stack id]. */
-	struct {
-		uint64_t *counts;
-		size_t cap;
-	} unjudged[OC_KINDS_MAX];
+	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
+	struct u64_map unjudged[OC_KINDS_MAX];
 };
 
 static struct machine_sink *self(struct sink *sink)
@@ -446,17 +446,26 @@ static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind
 	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
 }
 
-static int remember_unjudged(struct machine_sink *ms, uint32_t kind, oc_stack_id stack,
-			     uint64_t count)
+/* Counts stacks of a process as complete (OC_STACK_COUNT) or not. Returns 0 or a negative errno value. */
+static int count_stacks(struct machine_sink *ms, struct oc_ledger_kind *row, oc_process_id process,
+			enum oc_stack_reason reason, uint64_t count)
 {
-	size_t before = ms->unjudged[kind].cap;
+	if (reason == OC_STACK_COUNT)
+		row->complete += count;
+	else
+		row->incomplete[reason] += count;
+	return oc_machine_count_stacks(ms->machine, process, reason, count);
+}
 
-	if (array_reserve(&ms->unjudged[kind].counts, &ms->unjudged[kind].cap, stack + 1,
-			  sizeof(uint64_t)))
-		return -ENOMEM;
-	memset(ms->unjudged[kind].counts + before, 0,
-	       (ms->unjudged[kind].cap - before) * sizeof(uint64_t));
-	ms->unjudged[kind].counts[stack] += count;
+static int remember_unjudged(struct machine_sink *ms, const struct collector_sample *in,
+			     oc_stack_id stack)
+{
+	uint64_t key = (uint64_t)in->process << 32 | stack;
+	uint64_t *count = u64_map_find(&ms->unjudged[in->kind], key);
+
+	if (!count)
+		return u64_map_set(&ms->unjudged[in->kind], key, in->count);
+	*count += in->count;
 	return 0;
 }
 
@@ -464,23 +473,20 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 			     oc_stack_id stack, bool is_cut)
 {
 	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
+	enum oc_stack_reason reason = in->incomplete;
 
 	if (!in->has_user_part)
 		return 0;
 	row->stacks += in->count;
-	if (in->is_complete) {
-		row->complete += in->count;
-		return 0;
-	}
-	if (in->incomplete < OC_STACK_COUNT) {
-		row->incomplete[in->incomplete] += in->count;
-		return 0;
-	}
-	if (!stack || is_cut) {
-		row->incomplete[stack ? OC_STACK_NO_MAPPING : OC_STACK_NO_STACK] += in->count;
-		return 0;
-	}
-	return remember_unjudged(ms, in->kind, stack, in->count);
+	if (in->is_complete)
+		reason = OC_STACK_COUNT;
+	else if (reason == OC_STACK_COUNT && is_cut)
+		reason = OC_STACK_NO_MAPPING;
+	else if (reason == OC_STACK_COUNT && !stack)
+		reason = OC_STACK_NO_STACK;
+	else if (reason == OC_STACK_COUNT)
+		return remember_unjudged(ms, in, stack);
+	return count_stacks(ms, row, in->process, reason, in->count);
 }
 
 static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint64_t count)
@@ -670,23 +676,18 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 void machine_sink_judge_stacks(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
-	uint32_t nr_stacks = oc_machine_nr_stacks(ms->machine);
 
 	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
-		struct oc_ledger_kind *row = ledger_kind(ms, kind);
+		const struct u64_map *map = &ms->unjudged[kind];
 
-		for (uint32_t stack = 1; stack <= nr_stacks && stack < ms->unjudged[kind].cap;
-		     stack++) {
-			uint64_t count = ms->unjudged[kind].counts[stack];
-			enum oc_stack_reason reason;
+		for (size_t i = 0; map->slots && i <= map->mask; i++) {
+			const struct u64_slot *slot = &map->slots[i];
 
-			if (!count)
-				continue;
-			reason = judge(ms, stack);
-			if (reason == OC_STACK_COUNT)
-				row->complete += count;
-			else
-				row->incomplete[reason] += count;
+			if (slot->key)
+				keep(ms,
+				     count_stacks(ms, ledger_kind(ms, kind),
+						  (oc_process_id)(slot->key >> 32),
+						  judge(ms, (oc_stack_id)slot->key), slot->value));
 		}
 	}
 }
@@ -759,6 +760,6 @@ void machine_sink_free(struct sink *sink)
 	free(ms->parts);
 	free(ms->joined);
 	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
-		free(ms->unjudged[i].counts);
+		u64_map_done(&ms->unjudged[i]);
 	free(ms);
 }

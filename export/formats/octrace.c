@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include <onecollect/stack_counts.h>
+
 #include "base/array.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/octrace_private.h"
@@ -289,6 +291,30 @@ static void write_ledger(struct oc_octrace *w, const struct oc_machine *m)
 	octrace_chunk_end(&w->chunks);
 }
 
+static void put_stack_count(struct octrace_chunks *c, oc_process_id process, uint32_t reason,
+			    uint64_t count)
+{
+	if (!count)
+		return;
+	PUT(c, process, reason, count);
+	octrace_row_end(c);
+}
+
+static void write_stack_counts(struct oc_octrace *w, const struct oc_machine *m)
+{
+	octrace_chunk_begin(&w->chunks, OCTRACE_STACK_COUNTS, 0);
+	for (oc_process_id id = 1; id <= m->processes.count; id++) {
+		const struct oc_stack_counts *counts = oc_machine_stack_counts(m, id);
+
+		if (!counts)
+			continue;
+		put_stack_count(&w->chunks, id, OCTRACE_COMPLETE, counts->complete);
+		for (uint32_t i = 0; i < OC_STACK_COUNT; i++)
+			put_stack_count(&w->chunks, id, i, counts->incomplete[i]);
+	}
+	octrace_chunk_end(&w->chunks);
+}
+
 /* ---- samples ---- */
 
 static void put_sample(struct oc_octrace *w, const struct oc_sample *s)
@@ -461,8 +487,10 @@ static int write_all(struct oc_octrace *w, const struct oc_machine *m, bool is_e
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		write_table(w, m, &tables[i], is_end);
-	if (is_end)
+	if (is_end) {
 		write_layouts(w, m);
+		write_stack_counts(w, m);
+	}
 	write_samples(w, m, is_end);
 	/* Facts and ledger do not change but with what they tell of. */
 	if (is_end || w->chunks.nr_chunks > nr_chunks) {

@@ -52,8 +52,12 @@ enum octrace_type {
 	OCTRACE_LAYOUT_VERSION,
 	OCTRACE_LEDGER,
 	OCTRACE_END,
+	OCTRACE_STACK_COUNTS,
 	OCTRACE_NR_TYPES,
 };
+
+/* Instead of a reason, in the table of stack counts. */
+#define OCTRACE_COMPLETE 255
 
 /* Items of the ledger table. */
 enum octrace_item {

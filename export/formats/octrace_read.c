@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include <onecollect/ledger.h>
+#include <onecollect/stack_counts.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -507,6 +508,19 @@ static int64_t take_number(struct octrace_reader *r, uint32_t row, uint32_t know
 	return rc < 0 ? rc : 0;
 }
 
+static int64_t take_stack_count(struct octrace_reader *r, uint32_t row, uint32_t known)
+{
+	uint64_t reason = value(r, 1, row);
+
+	(void)known;
+	if (reason != OCTRACE_COMPLETE && reason >= OC_STACK_COUNT)
+		return -EBADMSG;
+	return oc_machine_count_stacks(r->m, (oc_process_id)value(r, 0, row),
+				       reason == OCTRACE_COMPLETE ? OC_STACK_COUNT
+								  : (enum oc_stack_reason)reason,
+				       value(r, 2, row));
+}
+
 /* Joins what the file says of a kind with what became of its samples here. */
 static void finish_kind(struct oc_ledger_kind *row, const struct oc_ledger_kind *file,
 			bool is_partial)
@@ -574,6 +588,7 @@ static const take_row takers[OCTRACE_NR_TYPES] = {
 	[OCTRACE_LAYOUT_NODE] = take_layout_node,
 	[OCTRACE_LAYOUT_VERSION] = take_layout_version,
 	[OCTRACE_LEDGER] = take_number,
+	[OCTRACE_STACK_COUNTS] = take_stack_count,
 };
 
 static int bad_row(struct octrace_reader *r, uint32_t row, int rc)

@@ -69,7 +69,8 @@ static void announce(const struct oc_recording *rec, const struct options *o,
 	console_detail(c, "recording with the collector %s at %llu Hz", collector,
 		       (unsigned long long)o->frequency_hz);
 	if (why && *why)
-		console_warn(c, "using %s: %s", collector, why);
+		console_warn(c, "using %s, which walks stacks by frame pointers alone: %s",
+			     collector, why);
 }
 
 /* A recording without samples is a valid answer, but hardly the one expected. */

@@ -12,11 +12,12 @@
 #include "cli/answer.h"
 #include "cli/input.h"
 #include "cli/report.h"
+#include "cli/stack_report.h"
 
-static int print_json(const struct oc_machine *m, const struct console *c)
+static int print(const struct oc_machine *m, const struct options *o, const struct console *c)
 {
 	struct buffer text = BUFFER_INIT;
-	int rc = report_json(&text, m);
+	int rc = o->stack_report ? stack_report(&text, m, o->json, &c->out) : report_json(&text, m);
 
 	if (rc)
 		console_error(c, "cannot sum up the recording: %s", strerror(-rc));
@@ -34,7 +35,7 @@ int cmd_report(const struct options *o, const struct console *c)
 	if (exit_code)
 		return exit_code;
 	answer_summary(oc_machine_ledger_const(m), c);
-	if (o->json ? print_json(m, c) : answer_report(m, c))
+	if (o->json || o->stack_report ? print(m, o, c) : answer_report(m, c))
 		exit_code = OC_EXIT_FAILED;
 	oc_machine_free(m);
 	return exit_code;

@@ -123,6 +123,12 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "how user stacks are walked" },
+	{ .name = "unwind",
+	  .type = OPTION_FLAG,
+	  FIELD(stack_report),
+	  .commands = COMMAND_BIT(COMMAND_REPORT),
+	  .topic = TOPIC_HOW,
+	  .help = "how complete the stacks of each process are, and why others are not" },
 	{ .name = "unwind-budget",
 	  .arg = "SIZE",
 	  .type = OPTION_SIZE,
@@ -324,15 +330,20 @@ const struct command_row *command_table(size_t *ret_nr)
 	return commands;
 }
 
-const struct option_row *option_by_name(const char *name)
+const struct option_row *option_by_name(const char *name, enum command command)
 {
+	const struct option_row *of_another = NULL;
+
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		const struct option_row *row = &options[i];
 
-		if (!strcmp(name, row->name) || (row->alias && !strcmp(name, row->alias)))
+		if (strcmp(name, row->name) && (!row->alias || strcmp(name, row->alias)))
+			continue;
+		if (row->commands & COMMAND_BIT(command))
 			return row;
+		of_another = of_another ? of_another : row;
 	}
-	return NULL;
+	return of_another;
 }
 
 const struct command_row *command_by_name(const char *name)

@@ -101,7 +101,7 @@ static int parse_long(struct parser *p, const char *text)
 
 	if (len < sizeof(name)) {
 		snprintf(name, sizeof(name), "%.*s", (int)len, text);
-		row = option_by_name(name);
+		row = option_by_name(name, p->options->command);
 	}
 	if (!row)
 		return unknown_option(p, text, len);

@@ -64,6 +64,7 @@ struct options {
 	uint64_t map_entries;
 	uint64_t memory_budget_bytes;
 	uint64_t unwind_budget_bytes;
+	bool stack_report; /* report: by process how complete its stacks are */
 	bool no_symbols;
 	bool bpf_stats;
 	struct text_list outputs;
@@ -126,8 +127,8 @@ struct command_row {
 
 const struct option_row *option_table(size_t *ret_nr);
 const struct command_row *command_table(size_t *ret_nr);
-/* The row of a long name or alias, without dashes; NULL = none. */
-const struct option_row *option_by_name(const char *name);
+/* The row of a long name or alias, without dashes: that of the command, or else of another one; NULL = none. */
+const struct option_row *option_by_name(const char *name, enum command command);
 /* The row of a command's name, NULL = none. */
 const struct command_row *command_by_name(const char *name);
 /* Writes "ONECOLLECT_NAME" of a row to name[size]. */

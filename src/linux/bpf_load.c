@@ -16,8 +16,10 @@
 #include "base/macros.h"
 #include "linux/privilege.h"
 
-#define BTF_PATH               "/sys/kernel/btf/vmlinux"
-#define RING_BYTES_DEFAULT     (2u << 20)
+#define BTF_PATH           "/sys/kernel/btf/vmlinux"
+#define RING_BYTES_DEFAULT (2u << 20)
+#define RING_BYTES_COPIES \
+	(4u << 20) /* where stacks may come as copies of 16 KiB, for a while all of them */
 #define RING_BYTES_DEFAULT_MAX (32u << 20)
 #define RING_BYTES_MIN         4096u
 #define RING_BYTES_MAX         (1u << 30)
@@ -100,10 +102,17 @@ static uint64_t ring_bytes(const struct bpf_collector *c)
 	uint64_t second =
 		(uint64_t)c->opts.frequency_hz * c->events.nr * (sizeof(struct wire_sample) + 8);
 
+	uint64_t least = c->opts.unwind == OC_UNWIND_FP ? RING_BYTES_DEFAULT : RING_BYTES_COPIES;
+
 	if (c->opts.ring_bytes)
 		return c->opts.ring_bytes;
-	return c->opts.timeline ? MIN(MAX(second, RING_BYTES_DEFAULT), RING_BYTES_DEFAULT_MAX)
-				: RING_BYTES_DEFAULT;
+	/* Half a second of copies. */
+	if (c->opts.unwind == OC_UNWIND_COPY)
+		second =
+			(uint64_t)c->opts.frequency_hz * c->events.nr * WIRE_COPY_BYTES_DEFAULT / 2;
+	else if (!c->opts.timeline)
+		return least;
+	return MIN(MAX(second, least), RING_BYTES_DEFAULT_MAX);
 }
 
 static int size_maps(struct bpf_collector *c)

@@ -27,10 +27,10 @@
 
 /* Copies that an image may send each second for lack of tables, once it is published: pages of large programs come in
  * one by one, and what has no table at all must not cost a copy for ever. */
-#define COPIES_PER_SECOND 64
-/* A module with no more pages than this is loaded at once when it is first mapped: each page that a sample has to ask
- * for costs a copy of 16 KiB, and a page is some 5 KiB of rows. */
-#define PRELOAD_PAGES 64
+#define COPIES_PER_SECOND 256
+/* All pages of a module are loaded when it is first mapped as long as the store is not fuller than one part in so many:
+ * each page that a sample has to ask for costs a copy of a stack, and a page is some 5 KiB of rows. */
+#define PRELOAD_PART 2
 
 /* What is mapped, by the sink's number. */
 struct feed_module {
@@ -213,9 +213,13 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 
 static void preload(struct unwind_feed *feed, const struct feed_module *module)
 {
+	const struct unwind_memory *memory = feed->opts.memory;
+	uint64_t room = (uint64_t)memory->nr_chunks * UNWIND_CHUNK_WORDS * sizeof(uint32_t);
 	const struct unwind_table *table = module->table;
+	struct unwind_store_stats stats;
 
-	if (table->nr_pages > PRELOAD_PAGES)
+	unwind_store_stats(feed->store, &stats);
+	if (stats.row_bytes + table->nr_rows * sizeof(uint32_t) > room / PRELOAD_PART)
 		return;
 	for (uint32_t i = 0; i < table->nr_pages; i++) {
 		/* Full: the rest comes when it is asked for. */
@@ -647,6 +651,7 @@ int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, siz
 	struct unwind_walk_input input = {
 		.memory = feed->opts.memory,
 		.machine = NATIVE_MACHINE,
+		.is_behind_syscall = copy->is_behind_syscall,
 		.read = read_copy,
 		.load = load_page,
 		.arg = &reader,

@@ -465,6 +465,21 @@ static int build_rows(struct compiler *c)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+/* .debug_frame of a file. Returns as read_section(). */
+static int read_debug_frame(struct compiler *c, struct elf_file *elf)
+{
+	int rc = elf_file_load_sections(elf);
+
+	if (!rc)
+		rc = read_section(c, elf, ".debug_frame", FROM_DEBUG_FRAME);
+	/* What runs does not need it: one that cannot be read is counted, and the table made of the rest. */
+	if (rc == -EBADMSG || rc == -EOPNOTSUPP || rc == -EFBIG) {
+		c->build.now.stats.bad_fdes++;
+		rc = 0;
+	}
+	return rc;
+}
+
 /* Both sections of the file, and .debug_frame of its debug file when it has none itself. */
 static int read_sections(struct compiler *c, struct elf_file *elf, struct elf_file *debug)
 {
@@ -479,12 +494,12 @@ static int read_sections(struct compiler *c, struct elf_file *elf, struct elf_fi
 		rc = read_eh_frame_by_header(c);
 	if (rc < 0)
 		return rc;
-	rc = read_section(c, elf, ".debug_frame", FROM_DEBUG_FRAME);
-	if (rc || !debug)
-		return MIN(rc, 0);
-	rc = elf_file_load_sections(debug);
-	if (!rc)
-		rc = read_section(c, debug, ".debug_frame", FROM_DEBUG_FRAME);
+	if (elf->sections_loaded) {
+		rc = read_debug_frame(c, elf);
+		if (rc)
+			return MIN(rc, 0);
+	}
+	rc = debug ? read_debug_frame(c, debug) : 0;
 	return MIN(rc, 0);
 }
 

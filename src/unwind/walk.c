@@ -85,6 +85,7 @@ void unwind_walk(const struct unwind_walk_input *input, const struct unwind_regs
 	uint32_t nr = 0;
 
 	unwind_begin(&env, &w, regs->ip);
+	w.is_exact = !input->is_behind_syscall;
 	w.first = input->image.first;
 	w.nr = input->image.nr;
 	while (w.outcome == UNWIND_RUNNING) {

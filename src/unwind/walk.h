@@ -7,6 +7,7 @@
 #ifndef UNWIND_WALK_H
 #define UNWIND_WALK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "unwind/store.h"
@@ -16,6 +17,7 @@ struct unwind_walk_input {
 	const struct unwind_memory *memory; /* the arrays of a store */
 	struct unwind_image image; /* a slice of them; nr = 0: nothing is known of the process */
 	uint16_t machine;          /* EM_X86_64 or EM_AARCH64 */
+	bool is_behind_syscall; /* the first address is behind the instruction that entered the kernel */
 	/* Reads size bytes, all or nothing, at any address of the target. */
 	int (*read)(void *arg, uint64_t address, void *to, size_t size);
 	/* Loads an absent page (unwind_store_load_page()); the walk goes on when it succeeds. NULL = cannot. */

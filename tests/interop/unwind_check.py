@@ -79,7 +79,8 @@ def main():
         print(f"{name:<22} {value}")
     share = sums["unsupported"] / max(rows, 1)
     print(f"readelf's rows         {rows}\nunsupported            {share:.5%} of them")
-    if not rows or share > UNSUPPORTED_MAX or sums["different"]:
+    if not rows or share > UNSUPPORTED_MAX or sums["different"] or \
+            sums["covered_bytes"] < sums["readelf_covered_bytes"]:
         sys.exit("check-tables: failed")
 
 

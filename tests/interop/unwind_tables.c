@@ -2,7 +2,9 @@
 /*
  * Compares unwind tables with what readelf prints of the same files: each row of each function, and each expression.
  *
- * usage: unwind_tables FILE... ; or file names on standard input, one a line, when there are no arguments.
+ * usage: unwind_tables FILE...
+ *        unwind_tables --debug DEBUGFILE FILE    the table of both, with what readelf says of DEBUGFILE
+ *        unwind_tables                           file names on standard input, one a line
  *
  * Prints one line of JSON per file, differences on standard error. Exit status 1 when there were differences.
  */
@@ -53,7 +55,7 @@ struct expression {
 };
 
 struct comparison {
-	const char *path;
+	const char *path; /* that readelf reads */
 	struct unwind_table *table;
 	const char *section; /* the one that counts */
 	bool in_section;
@@ -505,6 +507,16 @@ static uint64_t covered_bytes(struct comparison *c)
 	return sum;
 }
 
+/* Rows of signal frames, described or found by their code. */
+static uint64_t signal_rows(const struct unwind_table *t)
+{
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < t->nr_rows; i++)
+		nr += t->rules[UNWIND_ROW_RULE(t->rows[i])].cfa == UNWIND_CFA_SIGNAL;
+	return nr;
+}
+
 static void print_result(struct comparison *c)
 {
 	const struct unwind_table_stats *s = &c->table->stats;
@@ -518,6 +530,7 @@ static void print_result(struct comparison *c)
 		{ "rows", c->table->nr_rows },
 		{ "rules", c->table->nr_rules },
 		{ "unknown_rows", s->unknown_rows },
+		{ "signal_rows", signal_rows(c->table) },
 		{ "covered_bytes", s->covered_bytes },
 		{ "unknown_bytes", s->unknown_bytes },
 		{ "readelf_covered_bytes", covered_bytes(c) },
@@ -568,15 +581,24 @@ static bool print_no_table(const char *path, int rc)
 	return rc == -EBADMSG || rc == -EOPNOTSUPP;
 }
 
-/* Returns false when the table differs from what readelf says. */
-static bool compare_file(const char *path)
+/* Compiles the table of a file and its debug file (NULL = none). Returns 0 or an error. */
+static int compile(const char *path, const char *debug_path, struct unwind_table **ret_table)
 {
-	struct comparison c = { .path = path, .section = ".eh_frame" };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : unwind_table_compile(fd, -1, &c.table, NULL);
+	int fd __cleanup(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+	int debug_fd __cleanup(cleanup_close) =
+		debug_path ? open(debug_path, O_RDONLY | O_CLOEXEC) : -1;
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0 || (debug_path && debug_fd < 0))
+		return -errno;
+	return unwind_table_compile(fd, debug_fd, ret_table, NULL);
+}
+
+/* Returns false when the table differs from what readelf says. */
+static bool compare_file(const char *path, const char *debug_path)
+{
+	struct comparison c = { .path = debug_path ? debug_path : path, .section = ".eh_frame" };
+	int rc = compile(path, debug_path, &c.table);
+
 	if (rc)
 		return print_no_table(path, rc);
 	each_line(&c, "--debug-dump=frames", raw_line);
@@ -603,11 +625,13 @@ int main(int argc, char **argv)
 	size_t cap = 0;
 	ssize_t length;
 
+	if (argc == 4 && !strcmp(argv[1], "--debug"))
+		return compare_file(argv[3], argv[2]) ? 0 : 1;
 	for (int i = 1; i < argc; i++)
-		good &= compare_file(argv[i]);
+		good &= compare_file(argv[i], NULL);
 	while (argc == 1 && (length = getline(&line, &cap, stdin)) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		good &= compare_file(line);
+		good &= compare_file(line, NULL);
 		fflush(stdout);
 	}
 	free(line);

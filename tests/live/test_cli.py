@@ -496,7 +496,7 @@ class Check(CliTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         said = [line for line in result.stderr.splitlines() if "warning" in line]
         self.assertEqual(len(said), 1, result.stderr)
-        self.assertRegex(said[0], r"^record-trace: warning: using perf-event: .*CAP_BPF")
+        self.assertRegex(said[0], r"^record-trace: warning: using perf-event, which walks .*CAP_BPF")
         quiet = self.run_cli("-q", "-o", "b.folded", "--", fixture("brief"), 100, wrap=NOBODY)
         self.assertEqual((quiet.returncode, quiet.stderr), (0, ""))
 

@@ -168,10 +168,11 @@ static struct bpf_program *choose_program(struct bpf_object *object, size_t want
 }
 
 /*
- * Loads one program of a file in one variant and prints its row. Returns 1, or 0 behind the last program or variant, or a
- * negative errno value when the file cannot be read.
+ * Loads one program of a file in one variant, prints its row and tells its instructions. Returns 1, or 0 behind the last
+ * program or variant, or a negative errno value when the file cannot be read.
  */
-static int load_one(const char *path, size_t wanted, uint32_t variant, const char *separator)
+static int load_one(const char *path, size_t wanted, uint32_t variant, const char *separator,
+		    long long *ret_insns)
 {
 	struct bpf_object *object = bpf_object__open(path);
 	struct bpf_program *program;
@@ -194,6 +195,7 @@ static int load_one(const char *path, size_t wanted, uint32_t variant, const cha
 	bpf_program__set_log_buf(program, log_text, sizeof(log_text));
 	start = clock_monotonic_ns();
 	rc = bpf_object__load(object);
+	*ret_insns = number_after("processed ");
 	printf("%s", separator);
 	print_row(path, bpf_program__name(program), variant_name(&switches, variant), -rc,
 		  clock_monotonic_ns() - start);
@@ -204,20 +206,32 @@ static int load_one(const char *path, size_t wanted, uint32_t variant, const cha
 	return 1;
 }
 
-/* Loads all programs of a file in all variants. Returns 0 or a negative errno value. */
+/*
+ * Loads all programs of a file in all variants; a program that no switch matters to, in those that everything has.
+ * Returns 0 or a negative errno value.
+ */
 static int load_all(const char *path, const char **separator)
 {
 	for (size_t i = 0;; i++) {
-		uint32_t variant = 0;
-		int rc;
+		long long insns = 0, first_insns = 0;
+		bool is_varied = false;
+		uint32_t variant;
 
-		while ((rc = load_one(path, i, variant, *separator)) > 0) {
+		for (variant = 0; variant < VARIANTS_MIN || is_varied; variant++) {
+			int rc = load_one(path, i, variant, *separator, &insns);
+
+			if (rc < 0)
+				return rc;
+			if (rc == 0)
+				break;
 			*separator = ",\n";
-			variant++;
+			if (variant == 0)
+				first_insns = insns;
+			is_varied |= insns != first_insns;
 		}
 		/* No variant at all: there was no such program. */
-		if (rc < 0 || variant == 0)
-			return rc;
+		if (variant == 0)
+			return 0;
 	}
 }
 

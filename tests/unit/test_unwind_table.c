@@ -543,6 +543,29 @@ Test(unwind_table, debug_frame_fills_gaps_only)
 	buffer_done(&debug.bytes);
 }
 
+Test(unwind_table, debug_frame_that_cannot_be_read)
+{
+	size_t cie;
+	struct cfi_bytes eh = new_eh_frame(&cie);
+	struct cfi_bytes debug = { .is_debug = true };
+	struct cfi_image image = { .address = CODE,
+				   .code_offset = 0x1000,
+				   .code_size = CODE_SIZE,
+				   .eh_frame = &eh,
+				   .debug_frame = &debug,
+				   .compression = 3 };
+	struct unwind_table *t;
+
+	cfi_add_fde(&eh, cie, CODE, 0x100, "", 0);
+	cfi_add_cie(&debug, "", usual_cie, sizeof(usual_cie));
+	t = compile(&image);
+	expect(t, CODE, sp_rule(8));
+	cr_expect_eq(t->stats.bad_fdes, 1);
+	unwind_table_free(t);
+	buffer_done(&eh.bytes);
+	buffer_done(&debug.bytes);
+}
+
 Test(unwind_table, stripped_of_section_headers)
 {
 	size_t cie;

@@ -174,6 +174,19 @@ Test(unwind_walk, callers_are_looked_up_before_their_return_address)
 	EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_FRAME, CODE + AT_END + 1);
 }
 
+Test(unwind_walk, a_system_call_at_the_end_of_a_function)
+{
+	/* What handlers return to ends with one, and only gaps or other functions come behind it. */
+	rig.stack[168 / 8] = CODE + AT_END;
+	rig.stack[160 / 8] = STACK;
+	rig.input.is_behind_syscall = true;
+	walk_from(CODE + AT_END, 0);
+	EXPECT(UNWIND_COMPLETE, CODE + AT_END, CODE + AT_END);
+	rig.input.is_behind_syscall = false;
+	walk_from(CODE + AT_END, 0);
+	EXPECT(UNWIND_COMPLETE, CODE + AT_END);
+}
+
 Test(unwind_walk, realigned_frame)
 {
 	rig.stack[0] = CODE + AT_REALIGN + 5;
@@ -386,6 +399,10 @@ Test(unwind_walk, arm64_link_register_and_signed_addresses)
 	rig.stack[3] = signature | (CODE + AT_END + 8);
 	walk_from(CODE + AT_LINKED, 0);
 	EXPECT(UNWIND_COMPLETE, CODE + AT_LINKED, CODE + AT_FRAME + 8, CODE + AT_END + 8);
+	rig.input.is_behind_syscall = true;
+	walk_from(CODE + AT_LINKED + 4, 0);
+	EXPECT(UNWIND_COMPLETE, CODE + AT_LINKED + 4, CODE + AT_FRAME + 8, CODE + AT_END + 8);
+	rig.input.is_behind_syscall = false;
 	/* In any other frame the register belongs to somebody else. */
 	rig.regs.numbered[30] = CODE + AT_LINKED + 8;
 	walk_from(CODE + AT_LINKED, 0);

@@ -7,8 +7,8 @@ Writes build/unwind/completeness.json and the section "Completeness" of docs/unw
 usage: tests/unwind/completeness.py [--seconds S] [--no-docs] [PROGRAM...]
 
 A stack counts as complete, for every tool alike, when its outermost address lies in a function that has no caller by its
-call frame information (an undefined return address: _start, clone3), as libdw reads it. Our own ledger is judged by the
-same rule: the two shares of ours may differ by rounding only.
+call frame information (an undefined return address: _start, clone3), as libdw reads it; or is one of the calls by which
+that function comes to main or to a thread's function: frame pointers rarely lead beyond.
 """
 
 import argparse
@@ -39,8 +39,8 @@ ROOTS = programs.BUILD / "unwind" / "roots"
 # What a tool may take beyond the time it records.
 PATIENCE_S = 120
 
-# outermost: {address of a user stack's last frame, None = no frame: samples}
-Measured = collections.namedtuple("Measured", "outermost summary")
+# stacks: {user addresses, leaf first: samples}
+Measured = collections.namedtuple("Measured", "stacks summary")
 
 
 def run(argv, **kwargs):
@@ -51,9 +51,10 @@ def run(argv, **kwargs):
     return done.stdout
 
 
-def user_root(addresses):
-    """The outermost user address of a stack, leaf first, with its kernel part; None when there is none."""
-    return addresses[-1] if addresses and addresses[-1] < KERNEL else None
+def user_part(addresses):
+    """The user addresses of a stack, leaf first, from one with its kernel part; () when it ends in none."""
+    addresses = tuple(addresses)
+    return tuple(a for a in addresses if a < KERNEL) if addresses and addresses[-1] < KERNEL else ()
 
 
 # ---- the tools ------------------------------------------------------------------------------------------------------
@@ -63,10 +64,10 @@ def record_trace(pids, seconds, directory):
     path = directory / "ours.pb.gz"
     out = run([RECORD_TRACE, "--unwind", "auto", "-F", HZ, "-d", f"{seconds}s", "--json", "--force", "-o", path,
                *(a for pid in pids for a in ("-p", pid))])
-    return Measured(pprof_roots(gzip.decompress(path.read_bytes())), json.loads(out.splitlines()[-1]))
+    return Measured(pprof_stacks(gzip.decompress(path.read_bytes())), json.loads(out.splitlines()[-1]))
 
 
-def pprof_roots(data):
+def pprof_stacks(data):
     locations, stacks = {}, []
     for number, value in fields(data):
         if number == 4:
@@ -74,7 +75,7 @@ def pprof_roots(data):
             locations[location[1]] = location.get(3, 0)
         elif number == 2:
             stacks.append(value)
-    outermost = collections.Counter()
+    measured = collections.Counter()
     for stack in stacks:
         ids, counts = [], []
         for number, value in fields(stack):
@@ -82,8 +83,8 @@ def pprof_roots(data):
                 ids += integers(value)
             elif number == 2:
                 counts += integers(value)
-        outermost[user_root([locations[i] for i in ids])] += counts[0]
-    return outermost
+        measured[user_part(locations[i] for i in ids)] += counts[0]
+    return measured
 
 
 def perf(mode):
@@ -91,14 +92,25 @@ def perf(mode):
         path = directory / "perf.data"
         run(["perf", "record", "-q", "--call-graph", mode, "-e", "cpu-clock", "-F", HZ, "-o", path, "-p",
              ",".join(map(str, pids)), "--", "sleep", seconds])
-        text = run(["perf", "script", "-i", path, "--no-inline", "-F", "comm,ip,sym"])
-        outermost = collections.Counter()
-        for block in text.decode(errors="replace").strip().split("\n\n"):
-            lines = [re.match(r"\s+([0-9a-f]+)\b", line) for line in block.splitlines()]
-            outermost[user_root([int(line.group(1), 16) for line in lines if line])] += 1
+        text = run(["perf", "script", "-i", path, "--no-inline", "-F", "comm,ip,sym,dso"]).decode(errors="replace")
+        biases = biases_of(pids[0])
+        stacks = collections.Counter()
+        for block in text.strip().split("\n\n"):
+            frames = re.findall(r"^\s+([0-9a-f]+) .*\((.*)\)$", block, re.M)
+            stacks[user_part(int(address, 16) + biases.get(file, 0) for address, file in frames)] += 1
         path.unlink()
-        return Measured(outermost, None)
+        return Measured(stacks, None)
     return measure
+
+
+def biases_of(pid):
+    """{file: address in memory - offset in the file}: perf prints addresses of files as offsets in them."""
+    biases = {}
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields_of = line.split(None, 5)
+        if "x" in fields_of[1] and len(fields_of) == 6:
+            biases[fields_of[5]] = int(line.split("-")[0], 16) - int(fields_of[2], 16)
+    return biases
 
 
 def bpftrace(pids, seconds, directory):
@@ -106,12 +118,11 @@ def bpftrace(pids, seconds, directory):
     path = directory / "bpftrace.txt"
     run(["bpftrace", "-o", path, "-e",
          f"profile:hz:{HZ} /{chosen}/ {{ @[ustack(perf)] = count(); }} interval:s:{seconds} {{ exit(); }}"],
-        env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"})
-    outermost = collections.Counter()
+        env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536", "BPFTRACE_CACHE_USER_SYMBOLS": "1"})
+    stacks = collections.Counter()
     for stack, count in re.findall(r"^@\[(.*?)\]: (\d+)$", path.read_text(errors="replace"), re.M | re.S):
-        addresses = [int(a, 16) for a in re.findall(r"^\s+([0-9a-f]+)\b", stack, re.M)]
-        outermost[user_root(addresses)] += int(count)
-    return Measured(outermost, None)
+        stacks[user_part(int(a, 16) for a in re.findall(r"^\s+([0-9a-f]+)\b", stack, re.M))] += int(count)
+    return Measured(stacks, None)
 
 
 TOOLS = {
@@ -131,9 +142,35 @@ def roots_among(pid, addresses):
     return {int(line, 16) for line in done.stdout.split()}
 
 
-def share(outermost, roots):
-    total = sum(outermost.values())
-    return sum(nr for address, nr in outermost.items() if address in roots) / total if total else None
+class Judge:
+    """Tells complete stacks. What the outermost functions call is learnt from the stacks that have them."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.first_calls = set()
+
+    def learn(self, stacks, roots):
+        """The calls by which the C library comes from _start or clone3 to the program's own code: _start calls a
+        function that calls another one that calls main, clone3 calls one that calls the thread's function."""
+        starts = collections.Counter(stack[-1] for stack in stacks if stack and stack[-1] in roots)
+        for stack in stacks:
+            if stack and stack[-1] in starts:
+                self.first_calls |= set(stack[-3:-1] if self.is_program_start(stack[-1]) else stack[-2:-1])
+
+    def is_program_start(self, address):
+        with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
+            for line in maps:
+                start, end = (int(x, 16) for x in line.split()[0].split("-"))
+                if start <= address < end:
+                    return line.rstrip("\n").endswith(os.readlink(f"/proc/{self.pid}/exe"))
+        return False
+
+    def share(self, stacks):
+        roots = roots_among(self.pid, {stack[-1] for stack in stacks if stack})
+        self.learn(stacks, roots)
+        good = roots | {a + d for a in self.first_calls for d in (-1, 0, 1)}
+        total = sum(stacks.values())
+        return sum(nr for stack, nr in stacks.items() if stack and stack[-1] in good) / total if total else None
 
 
 def measure(name, seconds, log):
@@ -142,6 +179,7 @@ def measure(name, seconds, log):
     with tempfile.TemporaryDirectory(prefix="onecollect-unwind-") as path:
         directory = pathlib.Path(path)
         with programs.running(name, directory) as pids:
+            judge = Judge(pids[0])
             for tool, call in TOOLS.items():
                 try:
                     measured = call(pids, seconds, directory)
@@ -149,8 +187,7 @@ def measure(name, seconds, log):
                     log(f"{name}: {tool}: {error}")
                     result[tool] = {"share": None, "samples": 0}
                     continue
-                roots = roots_among(pids[0], {a for a in measured.outermost if a is not None})
-                result[tool] = {"share": share(measured.outermost, roots), "samples": sum(measured.outermost.values())}
+                result[tool] = {"share": judge.share(measured.stacks), "samples": sum(measured.stacks.values())}
                 if measured.summary:
                     result["ledger"] = measured.summary["kinds"]["cpu"]
     return result
@@ -187,7 +224,8 @@ def section(results, seconds):
 How many user stacks reach their root: measured by `sudo make bench-unwind`, which rewrites this section. Each program
 runs under a load (`tests/unwind/programs.py`) and is recorded by one tool after the other for {seconds} s at {HZ} Hz, at
 the tools' defaults. A stack counts when its outermost address lies in a function that has no caller by its call frame
-information, read by libdw: the same rule for every tool. {versions()}, {time.strftime("%B %Y")}.
+information, read by libdw, or in the C library's code between that one and `main` or a thread's function: the same rule
+for every tool. {versions()}, {time.strftime("%B %Y")}.
 
 {chr(10).join(rows)}
 

@@ -4,11 +4,12 @@
 
 usage: tests/unwind/equality.py [--stops N] [--seconds S] [PROGRAM...]
 
+stacks   of threads that were not where they had been at the stop before
 same     stacks with the same addresses, all of them
 full     stacks of ours that end at a frame that has no caller, by its call frame information
 cut      stacks of libdw's that ended in an address without code, which is no frame; they count without it
 classes  differences by class, see tests/unwind/compare.c; "wrong" has no explanation and fails, and so do less than
-         99.5 % that are the same, or fewer stops than asked for
+         99.5 % of the stacks that are the same, or fewer stops than asked for
 """
 
 import argparse

@@ -26,8 +26,8 @@ int ours_refresh(struct ours *ours, const char *maps, size_t len);
 /* Unwinds a thread that the caller has stopped by ptrace(2). Returns 0 or a negative errno value. */
 int ours_unwind(struct ours *ours, pid_t tid, struct stack *ret_stack);
 
-/* False when the tables hold a rule for an address that the walker cannot follow. leaf: of the frame whose registers
- * are all known. */
+/* False when the tables hold a rule for an address that the walker cannot follow. leaf: of the first frame, whose
+ * registers are all known. */
 bool ours_supports(const struct ours *ours, uint64_t pc, bool leaf);
 
 #endif

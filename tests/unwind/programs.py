@@ -257,6 +257,11 @@ def start_postgres(setup):
     return wait_until(backends, "pgbench connects")
 
 
+def start_churn(setup):
+    """Loads and unloads two libraries at one address, a thousand times a second."""
+    return [program_of(setup.start(BUILD / "unwind" / "churn", "dlopen", LIMIT_S), "churn")]
+
+
 STARTS = {
     "C": own("mix", 3),
     "C++": own("throws"),
@@ -272,6 +277,7 @@ STARTS = {
     "static glibc": own("mix_static", 2),
     # Without signals: libdw does not know the trampoline that musl's handlers return to, and guesses.
     "musl": own("mix_musl", 2, "quiet"),
+    "dlopen": start_churn,
 }
 
 # Managed code: only for the share of complete stacks, as there is nothing that it could be compared with.

@@ -15,6 +15,7 @@ struct tracee {
 	pid_t tid;
 	pid_t pid; /* its process */
 	bool stopped;
+	uint64_t seen; /* the caller's */
 };
 
 /* Threads of any number of processes. All zero at the beginning. */

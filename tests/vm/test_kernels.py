@@ -25,6 +25,9 @@ SHARES = {"take_half": 0.50, "take_quarter": 0.25, "take_fifteen": 0.15, "take_t
 TOTAL_TOLERANCE = 0.05
 # A thousand samples, and four shares on three kernels in two ways: three deviations would fail one run in fifteen.
 DEVIATIONS = 4
+FALLBACK = "using perf-event, which walks stacks by frame pointers alone: "
+# A thread's first function and its callees in the fixture without frame pointers; qsort_r() is the C library's.
+FRAMELESS = ["_start", "main", "frameless_outer", "frameless_sort", "qsort_r", "frameless_compare", "frameless_leaf"]
 REQUIRED = ["btf", "bpf-sampling", "perf-clock", "sideband", "children", "kernel-symbols", "cgroups"]
 
 
@@ -157,6 +160,24 @@ class Modern:
                 cpu = self.assert_only(step, "wanted")
                 self.assertGreater(cpu["filtered"], 0)
 
+    def test_stacks_are_whole_without_frame_pointers(self):
+        cpu = self.summary("frameless")["kinds"]["cpu"]
+        stacks = self.frameless("frameless")
+        whole = sum(s.count for s in stacks if [name for name in s.frames if name in FRAMELESS] == FRAMELESS)
+        self.note(f"frameless: {whole} of {weight(stacks)} stacks are whole, {cpu['complete']} of {cpu['stacks']} "
+                  "with those of the dynamic loader")
+        self.assertGreater(weight(stacks), 0.3 * RATE)
+        self.assertGreaterEqual(whole, 0.9 * weight(stacks))
+        self.assertGreaterEqual(cpu["complete"], whole)
+
+    def test_by_frame_pointers_the_same_stacks_are_cut(self):
+        self.summary("linked")
+        self.assertEqual(weight(self.frameless("linked"), containing="main"), 0)
+
+    def frameless(self, step):
+        """The samples below the function that does the work."""
+        return [s for s in self.folded(step) if s.comm == "frameless" and "frameless_leaf" in s.frames]
+
     def test_children_of_a_command(self):
         cpu = self.summary("children")["kinds"]["cpu"]
         truth = json.loads(self.text("children.truth"))
@@ -175,7 +196,7 @@ class Modern:
 
     def test_without_privilege_own_commands_are_recorded_once_allowed(self):
         self.summary("fallback")
-        self.assertRegex(self.said("fallback"), "using perf-event: .*CAP_BPF")
+        self.assertRegex(self.said("fallback"), FALLBACK + ".*CAP_BPF")
         self.assertGreater(weight(self.folded("fallback"), comm="brief", containing="brief_leaf"), 0.5 * RATE)
 
 
@@ -213,7 +234,7 @@ class Debian11(KernelTest):
                 self.assertNotIn(f"{step}.folded", self.results)
 
     def test_a_command_is_recorded_by_perf_events(self):
-        self.assertRegex(self.said("aggregate"), "warning: using perf-event: " + self.REASON)
+        self.assertRegex(self.said("aggregate"), "warning: " + FALLBACK + self.REASON)
         self.assert_shares("aggregate")
 
     def test_only_who_was_asked_for_is_recorded_by_perf_events(self):
@@ -223,5 +244,5 @@ class Debian11(KernelTest):
 
     def test_the_whole_machine_is_recorded_by_perf_events(self):
         self.summary("machine")
-        self.assertRegex(self.said("machine"), "warning: using perf-event: " + self.REASON)
+        self.assertRegex(self.said("machine"), "warning: " + FALLBACK + self.REASON)
         self.assert_kernel_functions("machine")

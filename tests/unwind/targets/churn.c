@@ -25,15 +25,16 @@
 
 #include "churn_chain.h"
 
-#define ROUNDS      150000 /* of a leaf: some 300 us */
+#define ROUNDS      600000 /* of a leaf: some 300 us */
 #define PERIOD_NS   1000000
 #define PLACE       ((void *)0x700000000000)
 #define PLACE_BYTES 65536
 #define CALLEE      64 /* where the second generated function is */
 
-CHURN_CHAIN(p, 11)
+CHURN_CHAIN(p, 21)
+CHURN_DECOY(decoy)
 
-typedef void (*enter_fn)(uint64_t rounds);
+typedef void (*enter_fn)(uint64_t rounds, uint64_t decoy);
 
 static uint64_t now_ns(void)
 {
@@ -86,7 +87,7 @@ static NOINLINE uint64_t churn_dlopen(const char *program, uint64_t end_ns)
 
 		if (!function)
 			fail(path[nr & 1]);
-		((enter_fn)(uintptr_t)function)(ROUNDS);
+		((enter_fn)(uintptr_t)function)(ROUNDS, CHURN_DECOY_IN(decoy));
 		dlclose(library);
 		nr++;
 	} while (next_period(&due_ns, end_ns));
@@ -183,7 +184,7 @@ static NOINLINE uint64_t churn_remap(const char *program, uint64_t end_ns)
 			if (mprotect(at, 4096, PROT_READ | PROT_EXEC))
 				fail("mprotect");
 		}
-		((enter_fn)(uintptr_t)enter)(generate ? 4 * ROUNDS : ROUNDS);
+		((enter_fn)(uintptr_t)enter)(ROUNDS, CHURN_DECOY_IN(decoy));
 		munmap(at, PLACE_BYTES);
 		nr++;
 	} while (next_period(&due_ns, end_ns));
@@ -197,7 +198,7 @@ static NOINLINE void run_child(uint64_t end_ns, uint64_t nr_processes)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (now_ns() < end_ns) {
-		p_enter(ROUNDS);
+		p_enter(ROUNDS, CHURN_DECOY_IN(decoy));
 		nanosleep(&nap, NULL);
 	}
 	exit(0);

@@ -2,4 +2,4 @@
 /* A library that tests/unwind/targets/churn.c loads and unloads. */
 #include "churn_chain.h"
 
-CHURN_CHAIN(a, 5)
+CHURN_CHAIN(a, 17)

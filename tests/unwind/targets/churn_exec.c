@@ -14,8 +14,10 @@
 #if CHURN_VARIANT
 CHURN_CHAIN(f, 31)
 #else
-CHURN_CHAIN(e, 7)
+CHURN_CHAIN(e, 19)
 #endif
+
+CHURN_DECOY(decoy)
 
 int main(int argc, char **argv)
 {
@@ -27,9 +29,9 @@ int main(int argc, char **argv)
 	if (left < 0 || !len)
 		return 2;
 #if CHURN_VARIANT
-	f_enter(strtoull(argv[2], NULL, 10));
+	f_enter(strtoull(argv[2], NULL, 10), CHURN_DECOY_IN(decoy));
 #else
-	e_enter(strtoull(argv[2], NULL, 10));
+	e_enter(strtoull(argv[2], NULL, 10), CHURN_DECOY_IN(decoy));
 #endif
 	if (left == 0)
 		return 0;

@@ -169,7 +169,7 @@ static NOINLINE void deep(struct walk *w, int levels)
 
 static NOINLINE void deeper(struct walk *w)
 {
-	deep(w, w->left > MAX_DEPTH - 4 ? DEEP : 3);
+	deep(w, w->left == MAX_DEPTH - 2 ? DEEP : 3);
 	KEEP();
 }
 
