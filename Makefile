@@ -62,7 +62,8 @@ endif
 
 # ---- sources ----------------------------------------------------------------------------------------------------
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
-LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*.c src/unwind/*.c export/*.c export/formats/*.c))
+LIB_DIRS := src src/base src/linux src/symbolize src/unwind src/windows-etw export export/formats
+LIB_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
 EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
@@ -71,7 +72,9 @@ HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-LIVE     := $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c)))
+# One of them is a test of the walker itself.
+LIVE     := $(filter-out $(if $(UNWINDER),$(O)/live/unwind_walk),\
+	    $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c))))
 INTEROP  := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
