@@ -7,7 +7,9 @@
 
 #include <onecollect/format.h>
 
+extern const struct oc_format oc_format_callgrind;        /* callgrind.c */
 extern const struct oc_format oc_format_chrome;           /* chrome.c */
+extern const struct oc_format oc_format_cpuprofile;       /* cpuprofile.c */
 extern const struct oc_format oc_format_firefox;          /* firefox.c */
 extern const struct oc_format oc_format_firefox_gz;       /* firefox.c */
 extern const struct oc_format oc_format_folded;           /* folded.c */
