@@ -62,7 +62,8 @@ endif
 
 # ---- sources ----------------------------------------------------------------------------------------------------
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
-LIB_SRC  := $(sort $(wildcard src/*.c src/base/*.c src/linux/*.c src/symbolize/*.c src/unwind/*.c export/*.c export/formats/*.c))
+LIB_DIRS := src src/base src/linux src/symbolize src/unwind src/windows-etw export export/formats
+LIB_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
 EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
@@ -255,8 +256,9 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: tests ## outputs read by other people's tools
-	@tests/run interop
+check-interop: tests ## outputs read by other people's tools, with those that are not in Debian (npm)
+	@scripts/install-readers $(O)/readers
+	@tests/run interop readers
 
 check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and libraries here, row by row, by readelf (minutes)
 	@O=$(O) python3 tests/interop/unwind_check.py

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/text.h"
 
 /* Hashed and compared as bytes. */
 _Static_assert(sizeof(struct oc_function) == 5 * sizeof(uint32_t),
@@ -120,14 +121,18 @@ static void print_place(struct buffer *out, const struct oc_machine *m,
 {
 	const struct oc_module *module = oc_machine_module(m, location->module);
 	const char *path = oc_machine_string(m, module->path, NULL);
-	const char *slash = strrchr(path, '/');
+	const struct oc_mapping *mapping = oc_machine_mapping(m, location->mapping);
+	uint64_t offset = location->offset;
 
+	/* In a file of the kernel the place within it says more than the address. */
+	if (module->type == OC_MODULE_KERNEL && mapping && *path && *path != '[')
+		offset -= mapping->start;
 	buffer_clear(out);
 	if (module->type != OC_MODULE_UNKNOWN && *path) {
-		buffer_puts(out, slash && slash[1] ? slash + 1 : path);
+		buffer_puts(out, text_base_name(path));
 		buffer_putc(out, '+');
 	}
-	buffer_printf(out, "0x%" PRIx64, location->offset);
+	buffer_printf(out, "0x%" PRIx64, offset);
 }
 
 int oc_machine_finish(struct oc_machine *m)

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "export/frames.h"
 #include "export/sample_groups.h"
 #include "export/text_table.h"
 
@@ -120,15 +121,6 @@ static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_ki
 	return (int64_t)nr + 1;
 }
 
-static enum oc_frame_kind physical_kind(const struct oc_module *module)
-{
-	if (module && module->type == OC_MODULE_KERNEL)
-		return OC_FRAME_KERNEL;
-	if (module && module->type == OC_MODULE_ANON)
-		return OC_FRAME_JIT;
-	return OC_FRAME_USER;
-}
-
 /* Makes the symbols of a location's lines; a location without lines has one, its address. */
 static int add_location(struct builder *b, oc_location_id id)
 {
@@ -143,7 +135,7 @@ static int add_location(struct builder *b, oc_location_id id)
 	b->first_frame[id] = (uint32_t)b->nr_frames + 1;
 	for (uint32_t i = 0; i < nr; i++) {
 		symbol = add_symbol(b, oc_machine_location_name(b->g->m, id, i),
-				    i + 1 < nr ? OC_FRAME_INLINE : physical_kind(module),
+				    i + 1 < nr ? OC_FRAME_INLINE : module_frame_kind(module),
 				    module && module->type != OC_MODULE_UNKNOWN ? module->path : 0);
 		if (symbol < 0)
 			return (int)symbol;

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include <onecollect/machine.h>
-#include <onecollect/stack_counts.h>
 
 #include "base/arena.h"
 #include "base/id_table.h"
@@ -143,7 +142,6 @@ struct spill {
 };
 
 /* ---- hooks ---- */
-
 struct hook {
 	union {
 		oc_sample_hook sample;
@@ -161,7 +159,7 @@ struct hook_list {
 
 struct oc_machine {
 	struct oc_ledger ledger;
-	struct oc_stack_counts *stack_counts; /* [process id - 1]; what lies beyond cap is zero */
+	struct oc_stack_counts *stack_counts; /* [process id - 1] */
 	size_t stack_counts_cap;
 	struct oc_recording_info info;
 	uint64_t memory_budget_bytes;

@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#include <onecollect/stack_counts.h>
+
 #include "base/array.h"
 #include "base/macros.h"
 

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "export/amount.h"
 
 /* Only while samples are read. */
 struct grouping {
@@ -40,16 +41,6 @@ static int64_t add_group(struct grouping *g, const struct sample_key *key, uint6
 	memset(group, 0, groups->group_bytes);
 	memcpy(group, key, sizeof(*key));
 	return (int64_t)++groups->nr;
-}
-
-uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample)
-{
-	const struct oc_span *span;
-
-	if (oc_machine_kind(m, sample->kind)->unit != OC_UNIT_SPAN)
-		return sample->value;
-	span = oc_machine_span(m, (oc_span_id)sample->value);
-	return span ? span->end_ns - span->start_ns : 0;
 }
 
 static int add_sample(void *arg, const struct oc_sample *sample)

@@ -51,9 +51,6 @@ struct sample_groups {
 int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine *m,
 		       unsigned int by, oc_kind_id kind);
 
-/* The value of a sample; of a kind with OC_UNIT_SPAN the duration of the span, in nanoseconds. */
-uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample);
-
 /* Frees the groups. Accepts all-zero ones. */
 void sample_groups_done(struct sample_groups *groups);
 

@@ -28,8 +28,17 @@ typedef uint32_t sink_process;
 /* Names a thread of such an image. */
 typedef uint32_t sink_thread;
 
+/* What is mapped, for systems whose paths do not tell. */
+enum collector_mapping_type {
+	COLLECTOR_BY_PATH, /* Linux: see collector_mapping.path */
+	COLLECTOR_FILE,
+	COLLECTOR_ANON,
+	COLLECTOR_KERNEL, /* a file of the kernel, there in every process; never removed */
+};
+
 /* Facts of a file mapping; memory that is not executable is not reported. */
 struct collector_mapping {
+	enum collector_mapping_type type;
 	uint64_t start;
 	uint64_t end;
 	uint64_t file_offset;
@@ -39,6 +48,13 @@ struct collector_mapping {
 	uint8_t build_id_size;
 	uint64_t device; /* dev_t; 0 = unknown */
 	uint64_t inode;
+};
+
+/* A function that pid has in memory and no file of ours names: made, or bound, by its language's runtime. */
+struct collector_code {
+	uint64_t start;
+	uint64_t size;
+	const char *name;
 };
 
 /* Facts of a process found or born. Strings may be NULL = unknown. */
@@ -107,6 +123,9 @@ struct sink_ops {
 			    const struct collector_mapping *mapping);
 	void (*mapping_remove)(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start,
 			       uint64_t end);
+	/* pid has code with a name; where functions overlap the one said last is meant. Maps nothing. */
+	void (*code_add)(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			 const struct collector_code *code);
 	/* The first executable mapping of an image, as they are now, that ends above `address`. False = none. */
 	bool (*mapping_next)(struct sink *sink, sink_process process, uint64_t address,
 			     struct sink_mapping *ret_mapping);

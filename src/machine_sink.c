@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include <onecollect/stack_counts.h>
 
@@ -41,6 +42,16 @@ struct joined_stack {
 	oc_callstack_id callstack;
 };
 
+/* A function that the collector told of. */
+struct code {
+	uint64_t start;
+	uint64_t end;
+	uint64_t reach; /* the largest `end` of this and all before it, once sorted */
+	oc_process_id process;
+	oc_string_id name;
+	uint32_t order;
+};
+
 struct machine_sink {
 	struct sink sink;
 	struct oc_machine *machine;
@@ -55,6 +66,10 @@ struct machine_sink {
 	struct id_table joined_index;
 	struct joined_stack *joined;
 	size_t joined_cap;
+
+	struct code *codes; /* [nr_codes] */
+	size_t nr_codes;
+	size_t codes_cap;
 
 	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
 	struct u64_map unjudged[OC_KINDS_MAX];
@@ -227,12 +242,15 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	size_t len = strlen(path);
 
 	*ret_module = (struct oc_module){ .type = OC_MODULE_FILE };
-	if (!strcmp(path, "[vdso]")) {
+	if (mapping->type == COLLECTOR_KERNEL)
+		ret_module->type = OC_MODULE_KERNEL;
+	if (mapping->type == COLLECTOR_BY_PATH && !strcmp(path, "[vdso]")) {
 		ret_module->type = OC_MODULE_VDSO;
 		ret_module->path = intern(ms, path);
 		return;
 	}
-	if (is_anonymous(path)) {
+	if (mapping->type == COLLECTOR_ANON ||
+	    (mapping->type == COLLECTOR_BY_PATH && is_anonymous(path))) {
 		ret_module->type = OC_MODULE_ANON;
 		ret_module->process = process;
 		ret_module->path = intern(ms, "[anon]");
@@ -255,18 +273,19 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 			   const struct collector_mapping *mapping)
 {
 	struct machine_sink *ms = self(sink);
-	oc_process_id process = on_process_now(sink, time_ns, pid);
+	bool in_kernel = mapping->type == COLLECTOR_KERNEL;
+	oc_process_id process = in_kernel ? 0 : on_process_now(sink, time_ns, pid);
 	struct oc_module module;
 	struct oc_mapping added;
 	oc_module_id id;
 
-	if (!process || mapping->start >= mapping->end)
+	if ((!process && !in_kernel) || mapping->start >= mapping->end)
 		return;
 	describe_module(ms, process, mapping, &module);
 	id = keep(ms, oc_machine_add_module(ms->machine, &module));
 	if (!id)
 		return;
-	if (ms->symbolizer)
+	if (ms->symbolizer && !in_kernel)
 		keep(ms, oc_symbolizer_keep(ms->symbolizer, ms->machine, id, pid));
 	added = (struct oc_mapping){
 		.process = process,
@@ -340,6 +359,114 @@ static int add_kernel(struct machine_sink *ms)
 	};
 
 	keep(ms, oc_machine_add_mapping(ms->machine, &mapping));
+	return ms->sink.error;
+}
+
+/* ---- named code --------------------------------------------------------------------------------------------- */
+
+static void on_code_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			const struct collector_code *code)
+{
+	struct machine_sink *ms = self(sink);
+	oc_process_id process = on_process_now(sink, time_ns, pid);
+	oc_string_id name = intern(ms, code->name);
+
+	if (!process || !name || !code->size || code->start > UINT64_MAX - code->size)
+		return;
+	if (ms->nr_codes >= UINT32_MAX ||
+	    array_reserve(&ms->codes, &ms->codes_cap, ms->nr_codes + 1, sizeof(*ms->codes))) {
+		keep(ms, -ENOMEM);
+		return;
+	}
+	ms->codes[ms->nr_codes] = (struct code){ .start = code->start,
+						 .end = code->start + code->size,
+						 .process = process,
+						 .name = name,
+						 .order = (uint32_t)ms->nr_codes };
+	ms->nr_codes++;
+}
+
+static int by_process_and_start(const void *a, const void *b)
+{
+	const struct code *x = a, *y = b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+static void sort_codes(struct machine_sink *ms)
+{
+	if (ms->nr_codes)
+		qsort(ms->codes, ms->nr_codes, sizeof(*ms->codes), by_process_and_start);
+	for (size_t i = 0; i < ms->nr_codes; i++) {
+		struct code *code = &ms->codes[i];
+
+		code->reach = code->end;
+		if (i && code[-1].process == code->process)
+			code->reach = MAX(code->reach, code[-1].reach);
+	}
+}
+
+/* Memory that is used again has several functions at one address; that many are looked at. */
+#define OVERLAPS_MAX 64
+
+/* The code of a process at an address that was said last; NULL = none. */
+static const struct code *find_code(const struct machine_sink *ms, oc_process_id process,
+				    uint64_t address)
+{
+	const struct code wanted = { .process = process, .start = address, .order = UINT32_MAX };
+	const struct code *best = NULL;
+	size_t from = 0, to = ms->nr_codes;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (by_process_and_start(&ms->codes[middle], &wanted) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	for (size_t i = 0; i < OVERLAPS_MAX && from; i++) {
+		const struct code *code = &ms->codes[--from];
+
+		if (code->process != process || code->reach <= address)
+			break;
+		if (address < code->end && (!best || code->order > best->order))
+			best = code;
+	}
+	return best;
+}
+
+int machine_sink_name_code(struct sink *sink)
+{
+	struct machine_sink *ms = self(sink);
+	uint32_t nr = ms->nr_codes ? oc_machine_nr_locations(ms->machine) : 0;
+
+	sort_codes(ms);
+	for (oc_location_id id = 1; id <= nr; id++) {
+		const struct oc_location *location = oc_machine_location(ms->machine, id);
+		const struct oc_mapping *mapping =
+			oc_machine_mapping(ms->machine, location->mapping);
+		struct oc_line line = { 0 };
+		const struct code *code;
+
+		if (location->nr_lines || !mapping || !mapping->process)
+			continue;
+		code = find_code(ms, mapping->process, location->address);
+		if (!code)
+			continue;
+		line.function =
+			keep(ms, oc_machine_add_function(
+					 ms->machine,
+					 &(struct oc_function){ .name = code->name,
+								.system_name = code->name,
+								.module = location->module }));
+		if (line.function)
+			keep(ms, oc_machine_set_lines(ms->machine, id, &line, 1));
+	}
 	return ms->sink.error;
 }
 
@@ -645,6 +772,16 @@ static bool is_root_function(const char *name)
 	return false;
 }
 
+/* Where each thread of a Windows program begins; its file's name tells, with or without symbols. */
+static bool is_root_module(const char *path)
+{
+	static const char ntdll[] = "\\ntdll.dll";
+	size_t len = strlen(path);
+
+	return len >= sizeof(ntdll) && path[0] != '/' &&
+	       !strcasecmp(path + len - (sizeof(ntdll) - 1), ntdll);
+}
+
 /* OC_STACK_COUNT = complete. */
 static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id stack)
 {
@@ -662,6 +799,8 @@ static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id sta
 		return OC_STACK_NO_STACK;
 	if (module->type == OC_MODULE_UNKNOWN)
 		return OC_STACK_NO_MAPPING;
+	if (is_root_module(oc_machine_string(ms->machine, module->path, NULL)))
+		return OC_STACK_COUNT;
 	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
 	if (nr_lines) {
 		const struct oc_function *f =
@@ -703,6 +842,7 @@ static const struct sink_ops machine_sink_ops = {
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
+	.code_add = on_code_add,
 	.mapping_next = on_mapping_next,
 	.module_open = on_module_open,
 	.stack_define = on_stack_define,
@@ -759,6 +899,7 @@ void machine_sink_free(struct sink *sink)
 	id_table_done(&ms->joined_index);
 	free(ms->parts);
 	free(ms->joined);
+	free(ms->codes);
 	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
 		u64_map_done(&ms->unjudged[i]);
 	free(ms);

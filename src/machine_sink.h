@@ -21,6 +21,12 @@ struct sink *machine_sink_new(struct oc_machine *machine, struct oc_symbolizer *
 int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds, uint32_t nr);
 
 /*
+ * Names what is still without a name by the code that the collector told of; after the symbolizer.
+ * Returns 0 or -ENOMEM.
+ */
+int machine_sink_name_code(struct sink *sink);
+
+/*
  * After symbols are known: decides for each stack whether it reaches its thread's first function, and fills the
  * ledger's stacks, complete and incomplete.
  */

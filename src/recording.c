@@ -85,9 +85,12 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 	int rc;
 
 	rec->machine = oc_machine_new(&machine_opts);
-	rec->symbolizer = rec->opts.no_symbols ? NULL : oc_symbolizer_new(NULL);
-	rec->sink = rec->machine ? machine_sink_new(rec->machine, rec->symbolizer) : NULL;
-	if (!rec->sink || (!rec->symbolizer && !rec->opts.no_symbols))
+	/* Without names too: it learns the build-ids by which they can be found later. */
+	rec->symbolizer = oc_symbolizer_new(NULL);
+	rec->sink = rec->machine && rec->symbolizer
+			    ? machine_sink_new(rec->machine, rec->symbolizer)
+			    : NULL;
+	if (!rec->sink)
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	rc = choose_collector(rec, &ops, err);
 	if (rc)
@@ -353,7 +356,7 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 	rc = oc_machine_run_parsed_hooks(rec->machine);
 	if (rc)
 		return oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording");
-	if (rec->symbolizer && !is_given_up(rec))
+	if (!rec->opts.no_symbols && !is_given_up(rec))
 		rc = oc_symbolizer_run(rec->symbolizer, rec->machine);
 	if (!rc)
 		machine_sink_judge_stacks(rec->sink);

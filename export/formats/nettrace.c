@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/nettrace_private.h"
 #include "export/sample_groups.h"
@@ -23,33 +24,66 @@
 
 /* ---- symbols ------------------------------------------------------------------------------------------------ */
 
-/* Remembers that a symbol was hit at a mapping, to be written at the end. */
-static void note_symbol(struct nettrace *n, const struct nettrace_symbol *symbol)
+/* The bits of a mapping's symbols, `nr` of them. */
+static uint8_t *hits_of(struct nettrace *n, uint32_t mapping, uint32_t nr)
 {
-	uint32_t number = symbol->run ? symbol->run : symbol->inlined;
-	uint64_t key = (uint64_t)symbol->mapping << 32 | number;
-
-	/* A mapping has either runs or inlined functions, so that the numbers do not meet. */
-	if (u64_map_find(&n->symbol_ids, key))
-		return;
-	if (u64_map_set(&n->symbol_ids, key, 1) ||
-	    array_reserve(&n->symbols, &n->symbols_cap, n->nr_symbols + 1, sizeof(*n->symbols))) {
+	if (!n->hit[mapping])
+		n->hit[mapping] = calloc(nr / 8 + 1, 1);
+	if (!n->hit[mapping])
 		nettrace_fail(n, -ENOMEM);
+	return n->hit[mapping];
+}
+
+/* Remembers a symbol, number `number` of its mapping's, to be written at the end. */
+static void note_symbol(struct nettrace *n, const struct nettrace_symbol *symbol, uint8_t *hits,
+			uint32_t number)
+{
+	uint8_t bit = (uint8_t)(1U << number % 8);
+
+	if (!hits || hits[number / 8] & bit)
 		return;
-	}
-	n->symbols[n->nr_symbols++] = *symbol;
+	hits[number / 8] |= bit;
+	if (array_reserve(&n->symbols, &n->symbols_cap, n->nr_symbols + 1, sizeof(*n->symbols)))
+		nettrace_fail(n, -ENOMEM);
+	else
+		n->symbols[n->nr_symbols++] = *symbol;
+}
+
+static void note_run(struct nettrace *n, oc_process_id process, oc_mapping_id mapping, uint32_t run,
+		     oc_module_id module)
+{
+	const struct nettrace_symbol symbol = { .process = process,
+						.mapping = mapping,
+						.run = run };
+	uint32_t nr, first = addresses_runs_of_module(&n->addresses, module, &nr);
+
+	note_symbol(n, &symbol, hits_of(n, mapping, nr), run - 1 - first);
+}
+
+static void note_inlined(struct nettrace *n, oc_process_id process, oc_module_id module,
+			 uint32_t inlined)
+{
+	const struct nettrace_symbol symbol = {
+		.process = process,
+		.mapping = nettrace_inlined_mapping(n, module),
+		.inlined = inlined,
+	};
+	uint32_t nr, first = addresses_inlined_of_module(&n->addresses, module, &nr);
+
+	note_symbol(n, &symbol, hits_of(n, symbol.mapping, nr), inlined - first);
 }
 
 static void write_symbol(struct nettrace *n, const struct nettrace_symbol *symbol, uint64_t id)
 {
-	uint64_t first = places_inlined_address(symbol->inlined), last = first;
+	uint64_t first = addresses_inlined_address(symbol->inlined), last = first;
 	oc_string_id name;
 
 	if (symbol->run) {
-		places_run_at(&n->places, symbol->run, symbol->mapping, &first, &last);
-		name = n->places.runs[symbol->run - 1].name;
+		addresses_run_at(&n->addresses, symbol->run, symbol->mapping, &first, &last);
+		name = n->addresses.runs[symbol->run - 1].name;
 	} else {
-		name = oc_machine_function(n->m, n->places.inlined[symbol->inlined].function)->name;
+		name = oc_machine_function(n->m, n->addresses.inlined[symbol->inlined].function)
+			       ->name;
 	}
 	nettrace_put_varuint(&n->payload, id);
 	nettrace_put_varuint(&n->payload, symbol->mapping);
@@ -69,39 +103,33 @@ static void add_frame(struct nettrace *n, uint64_t address)
 /* The inlined functions of a location, at most `max` of them; the outermost are left out first. */
 static void add_inlined(struct nettrace *n, oc_process_id process, oc_location_id id, uint32_t max)
 {
-	const struct oc_location *location = oc_machine_location(n->m, id);
-	uint32_t nr = MIN(places_nr_inlined(location), max);
-	struct nettrace_symbol symbol = { .process = process };
+	oc_module_id module = n->addresses.locations[id].location->module;
+	uint32_t nr = MIN(n->addresses.locations[id].nr_inlined, max);
 
-	if (!nr)
-		return;
-	symbol.mapping = nettrace_declare_inlined(n, process, location->module);
+	if (nr)
+		nettrace_declare_inlined(n, process, module);
 	for (uint32_t i = 0; i < nr; i++) {
-		symbol.inlined = places_inlined_at(&n->places, id, i);
-		note_symbol(n, &symbol);
-		add_frame(n, places_inlined_address(symbol.inlined));
+		uint32_t inlined = addresses_inlined_at(&n->addresses, id, i);
+
+		note_inlined(n, process, module, inlined);
+		add_frame(n, addresses_inlined_address(inlined));
 	}
 }
 
 static void add_location(struct nettrace *n, oc_process_id process, oc_location_id id)
 {
+	const struct addresses_location *known = &n->addresses.locations[id];
 	struct place place;
 
-	if (places_find(&n->places, process, id, n->now, &place)) {
+	if (addresses_find(&n->addresses, process, id, n->now, &place)) {
 		nettrace_fail(n, -ENOMEM);
 		return;
 	}
 	if (place.mapping) {
-		struct nettrace_symbol symbol = {
-			.process = process,
-			.mapping = place.mapping,
-			.run = n->places.locations[id].run,
-		};
-
 		nettrace_declare_mapping(n, process, place.mapping);
-		if (symbol.run)
-			note_symbol(n, &symbol);
-	} else if (places_nr_inlined(oc_machine_location(n->m, id))) {
+		if (known->run)
+			note_run(n, process, place.mapping, known->run, known->location->module);
+	} else if (known->nr_inlined) {
 		return; /* its functions stand for it */
 	}
 	add_frame(n, place.address);
@@ -130,17 +158,17 @@ static void read_stack(struct nettrace *n, oc_process_id process, oc_stack_id st
 }
 
 /* Frames of all stacks that read_stack() will have to leave out. */
-static uint64_t count_left_out(const struct oc_machine *m)
+static uint64_t count_left_out(const struct nettrace *n)
 {
 	uint64_t left_out = 0;
 
-	for (oc_stack_id id = 1; id <= oc_machine_nr_stacks(m); id++) {
+	for (oc_stack_id id = 1; id <= oc_machine_nr_stacks(n->m); id++) {
 		uint32_t nr;
-		const oc_location_id *locations = oc_machine_stack(m, id, &nr);
+		const oc_location_id *locations = oc_machine_stack(n->m, id, &nr);
 		uint64_t inlined = 0;
 
 		for (uint32_t i = 0; i < nr; i++)
-			inlined += places_nr_inlined(oc_machine_location(m, locations[i]));
+			inlined += n->addresses.locations[locations[i]].nr_inlined;
 		if (inlined > room_for_inlined(nr))
 			left_out += inlined - room_for_inlined(nr);
 	}
@@ -339,23 +367,30 @@ static uint64_t lost(const struct oc_machine *m)
 	return sum;
 }
 
+/* With the unused id 0. */
+static uint32_t nr_trace_mappings(const struct nettrace *n)
+{
+	return nettrace_inlined_mapping(n, oc_machine_nr_modules(n->m)) + 1;
+}
+
 static int prepare(struct nettrace *n)
 {
 	size_t nr_processes = (size_t)oc_machine_nr_processes(n->m) + 1;
-	int rc = places_init(&n->places, n->m);
+	int rc = addresses_init(&n->addresses, n->m);
 
 	n->sampled = calloc(nr_processes, sizeof(*n->sampled));
 	n->thread_groups =
 		calloc(nr_processes + oc_machine_nr_threads(n->m), sizeof(*n->thread_groups));
 	n->frames = calloc(NETTRACE_FRAMES_MAX, sizeof(*n->frames));
-	if (rc || !n->sampled || !n->thread_groups || !n->frames)
+	n->hit = calloc(nr_trace_mappings(n), sizeof(*n->hit));
+	if (rc || !n->hit || !n->sampled || !n->thread_groups || !n->frames)
 		return -ENOMEM;
 	for (size_t i = 0; i < nr_processes; i++)
 		n->sampled[i].first = UINT64_MAX;
 	rc = oc_machine_each_sample(n->m, note_sampled, n);
 	if (!rc)
 		rc = changes_list(n->m, n->sampled, n->start, &n->changes, &n->nr_changes);
-	n->inlined_left_out = count_left_out(n->m);
+	n->inlined_left_out = count_left_out(n);
 	return rc;
 }
 
@@ -376,12 +411,14 @@ static int write_events(struct nettrace *n)
 
 static void done(struct nettrace *n)
 {
+	for (uint32_t i = 0; n->hit && i < nr_trace_mappings(n); i++)
+		free(n->hit[i]);
+	free(n->hit);
 	nettrace_stream_done(&n->stream);
-	places_done(&n->places);
+	addresses_done(&n->addresses);
 	u64_map_done(&n->stacks);
 	u64_map_done(&n->labels);
 	u64_map_done(&n->declared);
-	u64_map_done(&n->symbol_ids);
 	id_table_done(&n->metadata_ids);
 	buffer_done(&n->payload);
 	buffer_done(&n->row);

@@ -10,7 +10,7 @@
 #include "base/id_table.h"
 #include "base/u64_map.h"
 #include "export/formats/nettrace_changes.h"
-#include "export/formats/nettrace_places.h"
+#include "export/formats/nettrace_addresses.h"
 #include "export/formats/nettrace_stream.h"
 
 /* Ids of the events of Universal.System. */
@@ -50,7 +50,7 @@ struct nettrace {
 	struct change *changes;
 	size_t nr_changes, next_change;
 
-	struct places places;
+	struct addresses addresses;
 	uint64_t *frames; /* [NETTRACE_FRAMES_MAX], of the stack at hand */
 	uint32_t nr_frames;
 	uint64_t inlined_left_out; /* frames */
@@ -59,15 +59,22 @@ struct nettrace {
 	struct u64_map labels;   /* attributes -> likewise */
 	uint32_t *thread_groups; /* by index of thread: the group it was declared in */
 	struct u64_map declared; /* process << 32 | mapping of the trace */
+	uint64_t last_declared;  /* the newest key asked for */
 	struct nettrace_metadata *metadata;
 	size_t metadata_cap;
 	struct id_table metadata_ids;
-	struct u64_map symbol_ids; /* mapping of the trace << 32 | run or inlined function */
+	uint8_t **hit; /* by mapping of the trace: a bit for each of its symbols, NULL = none hit */
 	struct nettrace_symbol *symbols;
 	size_t nr_symbols, symbols_cap;
 
 	struct buffer payload, row, json; /* being put together */
 };
+
+/* Mappings of the trace are the machine's, then one of inlined functions for each module. */
+static inline uint32_t nettrace_inlined_mapping(const struct nettrace *n, oc_module_id module)
+{
+	return oc_machine_nr_mappings(n->m) + module;
+}
 
 /* ---- nettrace_head.c ---- */
 
@@ -86,8 +93,8 @@ void nettrace_advance(struct nettrace *n, uint64_t time);
 uint32_t nettrace_declare_thread(struct nettrace *n, oc_process_id process, oc_thread_id thread);
 /* Makes sure that a process has declared a mapping; the group may end. */
 void nettrace_declare_mapping(struct nettrace *n, oc_process_id process, oc_mapping_id id);
-/* Likewise the mapping of a module's inlined functions. Returns its trace-wide id. */
-uint32_t nettrace_declare_inlined(struct nettrace *n, oc_process_id process, oc_module_id module);
+/* Likewise the mapping of a module's inlined functions. */
+void nettrace_declare_inlined(struct nettrace *n, oc_process_id process, oc_module_id module);
 /* Writes the system event whose payload is in n->payload, and empties that; the group may end. */
 void nettrace_write_system_event(struct nettrace *n, enum system_event event,
 				 oc_process_id process);

@@ -12,6 +12,8 @@
 #include "base/text.h"
 
 #define GROUP_BYTES (1024 * 1024)
+/* A stack takes the room of many events, and one that two groups need is in both. */
+#define GROUP_STACK_BYTES (4 * GROUP_BYTES)
 /* The size of a block has 24 bits, above which its kind stands. */
 #define BLOCK_SIZE_BITS 24
 
@@ -209,7 +211,7 @@ static void write_group(struct nettrace_stream *s)
 
 void nettrace_stream_make_room(struct nettrace_stream *s)
 {
-	if (s->events.len >= GROUP_BYTES || s->stacks.len >= GROUP_BYTES ||
+	if (s->events.len >= GROUP_BYTES || s->stacks.len >= GROUP_STACK_BYTES ||
 	    s->threads.len >= GROUP_BYTES || s->labels.len >= GROUP_BYTES) {
 		/* What is in a full group without events was for an event that failed. */
 		if (s->nr_events)
@@ -223,8 +225,14 @@ uint32_t nettrace_stream_stack(struct nettrace_stream *s, const uint64_t *frames
 	nettrace_put_u32(&s->stacks, nr * 8);
 	if (buffer_reserve(&s->stacks, (size_t)nr * 8))
 		return 0;
-	for (uint32_t i = 0; i < nr; i++)
-		nettrace_put_u64(&s->stacks, frames[i]);
+	for (uint32_t i = 0; i < nr; i++) {
+		uint8_t *to = (uint8_t *)s->stacks.data + s->stacks.len + 8 * (size_t)i;
+
+		for (int k = 0; k < 8; k++)
+			to[k] = (uint8_t)(frames[i] >> (8 * k));
+	}
+	s->stacks.len += (size_t)nr * 8;
+	s->stacks.data[s->stacks.len] = '\0';
 	return ++s->nr_stacks;
 }
 

@@ -246,6 +246,9 @@ static bool is_new_mapping(struct nettrace *n, oc_process_id process, uint32_t t
 {
 	uint64_t key = (uint64_t)process << 32 | trace_mapping;
 
+	if (key == n->last_declared)
+		return false;
+	n->last_declared = key;
 	if (u64_map_find(&n->declared, key))
 		return false;
 	if (u64_map_set(&n->declared, key, 1))
@@ -271,27 +274,27 @@ static void write_mapping(struct nettrace *n, oc_process_id process, uint32_t tr
 
 void nettrace_declare_mapping(struct nettrace *n, oc_process_id process, oc_mapping_id id)
 {
-	const struct oc_mapping *mapping = oc_machine_mapping(n->m, id);
+	const struct oc_mapping *mapping;
 	uint32_t metadata;
 
 	if (!is_new_mapping(n, process, id))
 		return;
+	mapping = oc_machine_mapping(n->m, id);
 	metadata = write_metadata(n, process, mapping);
 	write_mapping(n, process, id, mapping->module, mapping, metadata);
 }
 
-/* Their ids are those behind the machine's mappings; they have the file name of their module. */
-uint32_t nettrace_declare_inlined(struct nettrace *n, oc_process_id process, oc_module_id module)
+/* They have the file name of their module. */
+void nettrace_declare_inlined(struct nettrace *n, oc_process_id process, oc_module_id module)
 {
-	uint32_t id = oc_machine_nr_mappings(n->m) + module;
+	uint32_t id = nettrace_inlined_mapping(n, module);
 	struct oc_mapping range = { 0 };
 	uint32_t first, nr;
 
 	if (!is_new_mapping(n, process, id))
-		return id;
-	first = places_inlined_of_module(&n->places, module, &nr);
-	range.start = places_inlined_address(first);
-	range.end = places_inlined_address(first + nr);
+		return;
+	first = addresses_inlined_of_module(&n->addresses, module, &nr);
+	range.start = addresses_inlined_address(first);
+	range.end = addresses_inlined_address(first + nr);
 	write_mapping(n, process, id, module, &range, 0);
-	return id;
 }

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include <onecollect/stack_counts.h>
+
 #include "base/array.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/octrace_private.h"

@@ -126,6 +126,7 @@ static int read_stored(struct octrace_parser *p, struct octrace_chunk_header *re
 	p->offset += h.stored_size;
 	if (octrace_checksum(bytes, p->stored, h.stored_size) != h.checksum)
 		return damaged(p, start, "the checksum of this chunk is wrong");
+	p->nr_chunks++;
 	*ret_header = h;
 	return 1;
 }

@@ -258,6 +258,7 @@ struct octrace_parser {
 	void *zstd;      /* ZSTD_DCtx */
 	uint64_t offset; /* of what comes next */
 	uint64_t raw_bytes;
+	uint64_t nr_chunks; /* read so far, skipped ones included */
 	uint8_t *stored;
 	size_t stored_cap;
 	uint8_t *raw;

@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include <onecollect/ledger.h>
+#include <onecollect/stack_counts.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -19,6 +20,11 @@
 
 /* All numbers that a ledger of this version can have are below it. */
 #define LEDGER_ROWS_MAX 4096u
+/*
+ * Images of one pid that had to make room for one that began earlier, in sum. Recordings that were merged have some; a
+ * file made for it could have the machine move them for hours.
+ */
+#define SHIFTS_MAX (1ULL << 28)
 
 /* What the ids of one table of the file are in the machine; [0] is id 1. */
 struct id_map {
@@ -35,10 +41,10 @@ struct octrace_reader {
 	struct id_map maps[OCTRACE_NR_TYPES];
 	bool bad;      /* the present row is wrong */
 	uint32_t next; /* element of the chunk that no row has taken yet */
+	uint64_t shifts;
 	uint64_t time_ns;
 	uint64_t last_time_ns; /* the latest of all samples */
 	uint64_t totals[OC_KINDS_MAX][3];
-	uint64_t nr_chunks;
 	struct oc_ledger ledger;   /* as in the file */
 	struct u64_map seen_links; /* attrs << 32 | other */
 	struct u64_map last_links; /* attrs -> id in links */
@@ -174,6 +180,16 @@ static int64_t change_process(struct octrace_reader *r, const struct oc_process 
 	return id;
 }
 
+static int64_t add_process(struct octrace_reader *r, const struct oc_process *process)
+{
+	uint32_t nr;
+	const oc_process_id *images = process_images(r->m, process->pid, &nr);
+
+	if (nr && oc_machine_process(r->m, images[nr - 1])->start_ns > process->start_ns)
+		r->shifts += nr;
+	return r->shifts > SHIFTS_MAX ? -EFBIG : process_append(r->m, process, 0);
+}
+
 static int64_t take_process(struct octrace_reader *r, uint32_t row, uint32_t known)
 {
 	struct oc_process process = {
@@ -190,7 +206,7 @@ static int64_t take_process(struct octrace_reader *r, uint32_t row, uint32_t kno
 	};
 
 	RETURN_IF_BAD(r);
-	return known ? change_process(r, &process, known) : process_append(r->m, &process, 0);
+	return known ? change_process(r, &process, known) : add_process(r, &process);
 }
 
 static int64_t take_thread(struct octrace_reader *r, uint32_t row, uint32_t known)
@@ -639,7 +655,7 @@ static int take_end(struct octrace_reader *r)
 {
 	const struct octrace_chunk_header *h = &r->chunk.header;
 
-	if (h->elements != r->m->nr_kinds || (h->rows && h->rows != r->nr_chunks))
+	if (h->elements != r->m->nr_kinds || (h->rows && h->rows != r->parser.nr_chunks - 1))
 		return bad_chunk(r, "chunks or kinds are missing");
 	for (uint32_t kind = 0; kind < h->elements; kind++) {
 		for (unsigned int i = 0; i < 3; i++) {
@@ -661,7 +677,6 @@ static int take_all(struct octrace_reader *r)
 			return rc;
 		if (r->chunk.header.type == OCTRACE_END)
 			return take_end(r);
-		r->nr_chunks++;
 		rc = take_chunk(r);
 		if (rc)
 			return rc;

@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/text.h"
 #include "base/u64_map.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/zip.h"
 #include "export/sample_groups.h"
@@ -125,7 +126,7 @@ static void put_id(struct buffer *b, const struct oc_machine *m, oc_string_id id
 	buffer_append(b, text, len);
 }
 
-/* What stands in front of the '!': the file's name without its folder. */
+/* What stands in front of the '!', which none may be in: the file's name without its folder. */
 static void put_module(struct buffer *b, const struct oc_machine *m, oc_module_id id)
 {
 	const struct oc_module *module = oc_machine_module(m, id);
@@ -134,7 +135,10 @@ static void put_module(struct buffer *b, const struct oc_machine *m, oc_module_i
 	if (module && module->type != OC_MODULE_UNKNOWN && module->path)
 		path = oc_machine_string(m, module->path, NULL);
 	name = strrchr(path, '/');
-	buffer_puts(b, name && name[1] ? name + 1 : path);
+	if (!name)
+		name = strrchr(path, '\\'); /* a Windows path has no '/' */
+	for (name = name && name[1] ? name + 1 : path; *name; name++)
+		buffer_putc(b, *name == '!' ? '_' : *name);
 	buffer_putc(b, '!');
 }
 

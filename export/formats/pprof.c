@@ -16,8 +16,11 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "base/protobuf.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/gzip.h"
+#include "export/numbering.h"
 #include "export/sample_groups.h"
 #include "export/text_table.h"
 #include "profile.pb-c.h"
@@ -37,13 +40,6 @@ enum {
 	FIELD_STRING = 6
 };
 
-/* pprof wants ids 1, 2, 3, ...; the ids of the machine get theirs when first used. */
-struct numbering {
-	uint32_t *number; /* by machine id; 0 = not used yet */
-	uint32_t *ids;    /* machine ids in the order of their numbers */
-	uint32_t nr;
-};
-
 /* What was found missing at a location of a mapping. */
 enum { NO_FUNCTION = 1, NO_FILE = 2, NO_LINE = 4, HAS_INLINE = 8 };
 
@@ -60,9 +56,9 @@ struct pprof {
 	int error;            /* no memory, found outside the buffers */
 	struct buffer packed; /* message being packed */
 	struct buffer stack;  /* packed piece of a sample: its locations */
-	struct numbering locations, functions, mappings;
-	uint8_t *mapping_flags; /* by mapping id */
-	uint64_t *location_ids; /* scratch: stack with pprof's ids */
+	struct numbering locations, functions, mappings; /* pprof wants ids 1, 2, 3, ... */
+	uint8_t *mapping_flags;                          /* by mapping id */
+	uint64_t *location_ids;                          /* scratch: stack with pprof's ids */
 	size_t location_ids_cap;
 
 	struct text_table texts; /* the string table from index 1 on */
@@ -83,31 +79,6 @@ static int64_t clamp_i64(uint64_t value)
 static void fail(struct pprof *p)
 {
 	p->error = -ENOMEM;
-}
-
-/* ---- numbers ------------------------------------------------------------------------------------------------ */
-
-/* Ids go from 1 to nr_ids. */
-static int numbering_init(struct numbering *n, uint32_t nr_ids)
-{
-	n->number = calloc((size_t)nr_ids + 1, sizeof(*n->number));
-	n->ids = calloc((size_t)nr_ids + 1, sizeof(*n->ids));
-	return n->number && n->ids ? 0 : -ENOMEM;
-}
-
-static void numbering_done(struct numbering *n)
-{
-	free(n->number);
-	free(n->ids);
-}
-
-static uint32_t number_of(struct numbering *n, uint32_t id)
-{
-	if (!n->number[id]) {
-		n->ids[n->nr++] = id;
-		n->number[id] = n->nr;
-	}
-	return n->number[id];
 }
 
 /* ---- string table ------------------------------------------------------------------------------------------- */
@@ -156,17 +127,12 @@ static void pack(struct buffer *to, const ProtobufCMessage *message)
 	to->len += protobuf_c_message_pack(message, (uint8_t *)to->data + to->len);
 }
 
-/* Key and length of a field of the Profile whose `size` bytes follow. Source: protobuf encoding, wire type 2. */
+/* What stands before a field of the Profile whose `size` bytes follow. */
 static void write_field_head(struct pprof *p, unsigned int field, size_t size)
 {
-	uint8_t head[1 + 10];
-	size_t len = 0;
+	uint8_t head[PROTO_HEAD_MAX];
 
-	head[len++] = (uint8_t)(field << 3 | 2);
-	for (; size >= 0x80; size >>= 7)
-		head[len++] = (uint8_t)(size | 0x80);
-	head[len++] = (uint8_t)size;
-	gzip_write(p->z, head, len);
+	gzip_write(p->z, head, proto_put_head(head, field, size));
 }
 
 static void write_field(struct pprof *p, unsigned int field, const ProtobufCMessage *message)
@@ -231,39 +197,6 @@ static void add_comments(struct pprof *p, struct comments *c)
 	free(summary);
 }
 
-/* Samples that are only counted but stand for a time each: the amount that people want to see is the time. */
-static bool is_counted_time(const struct oc_kind *kind)
-{
-	return kind->unit == OC_UNIT_COUNT && kind->period_ns;
-}
-
-static const char *unit_name(const struct oc_kind *kind)
-{
-	if (is_counted_time(kind))
-		return "nanoseconds";
-	switch (kind->unit) {
-	case OC_UNIT_NANOSECONDS:
-	case OC_UNIT_SPAN: /* sample_groups gives the durations of spans */
-		return "nanoseconds";
-	case OC_UNIT_BYTES:
-		return "bytes";
-	case OC_UNIT_CYCLES:
-		return "cycles";
-	case OC_UNIT_COUNT:
-		break;
-	}
-	return "count";
-}
-
-static uint64_t amount(const struct oc_kind *kind, uint64_t count, uint64_t value)
-{
-	uint64_t ns;
-
-	if (!is_counted_time(kind))
-		return value;
-	return __builtin_mul_overflow(count, kind->period_ns, &ns) ? UINT64_MAX : ns;
-}
-
 /* Two types per kind: how many, and how much. types[2 * OC_KINDS_MAX]. Returns their number. */
 static size_t fill_types(struct pprof *p, Perftools__Profiles__ValueType *types)
 {
@@ -279,7 +212,7 @@ static size_t fill_types(struct pprof *p, Perftools__Profiles__ValueType *types)
 		types[2 * i].type = copy_index(p, name, strlen(name));
 		types[2 * i].unit = literal_index(p, "count");
 		types[2 * i + 1].type = literal_index(p, kind->name);
-		types[2 * i + 1].unit = literal_index(p, unit_name(kind));
+		types[2 * i + 1].unit = literal_index(p, amount_unit_name(kind));
 	}
 	if (nr_kinds)
 		return 2 * nr_kinds;
@@ -495,7 +428,7 @@ static void write_sample(struct pprof *p, const struct sample_group *group)
 
 		values[2 * i] = clamp_i64(group->sums[i].count);
 		values[2 * i + 1] =
-			clamp_i64(amount(kind, group->sums[i].count, group->sums[i].value));
+			clamp_i64(amount_of(kind, group->sums[i].count, group->sums[i].value));
 	}
 	sample.n_value = 2 * p->groups.nr_kinds;
 	sample.value = values;

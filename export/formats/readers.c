@@ -15,6 +15,7 @@
 /* Those that know their files by a magic number first. */
 static const struct oc_reader *const readers[] = {
 	&oc_reader_octrace,
+	&oc_reader_etl,
 };
 
 const struct oc_reader *const *oc_readers(size_t *ret_nr)

@@ -8,5 +8,6 @@
 #include <onecollect/reader.h>
 
 extern const struct oc_reader oc_reader_octrace; /* octrace_read.c */
+extern const struct oc_reader oc_reader_etl;     /* src/etl_input.c */
 
 #endif

@@ -22,6 +22,12 @@ static const struct oc_format *const formats[] = {
 	&oc_format_nettrace,
 	&oc_format_perfview_xml,
 	&oc_format_perfview_xml_zip,
+	&oc_format_speedscope,
+	&oc_format_firefox,
+	&oc_format_firefox_gz,
+	&oc_format_perfetto,
+	&oc_format_otlp,
+	&oc_format_chrome,
 };
 /* clang-format on */
 

@@ -65,6 +65,18 @@ void buffer_putc(struct buffer *b, char c)
 	buffer_append(b, &c, 1);
 }
 
+void buffer_put_u64(struct buffer *b, uint64_t value)
+{
+	char digits[20]; /* of UINT64_MAX */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	buffer_append(b, digits + at, sizeof(digits) - at);
+}
+
 void buffer_printf(struct buffer *b, const char *fmt, ...)
 {
 	va_list args;

@@ -36,6 +36,8 @@ void buffer_append(struct buffer *b, const void *data, size_t size);
 void buffer_puts(struct buffer *b, const char *text);
 /* Appends one byte. */
 void buffer_putc(struct buffer *b, char c);
+/* Appends a number in decimal digits; much faster than buffer_printf(). */
+void buffer_put_u64(struct buffer *b, uint64_t value);
 /* Appends formatted text, as printf(3). */
 void buffer_printf(struct buffer *b, const char *fmt, ...) __printf_like(2, 3);
 

@@ -125,13 +125,30 @@ void json_string(struct json *j, const char *text)
 void json_u64(struct json *j, uint64_t value)
 {
 	before_value(j);
-	buffer_printf(j->out, "%" PRIu64, value);
+	buffer_put_u64(j->out, value);
 }
 
 void json_i64(struct json *j, int64_t value)
 {
 	before_value(j);
 	buffer_printf(j->out, "%" PRId64, value);
+}
+
+void json_decimal(struct json *j, uint64_t value, unsigned int decimals)
+{
+	uint64_t unit = 1, rest;
+
+	for (unsigned int i = 0; i < decimals; i++)
+		unit *= 10;
+	json_u64(j, value / unit);
+	rest = value % unit;
+	if (rest)
+		buffer_putc(j->out, '.');
+	while (rest) {
+		unit /= 10;
+		buffer_putc(j->out, (char)('0' + rest / unit));
+		rest %= unit;
+	}
 }
 
 void json_double(struct json *j, double value)

@@ -35,6 +35,8 @@ void json_string(struct json *j, const char *text);
 void json_string_len(struct json *j, const char *text, size_t len);
 void json_u64(struct json *j, uint64_t value);
 void json_i64(struct json *j, int64_t value);
+/* value / 10^decimals, exact, without trailing zeros: 1500 with 3 decimals is 1.5. decimals: at most 18. */
+void json_decimal(struct json *j, uint64_t value, unsigned int decimals);
 void json_double(struct json *j, double value); /* not finite becomes null */
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);

@@ -138,6 +138,13 @@ static int digit_value(char c)
 	return 99;
 }
 
+const char *text_base_name(const char *path)
+{
+	const char *end = strrchr(path, path[0] != '/' && strchr(path, '\\') ? '\\' : '/');
+
+	return end && end[1] ? end + 1 : path;
+}
+
 int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value)
 {
 	uint64_t value = 0;

@@ -25,6 +25,12 @@ bool text_is_clean(const char *text, size_t len);
 void text_clean(struct buffer *out, const char *text, size_t len);
 
 /*
+ * The last part of a file's name: behind the last slash, or in a Windows path (one that holds a backslash and does not
+ * begin with a slash) behind the last backslash. Returns `path` itself when there is none, or nothing behind it.
+ */
+const char *text_base_name(const char *path);
+
+/*
  * Appends text[len], clean UTF-8, escaped for XML text and attributes; what is no XML character becomes U+FFFD.
  * A failure sticks in out->error.
  */

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 
 #include <onecollect/format.h>
+#include <onecollect/reader.h>
 
 #include "base/json.h"
 #include "base/macros.h"
@@ -21,6 +22,38 @@ static void extensions(struct buffer *out, const struct oc_format *f)
 		buffer_printf(out, "%s%s", i ? " " : "", f->extensions[i]);
 }
 
+/* Input formats that nothing is written in. */
+static void inputs_text(struct buffer *out)
+{
+	size_t nr;
+	const struct oc_reader *const *readers = oc_readers(&nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!oc_format_by_name(readers[i]->name))
+			buffer_printf(out, "%-*s %-*s %s (is only read)\n", NAME_WIDTH,
+				      readers[i]->name, EXTENSIONS_WIDTH, "",
+				      readers[i]->description);
+	}
+}
+
+static void inputs_json(struct json *j)
+{
+	size_t nr;
+	const struct oc_reader *const *readers = oc_readers(&nr);
+
+	json_key(j, "inputs");
+	json_array_begin(j);
+	for (size_t i = 0; i < nr; i++) {
+		json_object_begin(j);
+		json_key(j, "name");
+		json_string(j, readers[i]->name);
+		json_key(j, "description");
+		json_string(j, readers[i]->description);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
 static void formats_text(struct buffer *out, const struct stream *s)
 {
 	size_t nr;
@@ -32,12 +65,14 @@ static void formats_text(struct buffer *out, const struct stream *s)
 		struct buffer list = BUFFER_INIT;
 
 		extensions(&list, formats[i]);
-		buffer_printf(out, "%-*s %-*s %s%s\n", NAME_WIDTH, formats[i]->name,
+		buffer_printf(out, "%-*s %-*s %s%s%s\n", NAME_WIDTH, formats[i]->name,
 			      EXTENSIONS_WIDTH, list.data && !list.error ? list.data : "",
 			      formats[i]->description,
-			      formats[i]->needs_times ? " (records a timeline)" : "");
+			      formats[i]->needs_times ? " (records a timeline)" : "",
+			      oc_reader_by_name(formats[i]->name) ? " (is read, too)" : "");
 		buffer_done(&list);
 	}
+	inputs_text(out);
 }
 
 static void formats_json(struct buffer *out)
@@ -68,6 +103,7 @@ static void formats_json(struct buffer *out)
 		json_object_end(&j);
 	}
 	json_array_end(&j);
+	inputs_json(&j);
 	json_object_end(&j);
 	buffer_putc(out, '\n');
 }

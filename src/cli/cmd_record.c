@@ -131,15 +131,18 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 {
 	struct oc_machine *m = oc_recording_machine(rec);
 	struct oc_ledger *ledger = oc_machine_ledger(m);
-	int rc = outputs_write(outs, m, c);
+	int rc;
 
+	/* Outputs carry it, so it is set before they are written. */
+	ledger->exit_code =
+		oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY : OC_EXIT_OK;
+	rc = outputs_write(outs, m, c);
+	if (rc)
+		ledger->exit_code = OC_EXIT_FAILED;
 	if (rc == -ECANCELED)
 		console_error(
 			c,
 			"stopped by a second signal while writing; what was not finished is gone");
-	ledger->exit_code = rc                                              ? OC_EXIT_FAILED
-			    : oc_ledger_loss_share(ledger) > LOSS_SHARE_MAX ? OC_EXIT_LOSSY
-									    : OC_EXIT_OK;
 	answer_summary(ledger, c);
 	tell_if_empty(ledger, o, c);
 	if (ledger->exit_code == OC_EXIT_LOSSY)

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include <onecollect/reader.h>
+#include <onecollect/symbolize.h>
 
 #include "base/macros.h"
 #include "cli/answer.h"
@@ -23,6 +24,19 @@ static void tell_if_partial(const struct oc_machine *m, const char *path, const 
 			     "'%s' ends early, as if its writer was killed: what follows is all "
 			     "that it holds",
 			     path);
+}
+
+/* Code that was not named when it was recorded may have its file here. */
+static int name_late(struct oc_machine *m, const struct options *o)
+{
+	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(NULL);
+	int rc;
+
+	if (!s)
+		return o->no_symbols ? 0 : -ENOMEM;
+	rc = oc_symbolizer_run_late(s, m);
+	oc_symbolizer_free(s);
+	return rc;
 }
 
 int input_read(const struct options *o, const struct console *c, struct oc_machine **ret_machine)
@@ -46,6 +60,7 @@ int input_read(const struct options *o, const struct console *c, struct oc_machi
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
 	rc = oc_read_file(o->topic, m, &reader, &err);
+	rc = rc ? rc : name_late(m, o);
 	rc = rc ? rc : oc_machine_finish(m);
 	if (rc) {
 		oc_machine_free(m);

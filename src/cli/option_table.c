@@ -142,7 +142,7 @@ static const struct option_row options[] = {
 	{ .name = "no-symbols",
 	  .type = OPTION_FLAG,
 	  FIELD(no_symbols),
-	  RECORD,
+	  HOLDING,
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "leave addresses unnamed" },

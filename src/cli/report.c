@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/macros.h"
+#include "base/text.h"
 
 #define REPORT_ROWS 12
 /* "100.0%" and a count of eight digits, twice, with blanks. */
@@ -29,13 +30,6 @@ struct layout {
 	unsigned int function_width;
 	bool with_module;
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -65,7 +59,8 @@ static void header(struct buffer *out, const struct layout *l, const char *title
 static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
 {
 	const char *module =
-		l->with_module ? base_name(oc_machine_string(l->machine, f->module, NULL)) : "";
+		l->with_module ? text_base_name(oc_machine_string(l->machine, f->module, NULL))
+			       : "";
 
 	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", percent(f->self, l->total),
 		      (unsigned long long)f->self, percent(f->total, l->total),

@@ -48,6 +48,7 @@ struct run {
 	struct place *jit; /* [nr_jit] by process and address */
 	size_t nr_jit;
 	uint64_t *offsets;    /* [nr] scratch: the offsets of one group */
+	bool late;            /* the recording is over, and may be of another machine */
 	struct buffer raw;    /* a name as stored */
 	struct buffer pretty; /* and for people */
 };
@@ -311,7 +312,8 @@ static int name_file(struct run *run, const struct place *places, size_t nr)
 	struct elf_file elf;
 	int rc;
 
-	rc = module_files_get(&run->s->files, run->m, id, process ? process->pid : 0, &file);
+	rc = module_files_get(&run->s->files, run->m, id, process && !run->late ? process->pid : 0,
+			      &file);
 	if (rc != 1)
 		return rc;
 	search.pid = file.pid;
@@ -429,6 +431,13 @@ static int compare_places(const void *left, const void *right)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
+/* Whether a module can be told from all others when nothing but its build-id is known of it. */
+static bool is_known_anywhere(const struct oc_module *module)
+{
+	return module->build_id_size &&
+	       (module->type == OC_MODULE_FILE || module->type == OC_MODULE_VDSO);
+}
+
 static int collect_places(struct run *run)
 {
 	uint32_t nr = oc_machine_nr_locations(run->m);
@@ -441,7 +450,8 @@ static int collect_places(struct run *run)
 	for (oc_location_id id = 1; id <= nr; id++) {
 		const struct oc_location *location = oc_machine_location(run->m, id);
 
-		if (location->nr_lines)
+		if (location->nr_lines ||
+		    (run->late && !is_known_anywhere(oc_machine_module(run->m, location->module))))
 			continue;
 		run->places[run->nr++] = (struct place){ .group = location->module,
 							 .location = id,
@@ -475,7 +485,7 @@ static int name_module(struct run *run, const struct place *places, size_t nr)
 	case OC_MODULE_FILE:
 		rc = name_file(run, places, nr);
 		/* Memory shared under a name (memfd) can be JIT code that is mapped twice, to write and to run. */
-		if (!rc)
+		if (!rc && !run->late)
 			defer_to_perf_maps(run, places, nr);
 		return rc < 0 ? rc : 0;
 	case OC_MODULE_KERNEL:
@@ -506,9 +516,9 @@ static int each_group(struct run *run, const struct place *places, size_t nr,
 	return 0;
 }
 
-int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
+static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 {
-	struct run run = { .s = s, .m = m };
+	struct run run = { .s = s, .m = m, .late = late };
 	int rc;
 
 	rc = collect_places(&run);
@@ -524,4 +534,14 @@ int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
 	buffer_done(&run.raw);
 	buffer_done(&run.pretty);
 	return rc;
+}
+
+int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
+{
+	return name_all(s, m, false);
+}
+
+int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
+{
+	return name_all(s, m, true);
 }

@@ -9,21 +9,9 @@ import subprocess
 import tempfile
 import unittest
 
+import known_recording
 import pprof_tool
-
-TOTAL = 101
-PERIOD_NS = 1000000
-# Samples by innermost function, as tests/unit/sample_machine.h plans them.
-SELF = {
-    "hot_loop": 50,
-    "recurse": 10,
-    "vfs_read": 7,
-    "JS:~handle /app/x.js:1": 20,
-    "evil;na me</script>\\n\"&' ": 5,
-    "[no stack]": 2,
-}
-NO_SYMBOL, NO_MAPPING = 4, 3
-
+from known_recording import NO_MAPPING, NO_SYMBOL, PERIOD_NS, SELF, TOTAL
 
 class Formats(unittest.TestCase):
     @classmethod
@@ -36,7 +24,7 @@ class Formats(unittest.TestCase):
 
     def write(self, name, *flags):
         path = os.path.join(self.folder.name, "-".join(("sample", *flags)) + "." + name)
-        subprocess.run([os.path.join(pprof_tool.BUILD, "interop", "write_sample"), name, path, *flags], check=True)
+        known_recording.write(name, path, *flags)
         return path
 
     def folded(self, *flags):
@@ -117,6 +105,82 @@ class Pprof(Formats):
         self.assertEqual(len(re.findall(r"^sample \{", text, re.M)), 9)
         self.assertEqual(len(re.findall(r"^sample_type \{", text, re.M)), 4)
         self.assertNotRegex(text, r"(?m)^\s*\d+[: ]", "a field number that the schema does not know")
+
+
+def parse_text_format(lines):
+    """A message as protoc prints it: {field: [values]}, from an iterator over its lines."""
+    message = collections.defaultdict(list)
+    for line in lines:
+        line = line.strip()
+        if line == "}":
+            break
+        if line.endswith(" {"):
+            message[line[:-2]].append(parse_text_format(lines))
+            continue
+        name, _, value = line.partition(": ")
+        text = re.fullmatch(r'"(.*)"', value)
+        message[name].append(re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), text[1]) if text else int(value))
+    return message
+
+
+class Otlp(Formats):
+    def decode(self, *flags):
+        schema = os.path.join(os.path.dirname(os.path.abspath(__file__)), "otlp_profiles.proto")
+        with open(self.write("otlp", *flags), "rb") as file:
+            text = subprocess.run(["protoc", "-I", os.path.dirname(schema), "--decode=otlp.ProfilesData", schema],
+                                  stdin=file, capture_output=True, check=True, text=True).stdout
+        self.assertNotRegex(text, r"(?m)^\s*\d+[: ]", "a field number that the schema does not know")
+        return parse_text_format(iter(text.splitlines()))
+
+    def profiles(self, data):
+        for resource in data["resource_profiles"]:
+            for scope in resource["scope_profiles"]:
+                for profile in scope["profiles"]:
+                    yield resource, profile
+
+    def test_weights(self):
+        for flags in ((), ("timeline",)):
+            with self.subTest(flags=flags):
+                data = self.decode(*flags)
+                tables = data["dictionary"][0]
+                weights = collections.Counter()
+                for _, profile in self.profiles(data):
+                    for sample in profile["samples"]:
+                        stack = tables["stack_table"][(sample["stack_index"] or [0])[0]]
+                        lines = [line for index in stack["location_indices"][:1]
+                                 for line in tables["location_table"][index]["lines"]]
+                        name = "[no stack]" if not stack["location_indices"] else ""
+                        if lines:
+                            function = tables["function_table"][lines[0]["function_index"][0]]
+                            name = tables["string_table"][function["name_strindex"][0]]
+                        weights[name] += sum(sample["values"]) or len(sample["timestamps_unix_nano"])
+                self.assertEqual(weights, dict(SELF, **{"": NO_SYMBOL + NO_MAPPING}))
+
+    def test_tables(self):
+        data = self.decode("timeline", "two-kinds")
+        tables = data["dictionary"][0]
+        for name in ("mapping", "location", "function", "link", "attribute", "stack"):
+            self.assertEqual(tables[name + "_table"][0], {}, name)
+        strings = tables["string_table"]
+        self.assertEqual(strings[0], "")
+        self.assertEqual(len(strings), len(set(strings)))
+        used = collections.Counter()
+        kinds = set()
+        for resource, profile in self.profiles(data):
+            kinds.add(tuple(strings[profile["sample_type"][0][f"{part}_strindex"][0]] for part in ("type", "unit")))
+            self.assertIn(resource["resource"][0]["attributes"][1]["value"][0]["int_value"], ([100], [200]))
+            shapes = {(bool(s["values"]), bool(s["timestamps_unix_nano"])) for s in profile["samples"]}
+            self.assertEqual(len(shapes), 1)
+            keys = [(tuple(s["stack_index"]), tuple(s["attribute_indices"])) for s in profile["samples"]]
+            self.assertEqual(len(keys), len(set(keys)), "samples that should be one")
+            begin, length = profile["time_unix_nano"][0], profile["duration_nano"][0]
+            for sample in profile["samples"]:
+                used.update(sample["attribute_indices"])
+                for time in sample["timestamps_unix_nano"]:
+                    self.assertTrue(begin <= time < begin + length)
+        self.assertEqual(kinds, {("samples", "count"), ("page_faults", "bytes")})
+        names = {strings[tables["attribute_table"][index]["key_strindex"][0]] for index in used}
+        self.assertEqual(names, {"thread.id", "thread.name", "cpu.logical_number"})
 
 
 class Folded(Formats):

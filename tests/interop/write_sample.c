@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writes the recording of tests/unit/sample_machine.h to a file, for other people's tools to read.
- * usage: write_sample FORMAT FILE [timeline] [two-kinds] [empty]
+ * usage: write_sample FORMAT FILE [timeline] [two-kinds] [waits] [empty]
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,8 @@ static unsigned int flag(const char *word)
 		return SAMPLE_TIMELINE;
 	if (!strcmp(word, "two-kinds"))
 		return SAMPLE_TWO_KINDS;
+	if (!strcmp(word, "waits"))
+		return SAMPLE_WAITS;
 	return strcmp(word, "empty") ? 0 : SAMPLE_EMPTY;
 }
 
@@ -28,7 +30,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (!format) {
-		fprintf(stderr, "usage: write_sample FORMAT FILE [timeline] [two-kinds] [empty]\n");
+		fprintf(stderr,
+			"usage: write_sample FORMAT FILE [timeline] [two-kinds] [waits] [empty]\n");
 		return 2;
 	}
 	for (int i = 3; i < argc; i++) {

@@ -175,6 +175,10 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 	if (mapping->inode)
 		buffer_printf(&fs->log, " dev=%" PRIx64 " ino=%" PRIu64, mapping->device,
 			      mapping->inode);
+	if (mapping->type)
+		buffer_puts(&fs->log, mapping->type == COLLECTOR_KERNEL ? " kernel"
+				      : mapping->type == COLLECTOR_FILE ? " file"
+									: " anon");
 	put_text(fs, " ", mapping->path);
 	end(fs);
 }
@@ -186,6 +190,17 @@ static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid,
 
 	begin(fs, time_ns);
 	buffer_printf(&fs->log, "unmap %u %" PRIx64 "-%" PRIx64, pid, start, stop);
+	end(fs);
+}
+
+static void on_code_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
+			const struct collector_code *code)
+{
+	struct fake_sink *fs = self(sink);
+
+	begin(fs, time_ns);
+	buffer_printf(&fs->log, "code %u %" PRIx64 "-%" PRIx64 " %s", pid, code->start,
+		      code->start + code->size, code->name);
 	end(fs);
 }
 
@@ -215,6 +230,8 @@ static void on_sample(struct sink *sink, const struct collector_sample *sample)
 		      pid_of(fs, sample->process), tid, sample->kind, (int)sample->cpu,
 		      sample->count, sample->value, sample->kernel_stack, sample->user_stack,
 		      sample->has_user_part ? "" : " no-user");
+	if (sample->ip)
+		buffer_printf(&fs->log, " ip=%" PRIx64, sample->ip);
 	end(fs);
 }
 
@@ -245,6 +262,7 @@ static const struct sink_ops fake_ops = {
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
+	.code_add = on_code_add,
 	.stack_define = on_stack_define,
 	.sample = on_sample,
 	.lost = on_lost,

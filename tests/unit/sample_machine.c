@@ -172,6 +172,26 @@ static void add_sample(struct oc_machine *m, const struct planned *plan, struct 
 	}
 }
 
+static void add_wait(struct oc_machine *m)
+{
+	const struct planned *plan = &samples[2];
+	struct oc_kind off_cpu = { .name = "off_cpu", .unit = OC_UNIT_NANOSECONDS };
+	oc_process_id process = oc_machine_process_now(m, plan->pid);
+	oc_callstack_id stack =
+		must(oc_machine_intern_callstack(m, plan->addresses, plan->nr, plan->nr_kernel));
+	struct oc_sample wait = {
+		.count = 1,
+		.value = SAMPLE_WAIT_NS,
+		.time_ns = SAMPLE_WAIT_END_NS,
+		.kind = must(oc_machine_add_kind(m, &off_cpu)),
+		.process = process,
+		.thread = must(oc_machine_add_thread(m, process, plan->tid)),
+		.stack = must(oc_machine_resolve(m, process, stack)),
+	};
+
+	must(oc_machine_add_sample(m, &wait));
+}
+
 static void add_samples(struct oc_machine *m, unsigned int flags)
 {
 	struct oc_kind cpu = { .name = "cpu",
@@ -272,6 +292,8 @@ struct oc_machine *sample_machine_new(unsigned int flags)
 	worker = must(oc_machine_add_thread(m, server, 101));
 	must(oc_machine_thread_set_name(m, worker, text(m, "work;er\n1")));
 	add_samples(m, flags);
+	if (flags & SAMPLE_WAITS)
+		add_wait(m);
 	symbolize(m);
 	fill_ledger(m);
 	must(oc_machine_finish(m));

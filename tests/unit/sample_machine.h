@@ -17,6 +17,7 @@ enum sample_machine_flags {
 	SAMPLE_TIMELINE = 1,  /* single samples with times and CPUs, instead of counts */
 	SAMPLE_TWO_KINDS = 2, /* page faults besides CPU time */
 	SAMPLE_EMPTY = 4,     /* processes and mappings, but no samples */
+	SAMPLE_WAITS = 8,     /* times that were waited, one of each */
 };
 
 #define SAMPLE_PERIOD_NS 1000000ULL
@@ -34,6 +35,9 @@ enum sample_machine_flags {
 #define SAMPLE_SERVER_MAIN 71ULL
 /* Of kind "page_faults". */
 #define SAMPLE_FAULTS 9ULL
+/* Of kind "off_cpu", in thread 101 of process 100: one wait, and when it was over. */
+#define SAMPLE_WAIT_NS     200000000ULL
+#define SAMPLE_WAIT_END_NS 5500000000ULL
 
 /* Hostile as recorded; the machine escapes the newline when it takes it in. */
 #define SAMPLE_HOSTILE_NAME "evil;na me</script>\n\"&' "

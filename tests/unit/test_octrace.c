@@ -471,6 +471,24 @@ Test(octrace, content_that_would_fill_all_memory_is_refused)
 	free(text);
 }
 
+Test(octrace, processes_in_an_order_that_takes_forever_are_refused)
+{
+	const uint32_t nr = 30000;
+	struct handmade h;
+	struct oc_error err;
+
+	handmade_begin(&h);
+	octrace_chunk_begin(&h.chunks, OCTRACE_PROCESS, 1);
+	for (uint32_t i = 0; i < nr; i++) {
+		for (unsigned int column = 0; column < h.chunks.row_columns; column++)
+			octrace_column_put(&h.chunks, column, column == 8 ? nr - i : 0);
+		octrace_row_end(&h.chunks);
+	}
+	cr_assert_eq(octrace_chunk_end(&h.chunks), 0);
+	cr_assert_null(handmade_read(&h, &err));
+	cr_assert_eq(err.code, -EFBIG, "%s", err.message);
+}
+
 Test(octrace, a_text_that_no_chunk_can_hold_fails_the_file)
 {
 	const uint32_t len = OCTRACE_RAW_MAX;

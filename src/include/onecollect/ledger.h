@@ -96,7 +96,13 @@ struct oc_ledger_command {
 	X(UNWIND_REFUSED, "unwind_refused",                                                  \
 	  "unwind tables that did not fit or could not be made; raise --unwind-budget")      \
 	X(PARTIAL_INPUT, "partial_input",                                                    \
-	  "input files that end early; what their writer had not written is missing")
+	  "input files that end early; what their writer had not written is missing")        \
+	X(TRACE_EVENTS_LOST, "trace_events_lost",                                            \
+	  "events of any type that the trace's recorder lost; record with larger buffers")   \
+	X(TRACE_DAMAGES, "trace_damages",                                                    \
+	  "places where the trace is damaged or cut; what follows there is missing")         \
+	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                \
+	  "events of the trace whose content has a form that is not known")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM

@@ -63,6 +63,13 @@ OC_API int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_
  */
 OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
 
+/*
+ * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
+ * code in files with a build-id, which are looked for under their path in our own root and taken only when their
+ * build-id is the same. Kernels and generated code are left as they are. As oc_symbolizer_run() otherwise.
+ */
+OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
+
 #ifdef __cplusplus
 }
 #endif

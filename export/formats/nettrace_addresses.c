@@ -4,7 +4,7 @@
  * Called by the nettrace writer.
  * Must not know the format.
  */
-#include "export/formats/nettrace_places.h"
+#include "export/formats/nettrace_addresses.h"
 
 #include <errno.h>
 
@@ -42,7 +42,7 @@ static oc_function_id outermost(const struct oc_machine *m, oc_location_id id)
 	return nr ? lines[nr - 1].function : 0;
 }
 
-static int add_to_runs(struct places *p, const struct ordered_location *sorted, size_t nr)
+static int add_to_runs(struct addresses *p, const struct ordered_location *sorted, size_t nr)
 {
 	oc_function_id last = 0;
 
@@ -58,7 +58,7 @@ static int add_to_runs(struct places *p, const struct ordered_location *sorted, 
 		if (!goes_on) {
 			if (array_reserve(&p->runs, &p->runs_cap, p->nr_runs + 1, sizeof(*p->runs)))
 				return -ENOMEM;
-			p->runs[p->nr_runs++] = (struct places_run){
+			p->runs[p->nr_runs++] = (struct addresses_run){
 				.first = sorted[i].offset,
 				.name = oc_machine_location_name(p->m, sorted[i].id,
 								 location->nr_lines - 1),
@@ -70,7 +70,32 @@ static int add_to_runs(struct places *p, const struct ordered_location *sorted, 
 	return 0;
 }
 
-static int find_runs(struct places *p)
+/* Runs are sorted by module, which their locations know. */
+static int index_runs(struct addresses *p, const struct ordered_location *sorted, size_t nr)
+{
+	uint32_t nr_modules = oc_machine_nr_modules(p->m), run = 0;
+	oc_module_id module = 0;
+
+	p->first_run = calloc((size_t)nr_modules + 2, sizeof(*p->first_run));
+	if (!p->first_run)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++) {
+		while (module < sorted[i].module)
+			p->first_run[++module] = run;
+		run = MAX(run, p->locations[sorted[i].id].run);
+	}
+	while (module <= nr_modules)
+		p->first_run[++module] = run;
+	return 0;
+}
+
+uint32_t addresses_runs_of_module(const struct addresses *p, oc_module_id module, uint32_t *ret_nr)
+{
+	*ret_nr = p->first_run[module + 1] - p->first_run[module];
+	return p->first_run[module];
+}
+
+static int find_runs(struct addresses *p)
 {
 	uint32_t nr = oc_machine_nr_locations(p->m);
 	struct ordered_location *sorted = calloc((size_t)nr + 1, sizeof(*sorted));
@@ -86,12 +111,14 @@ static int find_runs(struct places *p)
 	}
 	qsort(sorted, nr, sizeof(*sorted), compare_locations);
 	rc = add_to_runs(p, sorted, nr);
+	if (!rc)
+		rc = index_runs(p, sorted, nr);
 	free(sorted);
 	return rc;
 }
 
-void places_run_at(const struct places *p, uint32_t run, oc_mapping_id mapping, uint64_t *ret_first,
-		   uint64_t *ret_last)
+void addresses_run_at(const struct addresses *p, uint32_t run, oc_mapping_id mapping,
+		      uint64_t *ret_first, uint64_t *ret_last)
 {
 	const struct oc_mapping *map = oc_machine_mapping(p->m, mapping);
 	const struct oc_module *module = oc_machine_module(p->m, map->module);
@@ -109,21 +136,17 @@ void places_run_at(const struct places *p, uint32_t run, oc_mapping_id mapping, 
 
 /* ---- inlined functions -------------------------------------------------------------------------------------- */
 
-uint32_t places_nr_inlined(const struct oc_location *location)
+/* A function that contains inlined ones is where its code is, unless that is at no mapping. */
+static uint32_t nr_inlined(const struct oc_location *location)
 {
 	if (!location->nr_lines)
 		return 0;
 	return location->mapping ? location->nr_lines - 1 : location->nr_lines;
 }
 
-uint32_t places_inlined_at(const struct places *p, oc_location_id location, uint32_t line)
-{
-	return p->inlined_of[p->locations[location].first_inlined + line];
-}
-
 static int compare_inlined(const void *a, const void *b)
 {
-	const struct places_inlined *x = a, *y = b;
+	const struct addresses_inlined *x = a, *y = b;
 
 	if (x->module != y->module)
 		return x->module < y->module ? -1 : 1;
@@ -131,13 +154,15 @@ static int compare_inlined(const void *a, const void *b)
 }
 
 /* Lists the (module, function) of all inlined lines, each as often as it occurs. */
-static int list_inlined(struct places *p)
+static int list_inlined(struct addresses *p)
 {
 	for (oc_location_id id = 1; id <= oc_machine_nr_locations(p->m); id++) {
 		const struct oc_location *location = oc_machine_location(p->m, id);
-		uint32_t nr = places_nr_inlined(location), nr_lines;
+		uint32_t nr = nr_inlined(location), nr_lines;
 		const struct oc_line *lines = oc_machine_location_lines(p->m, id, &nr_lines);
 
+		p->locations[id].location = location;
+		p->locations[id].nr_inlined = nr;
 		if (!nr)
 			continue;
 		if (p->nr_inlined + nr > UINT32_MAX ||
@@ -149,12 +174,12 @@ static int list_inlined(struct places *p)
 		p->locations[id].first_inlined = (uint32_t)p->nr_inlined;
 		for (uint32_t i = 0; i < nr; i++)
 			p->inlined[p->nr_inlined++] =
-				(struct places_inlined){ location->module, lines[i].function };
+				(struct addresses_inlined){ location->module, lines[i].function };
 	}
 	return 0;
 }
 
-static size_t remove_equal(struct places_inlined *sorted, size_t nr)
+static size_t remove_equal(struct addresses_inlined *sorted, size_t nr)
 {
 	size_t kept = 0;
 
@@ -166,10 +191,10 @@ static size_t remove_equal(struct places_inlined *sorted, size_t nr)
 }
 
 /* Numbers inlined functions so that those of one module follow each other. */
-static int number_inlined(struct places *p)
+static int number_inlined(struct addresses *p)
 {
 	size_t size = p->nr_inlined * sizeof(*p->inlined);
-	struct places_inlined *all;
+	struct addresses_inlined *all;
 
 	if (!p->nr_inlined)
 		return 0;
@@ -181,7 +206,7 @@ static int number_inlined(struct places *p)
 	qsort(p->inlined, p->nr_inlined, sizeof(*p->inlined), compare_inlined);
 	p->nr_inlined = remove_equal(p->inlined, p->nr_inlined);
 	for (size_t i = 0; i < p->nr_inlined_of; i++) {
-		const struct places_inlined *found =
+		const struct addresses_inlined *found =
 			bsearch(&all[i], p->inlined, p->nr_inlined, sizeof(*all), compare_inlined);
 
 		p->inlined_of[i] = (uint32_t)(found - p->inlined);
@@ -191,7 +216,7 @@ static int number_inlined(struct places *p)
 }
 
 /* Index of the first element of p->inlined that is not below (module, function 0). */
-static uint32_t first_inlined(const struct places *p, oc_module_id module)
+static uint32_t first_inlined(const struct addresses *p, oc_module_id module)
 {
 	size_t low = 0, high = p->nr_inlined;
 
@@ -206,7 +231,8 @@ static uint32_t first_inlined(const struct places *p, oc_module_id module)
 	return (uint32_t)low;
 }
 
-uint32_t places_inlined_of_module(const struct places *p, oc_module_id module, uint32_t *ret_nr)
+uint32_t addresses_inlined_of_module(const struct addresses *p, oc_module_id module,
+				     uint32_t *ret_nr)
 {
 	uint32_t first = first_inlined(p, module);
 
@@ -233,7 +259,7 @@ static int compare_owned(const void *a, const void *b)
 	return x->id < y->id ? 1 : -1;
 }
 
-static int index_mappings(struct places *p)
+static int index_mappings(struct addresses *p)
 {
 	uint32_t nr = oc_machine_nr_mappings(p->m);
 	struct owned *sorted = calloc((size_t)nr + 1, sizeof(*sorted));
@@ -256,7 +282,7 @@ static int index_mappings(struct places *p)
 }
 
 /* Index into by_owner of the first mapping of a process and module, or of what would follow it. */
-static uint32_t first_owned(const struct places *p, oc_process_id process, oc_module_id module)
+static uint32_t first_owned(const struct addresses *p, oc_process_id process, oc_module_id module)
 {
 	uint32_t low = 0, high = oc_machine_nr_mappings(p->m);
 
@@ -273,7 +299,7 @@ static uint32_t first_owned(const struct places *p, oc_process_id process, oc_mo
 }
 
 /* True when a mapping holds the code of a location; then *ret_address is where. */
-static bool holds(const struct places *p, oc_mapping_id id, const struct oc_location *location,
+static bool holds(const struct addresses *p, oc_mapping_id id, const struct oc_location *location,
 		  uint64_t *ret_address)
 {
 	const struct oc_mapping *mapping = oc_machine_mapping(p->m, id);
@@ -292,7 +318,7 @@ static bool holds(const struct places *p, oc_mapping_id id, const struct oc_loca
 }
 
 /* Looks through the mappings that `owner` made for one that `process` has at the time. */
-static bool search_owner(const struct places *p, oc_process_id owner, oc_process_id process,
+static bool search_owner(const struct addresses *p, oc_process_id owner, oc_process_id process,
 			 const struct oc_location *location, uint64_t time_ns,
 			 struct place *ret_place)
 {
@@ -315,7 +341,7 @@ static bool search_owner(const struct places *p, oc_process_id owner, oc_process
 	return false;
 }
 
-static struct place search(const struct places *p, oc_process_id process,
+static struct place search(const struct addresses *p, oc_process_id process,
 			   const struct oc_location *location, uint64_t time_ns)
 {
 	struct place place = { location->mapping, location->address };
@@ -337,58 +363,52 @@ static struct place search(const struct places *p, oc_process_id process,
 	return place;
 }
 
-static bool valid_at(const struct places *p, oc_mapping_id id, uint64_t time_ns)
+static bool valid_at(const struct addresses *p, oc_mapping_id id, uint64_t time_ns)
 {
 	return time_ns < oc_machine_mapping(p->m, id)->until_ns;
 }
 
-int places_find(struct places *p, oc_process_id process, oc_location_id id, uint64_t time_ns,
-		struct place *ret_place)
+int addresses_find(struct addresses *p, oc_process_id process, oc_location_id id, uint64_t time_ns,
+		   struct place *ret_place)
 {
-	const struct oc_location *location = oc_machine_location(p->m, id);
+	const struct oc_location *location = p->locations[id].location;
 	const struct oc_mapping *first_met = oc_machine_mapping(p->m, location->mapping);
-	uint64_t key = (uint64_t)process << 32 | id;
-	uint64_t *known;
+	uint64_t key = (uint64_t)process << 32 | location->mapping;
+	uint64_t *known, address;
 
 	*ret_place = (struct place){ location->mapping, location->address };
 	if (!first_met || !first_met->process ||
 	    (first_met->process == process && time_ns < first_met->until_ns))
 		return 0;
-	known = u64_map_find(&p->moved_ids, key);
-	if (known && valid_at(p, p->moved[*known - 1].mapping, time_ns)) {
-		*ret_place = p->moved[*known - 1];
+	/* What lies beside it in the file mostly lies beside it in the process. */
+	known = u64_map_find(&p->moved, key);
+	if (known && holds(p, (oc_mapping_id)*known, location, &address) &&
+	    valid_at(p, (oc_mapping_id)*known, time_ns)) {
+		*ret_place = (struct place){ (oc_mapping_id)*known, address };
 		return 0;
 	}
 	*ret_place = search(p, process, location, time_ns);
-	if (known) {
-		p->moved[*known - 1] = *ret_place;
-		return 0;
-	}
-	if (array_reserve(&p->moved, &p->moved_cap, p->nr_moved + 1, sizeof(*p->moved)) ||
-	    u64_map_set(&p->moved_ids, key, p->nr_moved + 1))
-		return -ENOMEM;
-	p->moved[p->nr_moved++] = *ret_place;
-	return 0;
+	return u64_map_set(&p->moved, key, ret_place->mapping);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */
 
-int places_init(struct places *p, const struct oc_machine *m)
+int addresses_init(struct addresses *p, const struct oc_machine *m)
 {
-	*p = (struct places){ .m = m };
+	*p = (struct addresses){ .m = m };
 	p->locations = calloc((size_t)oc_machine_nr_locations(m) + 1, sizeof(*p->locations));
 	if (!p->locations || find_runs(p) || list_inlined(p) || number_inlined(p))
 		return -ENOMEM;
 	return index_mappings(p);
 }
 
-void places_done(struct places *p)
+void addresses_done(struct addresses *p)
 {
 	free(p->locations);
 	free(p->runs);
 	free(p->inlined);
 	free(p->inlined_of);
 	free(p->by_owner);
-	free(p->moved);
-	u64_map_done(&p->moved_ids);
+	free(p->first_run);
+	u64_map_done(&p->moved);
 }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UTF-16 little-endian to UTF-8 (RFC 2781, RFC 3629).
+ * Called by readers of Windows formats.
+ * Must not know where the text comes from.
+ */
+#include "base/utf16.h"
+
+#include "base/le.h"
+
+#define REPLACEMENT 0xfffd
+
+size_t utf16_len(const uint8_t *data, size_t size)
+{
+	size_t len = 0;
+
+	/* Four at a time, as long as none of them is zero. */
+	while (size - len >= 8) {
+		uint64_t four = le64(data + len);
+
+		if ((four - 0x0001000100010001) & ~four & 0x8000800080008000)
+			break;
+		len += 8;
+	}
+	while (size - len >= 2 && (data[len] || data[len + 1]))
+		len += 2;
+	return len;
+}
+
+/* Writes a character as UTF-8. Returns its size, at most 4. */
+static size_t put_char(char *to, uint32_t c)
+{
+	if (c < 0x80) {
+		to[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		to[0] = (char)(0xc0 | c >> 6);
+		to[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		to[0] = (char)(0xe0 | c >> 12);
+		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		to[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	to[0] = (char)(0xf0 | c >> 18);
+	to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	to[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+void utf16_to_utf8(struct buffer *out, const uint8_t *data, size_t size)
+{
+	char *to;
+
+	if (size < 2)
+		return;
+	/* A unit becomes at most three bytes; two that belong together become four. */
+	if (out->error || buffer_reserve(out, size / 2 * 3))
+		return;
+	to = out->data + out->len;
+	for (size_t pos = 0; size - pos >= 2;) {
+		uint32_t c = le16(data + pos);
+
+		pos += 2;
+		if (c >= 0xd800 && c < 0xe000) {
+			uint32_t low = c < 0xdc00 && size - pos >= 2 ? le16(data + pos) : 0;
+
+			if (low >= 0xdc00 && low < 0xe000) {
+				pos += 2;
+				c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			} else {
+				c = REPLACEMENT;
+			}
+		}
+		to += put_char(to, c);
+	}
+	*to = '\0';
+	out->len = (size_t)(to - out->data);
+}

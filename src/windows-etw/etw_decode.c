@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Payloads by class, version and pointer size.
+ * Called by etw_facts.c and etw_replay.c.
+ * Must not know of any event but the one at hand.
+ */
+#include "windows-etw/etw_decode.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/le.h"
+#include "base/macros.h"
+#include "base/utf16.h"
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+/* What is left of a payload. Reading beyond its end gives zeros and sets `bad`. */
+struct input {
+	const uint8_t *data;
+	uint32_t size;
+	uint8_t pointer_size;
+	bool bad;
+};
+
+static const uint8_t *take(struct input *in, uint64_t size)
+{
+	static const uint8_t nothing[16];
+	const uint8_t *data = in->data;
+
+	if (size > in->size) {
+		in->bad = true;
+		return nothing;
+	}
+	in->data += size;
+	in->size -= (uint32_t)size;
+	return data;
+}
+
+static void skip(struct input *in, uint64_t size)
+{
+	take(in, size);
+}
+
+static uint32_t take_u32(struct input *in)
+{
+	return le32(take(in, 4));
+}
+
+static uint64_t take_u64(struct input *in)
+{
+	return le64(take(in, 8));
+}
+
+static uint64_t take_pointer(struct input *in)
+{
+	return in->pointer_size == 8 ? take_u64(in) : take_u32(in);
+}
+
+/* A text that must end with NUL. */
+static struct etw_text take_utf16(struct input *in)
+{
+	struct etw_text text = { .data = in->data,
+				 .size = (uint32_t)utf16_len(in->data, in->size) };
+
+	skip(in, (uint64_t)text.size + 2);
+	return text;
+}
+
+/* A text that ends with NUL or with the payload. */
+static struct etw_text take_last_utf16(struct input *in)
+{
+	struct etw_text text = { .data = in->data,
+				 .size = (uint32_t)utf16_len(in->data, in->size) };
+
+	skip(in, MIN((uint64_t)text.size + 2, (uint64_t)in->size));
+	return text;
+}
+
+static struct etw_text take_ansi(struct input *in)
+{
+	struct etw_text text = { .data = in->data };
+
+	text.size = in->size ? (uint32_t)strnlen((const char *)in->data, in->size) : 0;
+	skip(in, (uint64_t)text.size + 1);
+	return text;
+}
+
+static struct etw_addresses take_addresses(struct input *in)
+{
+	struct etw_addresses addresses = { .data = in->data,
+					   .nr = in->size / in->pointer_size,
+					   .pointer_size = in->pointer_size };
+
+	in->bad |= in->size % in->pointer_size != 0;
+	skip(in, in->size);
+	return addresses;
+}
+
+uint64_t etw_address(const struct etw_addresses *addresses, uint32_t i)
+{
+	const uint8_t *at = addresses->data + (size_t)i * addresses->pointer_size;
+
+	return addresses->pointer_size == 8 ? le64(at) : le32(at);
+}
+
+/* ---- processes and threads ----------------------------------------------------------------------------------- */
+
+/* A security id behind two pointers; one that is null is a word of zeros. */
+static void skip_sid(struct input *in, uint32_t null_size)
+{
+	const uint8_t *sid;
+
+	if (in->size >= 4 && !le32(in->data)) {
+		skip(in, null_size);
+		return;
+	}
+	skip(in, 2u * in->pointer_size);
+	sid = take(in, 8);
+	skip(in, 4u * sid[1]);
+}
+
+/* What follows the fixed fields. Returns false when it does not fit. */
+static bool decode_process_tail(struct input in, uint8_t version, uint32_t null_sid,
+				struct etw_process *out)
+{
+	skip_sid(&in, null_sid);
+	out->image = take_ansi(&in);
+	out->command = (struct etw_text){ .data = in.data };
+	if (version >= 2)
+		out->command = take_utf16(&in);
+	if (version >= 4) {
+		take_utf16(&in); /* package */
+		take_utf16(&in); /* application id */
+	}
+	/* Version 5 adds a time; what later ones add, nobody knows. */
+	return !in.bad && (version > 5 || in.size == (version == 5 ? 8 : 0));
+}
+
+static int decode_process(struct input *in, uint8_t version, struct etw_process *out)
+{
+	if (version == 0) {
+		out->pid = (uint32_t)take_pointer(in);
+		out->parent_pid = (uint32_t)take_pointer(in);
+	} else {
+		take_pointer(in); /* page directory, or a unique key */
+		out->pid = take_u32(in);
+		out->parent_pid = take_u32(in);
+		skip(in, 8); /* session, exit status */
+		if (version >= 3)
+			take_pointer(in); /* page directory */
+		if (version >= 4)
+			skip(in, 4); /* flags */
+	}
+	if (in->bad)
+		return -EBADMSG;
+	/*
+	 * Whether a null SID takes 4 bytes or a pointer, sources disagree: the one that fits to the end is right, and
+	 * is not when half a pointer would be read as an empty name.
+	 */
+	if ((decode_process_tail(*in, version, 4, out) && out->image.size) ||
+	    decode_process_tail(*in, version, in->pointer_size, out))
+		return 1;
+	return -EBADMSG;
+}
+
+static void decode_thread(struct input *in, uint8_t version, struct etw_thread *out)
+{
+	out->pid = take_u32(in);
+	out->tid = take_u32(in);
+	if (version == 0)
+		SWAP(out->pid, out->tid);
+	out->name = (struct etw_text){ .data = in->data };
+	if (version < 3)
+		return;
+	/* Stack bases and limits, affinity, start, TEB; service tag; three priorities and flags. */
+	skip(in, 7u * in->pointer_size + 4 + 4);
+	out->name = take_last_utf16(in);
+}
+
+static void decode_thread_name(struct input *in, struct etw_thread *out)
+{
+	out->pid = take_u32(in);
+	out->tid = take_u32(in);
+	out->name = take_last_utf16(in);
+}
+
+/* ---- images -------------------------------------------------------------------------------------------------- */
+
+static void decode_image(struct input *in, const struct etl_event *event, struct etw_image *out)
+{
+	out->base = take_pointer(in);
+	out->size = event->version ? take_pointer(in) : take_u32(in);
+	out->pid = event->version ? take_u32(in) : event->pid;
+	if (event->version >= 2) {
+		skip(in, 12); /* checksum, time stamp, signature */
+		take_pointer(in);
+		skip(in, 16);
+	}
+	out->path = take_last_utf16(in);
+	in->bad |= !out->size || out->base > UINT64_MAX - out->size;
+}
+
+static void decode_image_pdb(struct input *in, struct etw_image_pdb *out)
+{
+	out->base = take_pointer(in);
+	out->pid = take_u32(in);
+	out->guid = take(in, 16);
+	out->age = take_u32(in);
+	out->name = take_ansi(in);
+}
+
+/* ---- samples, stacks, scheduling ----------------------------------------------------------------------------- */
+
+static void decode_sample(struct input *in, uint8_t version, struct etw_sample *out)
+{
+	const uint8_t *tail;
+
+	out->ip = take_pointer(in);
+	out->tid = take_u32(in);
+	tail = take(in, 4);
+	out->count = MAX(le16(tail), 1);
+	out->flags = version >= 2 ? tail[2] & (ETW_SAMPLE_IN_DPC | ETW_SAMPLE_IN_ISR) : 0;
+}
+
+static void decode_stack(struct input *in, struct etw_stack *out)
+{
+	out->time = take_u64(in);
+	out->pid = take_u32(in);
+	out->tid = take_u32(in);
+	out->frames = take_addresses(in);
+}
+
+static void decode_reference(struct input *in, struct etw_stack_reference *out)
+{
+	out->time = take_u64(in);
+	out->pid = take_u32(in);
+	out->tid = take_u32(in);
+	out->key = take_pointer(in);
+}
+
+static void decode_switch(struct input *in, struct etw_switch *out)
+{
+	const uint8_t *reasons;
+
+	out->new_tid = take_u32(in);
+	out->old_tid = take_u32(in);
+	skip(in, 4); /* priorities, C-state */
+	reasons = take(in, 4);
+	out->old_wait_reason = (int8_t)reasons[0];
+	out->old_state = (int8_t)reasons[2];
+}
+
+/* ---- which event it is --------------------------------------------------------------------------------------- */
+
+/* A GUID as it is stored: three little-endian numbers and eight bytes. */
+#define GUID(a, b, c, ...)                                                                    \
+	{                                                                                     \
+		(a) & 0xff, (a) >> 8 & 0xff, (a) >> 16 & 0xff, (a) >> 24, (b)&0xff, (b) >> 8, \
+			(c)&0xff, (c) >> 8, __VA_ARGS__                                       \
+	}
+
+/* Classes of kernel events by their GUID. */
+static const struct {
+	uint8_t group;
+	uint8_t guid[16];
+} classes[] = {
+	/* Process */
+	{ 0x03, GUID(0x3d6fa8d0, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c) },
+	/* Thread */
+	{ 0x05, GUID(0x3d6fa8d1, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c) },
+	/* PerfInfo */
+	{ 0x0f, GUID(0xce1dbfb4, 0x137e, 0x4da6, 0x87, 0xb0, 0x3f, 0x59, 0xaa, 0x10, 0x2c, 0xbc) },
+	/* Image */
+	{ 0x14, GUID(0x2cb15d1d, 0x5fc1, 0x11d2, 0xab, 0xe1, 0x00, 0xa0, 0xc9, 0x11, 0xf5, 0x18) },
+	/* StackWalk */
+	{ 0x18, GUID(0xdef2fe46, 0x7bd6, 0x4b80, 0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3) },
+};
+
+static const uint8_t image_id_guid[16] =
+	GUID(0xb3e675d7, 0x2554, 0x4f18, 0x83, 0x0b, 0x27, 0x62, 0x73, 0x25, 0x60, 0xde);
+static const uint8_t sys_config_guid[16] =
+	GUID(0x9b79ee91, 0xb5fd, 0x41c0, 0xa2, 0x43, 0x42, 0x48, 0xe2, 0x66, 0xe9, 0xd0);
+static const uint8_t clr_guid[16] =
+	GUID(0xe13c0d23, 0xccbc, 0x4e12, 0x93, 0x1b, 0xd9, 0xcc, 0x2e, 0xee, 0x27, 0xe4);
+static const uint8_t clr_rundown_guid[16] =
+	GUID(0xa669021c, 0xc450, 0x4609, 0xa0, 0x35, 0x5a, 0xf5, 0x9a, 0xf4, 0xdf, 0x18);
+
+static bool is_guid(const uint8_t *guid, const uint8_t *wanted)
+{
+	return !memcmp(guid, wanted, 16);
+}
+
+/* The hook of a kernel event whichever way it came, 0 = none of ours. */
+static uint32_t find_hook(const struct etl_event *event)
+{
+	if (!event->provider)
+		return event->id;
+	if (event->header == ETL_EVENT && event->id)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		if (is_guid(event->provider, classes[i].guid))
+			return (uint32_t)classes[i].group << 8 | event->opcode;
+	}
+	return 0;
+}
+
+/* Hooks of the classes above. Source: ntwmi.h, WMI_LOG_TYPE_* and PERFINFO_LOG_TYPE_*. */
+static int decode_kernel(struct input *in, const struct etl_event *event, uint32_t hook,
+			 struct etw_record *out)
+{
+	switch (hook) {
+	case 0x0301 ... 0x0304:
+		out->type = ETW_PROCESS;
+		out->process.moment = (enum etw_moment)(ETW_START + hook - 0x0301);
+		return decode_process(in, event->version, &out->process);
+	case 0x0501 ... 0x0504:
+		out->type = ETW_THREAD;
+		out->thread.moment = (enum etw_moment)(ETW_START + hook - 0x0501);
+		decode_thread(in, event->version, &out->thread);
+		return 1;
+	case 0x0548:
+		out->type = ETW_THREAD_NAME;
+		decode_thread_name(in, &out->thread);
+		return 1;
+	case 0x030a: /* a load is logged in the group of processes */
+	case 0x140a:
+	case 0x1402 ... 0x1404:
+		out->type = ETW_IMAGE;
+		out->image.moment = (hook & 0xff) == 0x0a
+					    ? ETW_START
+					    : (enum etw_moment)(ETW_END + hook - 0x1402);
+		decode_image(in, event, &out->image);
+		return 1;
+	case 0x0524:
+		out->type = ETW_SWITCH;
+		decode_switch(in, &out->context_switch);
+		return 1;
+	case 0x0532:
+		out->type = ETW_READY;
+		out->ready.tid = take_u32(in);
+		return 1;
+	case 0x0f2e:
+		out->type = ETW_SAMPLE;
+		decode_sample(in, event->version, &out->sample);
+		return 1;
+	case 0x0f48 ... 0x0f49:
+		out->type = ETW_SAMPLE_INTERVAL;
+		out->interval.source = take_u32(in);
+		out->interval.ticks = take_u32(in);
+		return 1;
+	case 0x1820:
+		out->type = ETW_STACK;
+		decode_stack(in, &out->stack);
+		return 1;
+	case 0x1822 ... 0x1824:
+		out->type = ETW_STACK_KEY;
+		out->key.key = take_pointer(in);
+		out->key.frames = take_addresses(in);
+		return 1;
+	case 0x1825 ... 0x1826:
+		out->type = ETW_STACK_REFERENCE;
+		decode_reference(in, &out->reference);
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* What merging adds to a trace: PDBs of images, names of volumes. Pointers are the merging machine's. */
+static int decode_merged(struct input *in, const struct etl_event *event, struct etw_record *out)
+{
+	if (event->opcode == 36 && is_guid(event->provider, image_id_guid)) {
+		out->type = ETW_IMAGE_PDB;
+		decode_image_pdb(in, &out->pdb);
+		return 1;
+	}
+	if (event->opcode == 35 && is_guid(event->provider, sys_config_guid)) {
+		out->type = ETW_VOLUME;
+		out->volume.nt_prefix = take_utf16(in);
+		out->volume.dos_prefix = take_last_utf16(in);
+		return 1;
+	}
+	return 0;
+}
+
+/* .NET methods. All fields are 64 bits wide in 32-bit processes too. */
+static int decode_clr(struct input *in, const struct etl_event *event, struct etw_record *out)
+{
+	bool rundown = is_guid(event->provider, clr_rundown_guid);
+
+	if ((event->id != 143 && event->id != 144) ||
+	    (!rundown && !is_guid(event->provider, clr_guid)))
+		return 0;
+	out->type = ETW_METHOD;
+	out->method.moment =
+		(enum etw_moment)((rundown ? ETW_RUNDOWN_START : ETW_START) + (event->id - 143));
+	skip(in, 16); /* method, module */
+	out->method.start = take_u64(in);
+	out->method.size = take_u32(in);
+	skip(in, 4); /* token */
+	out->method.flags = take_u32(in);
+	out->method.space = take_utf16(in);
+	out->method.name = take_utf16(in);
+	out->method.signature = take_utf16(in);
+	in->bad |= out->method.start > UINT64_MAX - out->method.size;
+	return 1;
+}
+
+int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
+{
+	struct input in = { .data = event->payload,
+			    .size = event->size,
+			    .pointer_size = event->pointer_size };
+	uint32_t hook = find_hook(event);
+	int rc;
+
+	if (hook)
+		rc = decode_kernel(&in, event, hook, ret_record);
+	else if (!event->provider)
+		rc = 0;
+	else if (event->header == ETL_EVENT)
+		rc = decode_clr(&in, event, ret_record);
+	else
+		rc = decode_merged(&in, event, ret_record);
+	return rc > 0 && in.bad ? -EBADMSG : rc;
+}
+
+bool etw_is_rundown(const struct etl_event *event)
+{
+	if (event->header == ETL_EVENT && event->id)
+		return is_guid(event->provider, clr_rundown_guid);
+	switch (find_hook(event)) {
+	case 0x0303 ... 0x0304:
+	case 0x0503 ... 0x0504:
+	case 0x1403 ... 0x1404:
+		return true;
+	default:
+		return false;
+	}
+}

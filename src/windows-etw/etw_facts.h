@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first pass over a trace: what has to be known before its first sample can be told.
+ * Used by etw_trace.c. A trace says at its end what was there from its beginning, and what its stacks' keys stand for.
+ */
+#ifndef ETW_FACTS_H
+#define ETW_FACTS_H
+
+#include "base/u32_map.h"
+#include "windows-etw/etl_reader.h"
+#include "windows-etw/etw_paths.h"
+#include "windows-etw/etw_stacks.h"
+
+/* A process, thread, image or method that was there before its first event: a copy of that event. */
+struct etw_initial {
+	uint32_t pid;
+	enum etw_type type;
+	uint32_t order; /* of the events in the trace */
+	const struct etl_event *event;
+};
+
+struct etw_pdb {
+	uint32_t pid;
+	uint32_t age;
+	uint64_t base;
+	uint8_t guid[16];
+};
+
+/* Which PDB the image at (pid, base) has. Embedded; start with all zero. */
+struct etw_pdbs {
+	struct id_table index;
+	struct etw_pdb *list;
+	size_t cap;
+};
+
+/* Start with all zero. */
+struct etw_facts {
+	uint64_t first_time; /* raw, of the first event */
+	uint64_t last_time;
+	uint64_t unreadable;     /* events whose payload does not fit its layout */
+	uint32_t interval_ticks; /* between samples, of 100 ns; 0 = not said */
+	struct etw_paths paths;
+	struct etw_stacks stacks;
+	struct etw_pdbs pdbs;
+	struct u32_map started;      /* pid + 1 of processes that began within the trace */
+	struct etw_initial *initial; /* [nr_initial] by pid, type and order */
+	size_t nr_initial;
+	size_t initial_cap;
+	struct arena copies;
+};
+
+/* Reads the whole trace. Returns 0, or an error of etl_reader_next(). Call etw_facts_done() in either case. */
+int etw_facts_collect(struct etw_facts *facts, struct etl_reader *r);
+void etw_facts_done(struct etw_facts *facts);
+
+/* The PDB of an image; NULL = not known. */
+const struct etw_pdb *etw_pdbs_find(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base);
+/* Sets it; replace: also when there is one. Returns 0 or -ENOMEM. */
+int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool replace);
+
+/* Copies an event with its payload, into the arena or, with NULL, into memory of its own for free(3). NULL = no memory. */
+struct etl_event *etw_copy_event(struct arena *arena, const struct etl_event *event);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Volumes and drive letters.
+ * Called by etw_facts.c and etw_replay.c.
+ * Must not know what the paths are of.
+ */
+#include "windows-etw/etw_paths.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/array.h"
+#include "base/utf16.h"
+
+/* A machine has at most a few dozen; only a trace made for it says more. */
+#define VOLUMES_MAX 1024
+
+struct etw_volume_name {
+	struct buffer nt;
+	struct buffer dos;
+};
+
+static void volume_done(struct etw_volume_name *volume)
+{
+	buffer_done(&volume->nt);
+	buffer_done(&volume->dos);
+}
+
+void etw_paths_done(struct etw_paths *paths)
+{
+	for (size_t i = 0; i < paths->nr; i++)
+		volume_done(&paths->volumes[i]);
+	free(paths->volumes);
+	*paths = (struct etw_paths){ 0 };
+}
+
+/* The volume whose prefix `path` has; upper and lower case are the same to Windows. */
+static const struct etw_volume_name *find_volume(const struct etw_paths *paths, const char *path,
+						 size_t len)
+{
+	for (size_t i = 0; i < paths->nr; i++) {
+		const struct buffer *nt = &paths->volumes[i].nt;
+
+		if (nt->len <= len && !strncasecmp(path, nt->data, nt->len))
+			return &paths->volumes[i];
+	}
+	return NULL;
+}
+
+int etw_paths_add(struct etw_paths *paths, const struct etw_volume *volume)
+{
+	struct etw_volume_name name = { 0 };
+
+	if (!volume->nt_prefix.size || paths->nr == VOLUMES_MAX)
+		return 0;
+	utf16_to_utf8(&name.nt, volume->nt_prefix.data, volume->nt_prefix.size);
+	utf16_to_utf8(&name.dos, volume->dos_prefix.data, volume->dos_prefix.size);
+	if (name.nt.error || name.dos.error ||
+	    array_reserve(&paths->volumes, &paths->cap, paths->nr + 1, sizeof(*paths->volumes))) {
+		volume_done(&name);
+		return -ENOMEM;
+	}
+	paths->volumes[paths->nr++] = name;
+	return 0;
+}
+
+void etw_paths_print(const struct etw_paths *paths, struct buffer *out, struct etw_text path)
+{
+	struct buffer text = BUFFER_INIT;
+	const struct etw_volume_name *volume;
+	size_t skip = 0;
+
+	utf16_to_utf8(&text, path.data, path.size);
+	volume = text.len ? find_volume(paths, text.data, text.len) : NULL;
+	if (volume) {
+		buffer_append(out, volume->dos.data, volume->dos.len);
+		skip = volume->nt.len;
+	}
+	if (text.len)
+		buffer_append(out, text.data + skip, text.len - skip);
+	if (text.error)
+		out->error = text.error;
+	buffer_done(&text);
+}

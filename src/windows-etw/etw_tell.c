@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events and samples made into calls of the sink.
+ * Called by etw_trace.c, in order of time.
+ * Must not know of buffers, queues or raw times.
+ */
+#include "windows-etw/etw_tell.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/array.h"
+#include "base/macros.h"
+#include "base/text.h"
+#include "base/utf16.h"
+
+/* Windows hands out memory in pieces of this size and alignment, so code made at run time shares none with a file. */
+#define BLOCK_SIZE 65536ULL
+
+/* No method is as large as this; one that says so is not believed. */
+#define METHOD_SIZE_MAX (64u * 1024 * 1024)
+
+#define PID_IDLE   0
+#define PID_SYSTEM 4
+
+/* A piece of memory that the sink knows to hold made code; no padding, it is hashed. */
+struct etw_block {
+	uint64_t process;
+	uint64_t number;
+};
+
+void etw_teller_done(struct etw_teller *t)
+{
+	etw_tasks_done(&t->tasks);
+	id_table_done(&t->block_index);
+	free(t->blocks);
+	buffer_done(&t->text);
+	*t = (struct etw_teller){ 0 };
+}
+
+/* ---- processes ----------------------------------------------------------------------------------------------- */
+
+static struct etw_task_process *find_process(struct etw_teller *t, uint32_t pid)
+{
+	return etw_tasks_process(&t->tasks, pid == ETL_NO_ID ? ETL_NO_ID - 1 : pid);
+}
+
+/* The image of pid that samples belong to: the present one, or the last one when it has ended. 0 = no memory. */
+static sink_process name_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
+{
+	struct etw_task_process *process = find_process(t, pid);
+	struct collector_process facts = { .pid = pid };
+
+	if (!process || process->name)
+		return process ? process->name : 0;
+	process->name = t->sink->ops->process_now(t->sink, time_ns, process->pid);
+	process->alive = true;
+	facts.comm = pid == PID_IDLE ? "Idle" : pid == PID_SYSTEM ? "System" : NULL;
+	if (process->name && facts.comm)
+		t->sink->ops->process_facts(t->sink, process->name, &facts);
+	return process->name;
+}
+
+static int begin_process(struct etw_teller *t, const struct etw_process *in, bool found,
+			 uint64_t time_ns)
+{
+	struct etw_task_process *process = find_process(t, in->pid);
+	struct collector_process facts = { .pid = in->pid };
+
+	if (!process)
+		return -ENOMEM;
+	/* Found ones may have been met already; of one that starts the end of its forerunner was missed. */
+	if (process->alive && !found)
+		t->sink->ops->process_exit(t->sink, time_ns, in->pid);
+	snprintf(process->image, sizeof(process->image), "%.*s",
+		 (int)MIN(in->image.size, (uint32_t)sizeof(process->image)),
+		 (const char *)in->image.data);
+	facts.comm = process->image[0] ? process->image : NULL;
+	process->name = t->sink->ops->process_start(t->sink, time_ns, &facts);
+	process->alive = true;
+	process->has_exe = false;
+	return process->name ? 0 : -ENOMEM;
+}
+
+static int end_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
+{
+	struct etw_task_process *process = find_process(t, pid);
+
+	if (!process)
+		return -ENOMEM;
+	if (process->alive)
+		t->sink->ops->process_exit(t->sink, time_ns, pid);
+	process->alive = false;
+	return 0;
+}
+
+/* ---- images and methods -------------------------------------------------------------------------------------- */
+
+/* The identity of a PE file as symbol servers write it: the GUID's numbers in reading order, then the age. */
+static void make_build_id(const struct etw_pdb *pdb, uint8_t *ret_build_id)
+{
+	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+	for (size_t i = 0; i < sizeof(order); i++)
+		ret_build_id[i] = pdb->guid[order[i]];
+	for (size_t i = 0; i < 4; i++)
+		ret_build_id[16 + i] = (uint8_t)(pdb->age >> (24 - 8 * i));
+}
+
+/* The image that has its process's name is its program. What the kernel cuts to 15 bytes may match only so far. */
+static void learn_exe(struct etw_teller *t, uint32_t pid, const char *path)
+{
+	struct etw_task_process *process = find_process(t, pid);
+	struct collector_process facts = { .pid = pid, .exe = path };
+	const char *base = text_base_name(path);
+	size_t len;
+
+	if (!process || !process->name || !process->alive || process->has_exe)
+		return;
+	len = strlen(process->image);
+	if (!len || strncasecmp(base, process->image, len) || (base[len] && len < 14))
+		return;
+	process->has_exe = true;
+	t->sink->ops->process_facts(t->sink, process->name, &facts);
+}
+
+static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_t pointer_size,
+		     uint64_t time_ns)
+{
+	bool kernel = etw_is_kernel(image->base, pointer_size);
+	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
+	uint8_t build_id[20];
+	struct collector_mapping mapping = {
+		.type = kernel ? COLLECTOR_KERNEL : COLLECTOR_FILE,
+		.start = image->base,
+		.end = image->base + image->size,
+	};
+
+	if (!kernel && !name_process(t, image->pid, time_ns))
+		return -ENOMEM;
+	if (!kernel && !find_process(t, image->pid)->alive)
+		return 0;
+	buffer_clear(&t->text);
+	etw_paths_print(&t->facts->paths, &t->text, image->path);
+	buffer_puts(&t->text, "");
+	if (t->text.error)
+		return -ENOMEM;
+	mapping.path = t->text.data ? t->text.data : "";
+	if (pdb) {
+		make_build_id(pdb, build_id);
+		mapping.build_id = build_id;
+		mapping.build_id_size = sizeof(build_id);
+	}
+	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
+	if (!kernel)
+		learn_exe(t, image->pid, mapping.path);
+	return 0;
+}
+
+static void remove_image(struct etw_teller *t, const struct etw_image *image, uint8_t pointer_size,
+			 uint64_t time_ns)
+{
+	struct etw_task_process *process = find_process(t, image->pid);
+
+	/* Samples of a driver may still wait for their user part when it is unloaded; its place stays named. */
+	if (process && process->alive && !etw_is_kernel(image->base, pointer_size))
+		t->sink->ops->mapping_remove(t->sink, time_ns, image->pid, image->base,
+					     image->base + image->size);
+}
+
+static bool block_equal(const void *owner, uint32_t id, const void *wanted)
+{
+	return !memcmp(&((const struct etw_teller *)owner)->blocks[id - 1], wanted,
+		       sizeof(struct etw_block));
+}
+
+/* Tells the sink of a piece of memory that holds made code, once. Returns 0 or -ENOMEM. */
+static int map_block(struct etw_teller *t, uint32_t pid, const struct etw_block *block,
+		     uint64_t time_ns)
+{
+	uint64_t hash = hash_words((const uint64_t *)block, sizeof(*block) / sizeof(uint64_t), 0);
+	uint32_t id = id_table_find(&t->block_index, hash, block_equal, t, block);
+	struct collector_mapping mapping = { .type = COLLECTOR_ANON,
+					     .start = block->number * BLOCK_SIZE,
+					     .path = "" };
+
+	if (id)
+		return 0;
+	id = (uint32_t)t->block_index.count + 1;
+	if (array_reserve(&t->blocks, &t->blocks_cap, id, sizeof(*t->blocks)) ||
+	    id_table_add(&t->block_index, hash, id))
+		return -ENOMEM;
+	t->blocks[id - 1] = *block;
+	mapping.end =
+		mapping.start > UINT64_MAX - BLOCK_SIZE ? UINT64_MAX : mapping.start + BLOCK_SIZE;
+	t->sink->ops->mapping_add(t->sink, time_ns, pid, &mapping);
+	return 0;
+}
+
+static int add_method(struct etw_teller *t, const struct etw_method *method, uint32_t pid,
+		      uint64_t time_ns)
+{
+	struct collector_code code = { .start = method->start, .size = method->size };
+	struct etw_block block = { .process = name_process(t, pid, time_ns) };
+	int rc = 0;
+
+	if (!block.process)
+		return -ENOMEM;
+	if (!method->size || method->size > METHOD_SIZE_MAX || !find_process(t, pid)->alive)
+		return 0;
+	/* Methods compiled beforehand lie in the image of a file, which is mapped already. */
+	if (method->flags & (ETW_METHOD_JITTED | ETW_METHOD_DYNAMIC)) {
+		uint64_t last = (method->start + (method->size - 1)) / BLOCK_SIZE;
+
+		for (block.number = method->start / BLOCK_SIZE; !rc && block.number <= last;
+		     block.number++)
+			rc = map_block(t, pid, &block, time_ns);
+	}
+	if (rc)
+		return rc;
+	buffer_clear(&t->text);
+	utf16_to_utf8(&t->text, method->space.data, method->space.size);
+	if (method->space.size && method->name.size)
+		buffer_putc(&t->text, '.');
+	utf16_to_utf8(&t->text, method->name.data, method->name.size);
+	if (t->text.error)
+		return -ENOMEM;
+	if (!t->text.len)
+		return 0;
+	code.name = t->text.data;
+	t->sink->ops->code_add(t->sink, time_ns, pid, &code);
+	return 0;
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+/* What was there before the first event of a process, or (NULL) of all that began before the trace. */
+static int tell_initial(struct etw_teller *t, size_t from, size_t to, bool with_process,
+			uint64_t time_ns)
+{
+	int rc = 0;
+
+	for (size_t i = from; !rc && i < to; i++) {
+		const struct etw_initial *initial = &t->facts->initial[i];
+
+		if (with_process || initial->type != ETW_PROCESS)
+			rc = etw_tell_event(t, initial->event, true, time_ns);
+	}
+	return rc;
+}
+
+/* The end of the run of things of one process that begins at `from`. */
+static size_t end_of_run(const struct etw_facts *facts, size_t from)
+{
+	size_t to = from;
+
+	while (to < facts->nr_initial && facts->initial[to].pid == facts->initial[from].pid)
+		to++;
+	return to;
+}
+
+int etw_tell_beginning(struct etw_teller *t, uint64_t time_ns)
+{
+	const struct etw_facts *facts = t->facts;
+	size_t to;
+	int rc = 0;
+
+	for (size_t from = 0; !rc && from < facts->nr_initial; from = to) {
+		uint32_t pid = facts->initial[from].pid;
+
+		to = end_of_run(facts, from);
+		if (pid == ETL_NO_ID || !u32_map_get(&facts->started, pid + 1, NULL))
+			rc = tell_initial(t, from, to, true, time_ns);
+	}
+	return rc;
+}
+
+/* A process began whose images and methods may have been listed only at the trace's end. */
+static int tell_listed_later(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
+{
+	const struct etw_facts *facts = t->facts;
+	size_t from = 0, to = facts->nr_initial;
+
+	/* Once: they are of the first process with this pid. */
+	if (pid == ETL_NO_ID || !u32_map_remove(&t->facts->started, pid + 1, NULL))
+		return 0;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (facts->initial[middle].pid < pid)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	if (from == facts->nr_initial || facts->initial[from].pid != pid)
+		return 0;
+	return tell_initial(t, from, end_of_run(facts, from), false, time_ns);
+}
+
+int etw_tell_event(struct etw_teller *t, const struct etl_event *event, bool found,
+		   uint64_t time_ns)
+{
+	struct etw_record record;
+	int rc;
+
+	if (etw_decode(event, &record) != 1)
+		return 0;
+	switch (record.type) {
+	case ETW_PROCESS:
+		if (!found && record.process.moment == ETW_END)
+			return end_process(t, record.process.pid, time_ns);
+		rc = begin_process(t, &record.process, found, time_ns);
+		return rc || found ? rc : tell_listed_later(t, record.process.pid, time_ns);
+	case ETW_THREAD:
+		return etw_tasks_thread_event(&t->tasks, &record.thread);
+	case ETW_IMAGE:
+		if (found || record.image.moment == ETW_START)
+			return add_image(t, &record.image, event->pointer_size, time_ns);
+		remove_image(t, &record.image, event->pointer_size, time_ns);
+		return 0;
+	case ETW_IMAGE_PDB:
+		return etw_pdbs_set(&t->facts->pdbs, &record.pdb, true);
+	case ETW_METHOD:
+		return add_method(t, &record.method, event->pid, time_ns);
+	default:
+		return 0;
+	}
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+/* The sink's id of a part of a stack, which it is told of the first time. */
+static uint64_t name_part(struct etw_teller *t, uint32_t id)
+{
+	struct etw_part *part = id ? etw_stacks_part(&t->facts->stacks, id) : NULL;
+
+	if (part && !part->told) {
+		part->told = true;
+		t->sink->ops->stack_define(t->sink, id, part->addresses, part->nr, part->kernel);
+	}
+	return id;
+}
+
+static sink_thread name_thread(struct etw_teller *t, uint32_t index, sink_process process)
+{
+	struct etw_task_thread *thread = &t->tasks.threads[index];
+
+	if (!thread->name || thread->process != process) {
+		thread->name = t->sink->ops->thread(t->sink, process, thread->tid, 0, thread->text);
+		thread->process = process;
+	}
+	return thread->name;
+}
+
+static void count_told(struct etw_teller *t, const struct etw_pending *p, uint32_t tid)
+{
+	t->counts->told++;
+	if (!tid)
+		t->counts->told_idle++;
+	else if (p->stack.kernel || p->stack.user)
+		t->counts->with_stack++;
+}
+
+int etw_tell_sample(struct etw_teller *t, const struct etw_pending *p, uint64_t time_ns)
+{
+	const struct etw_task_thread *thread = &t->tasks.threads[p->thread];
+	uint32_t pid = thread->pid != ETL_NO_ID ? thread->pid : p->pid;
+	bool ip_in_stack = p->ip_in_kernel ? p->stack.kernel : p->stack.user;
+	struct collector_sample sample = {
+		.time_ns = time_ns,
+		.count = p->count,
+		.value = p->count,
+		.cpu = p->cpu,
+		.ip = ip_in_stack ? 0 : p->ip,
+		.ip_in_kernel = p->ip_in_kernel,
+		.has_user_part = pid != PID_IDLE && pid != PID_SYSTEM,
+		.incomplete = OC_STACK_COUNT,
+	};
+
+	count_told(t, p, thread->tid);
+	t->counts->without_pid += pid == ETL_NO_ID;
+	sample.process = name_process(t, pid, time_ns);
+	if (!sample.process)
+		return -ENOMEM;
+	sample.thread = name_thread(t, p->thread, sample.process);
+	sample.kernel_stack = name_part(t, p->stack.kernel);
+	sample.user_stack = name_part(t, p->stack.user);
+	t->sink->ops->sample(t->sink, &sample);
+	return t->sink->error;
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Recordings whose every number is known, written in any format: what tests compare other people's readers with."""
+
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
+
+# The recording of tests/unit/sample_machine.h.
+TOTAL = 101
+PERIOD_NS = 1000000
+# Samples by innermost function that has a name.
+SELF = {
+    "hot_loop": 50,
+    "recurse": 10,
+    "vfs_read": 7,
+    "JS:~handle /app/x.js:1": 20,
+    "evil;na me</script>\\n\"&' ": 5,
+    "[no stack]": 2,
+}
+NO_SYMBOL, NO_MAPPING = 4, 3
+# And by what is shown where there is none.
+ALL_SELF = dict(SELF, **{"libc.so.6+0x20123": NO_SYMBOL, "0xdead0000": NO_MAPPING})
+
+# Function names as recorded, and as every output must show them.
+HOSTILE_PERIOD_NS = 1001001
+HOSTILE = {
+    b"new\nline": "new\\nline",
+    b"esc\x1b[2J": "esc\\x1b[2J",
+    b"</script><script>alert(1)</script>": "</script><script>alert(1)</script>",
+    b"quo\"te'back\\slash`${x}": "quo\"te'back\\slash`${x}",
+    b"bad\xff\xfeutf8": "bad\ufffd\ufffdutf8",
+    b"]]><!--&amp;%s%n": "]]><!--&amp;%s%n",
+    "line\u2028separator \U0001f525".encode(): "line\u2028separator \U0001f525",
+    b"L" * 65536: "L" * 65536,
+    b" blank ": " blank ",
+    b"semi;colon": "semi;colon",
+    b"(7) fn=(8) calls=1 2": "(7) fn=(8) calls=1 2",
+}
+HOSTILE_SELF = {shown: 3 + number for number, shown in enumerate(HOSTILE.values())}
+
+
+def write(name, path, *flags):
+    """Writes the recording of sample_machine.h. flags: those of tests/interop/write_sample.c."""
+    subprocess.run([os.path.join(BUILD, "interop", "write_sample"), name, path, *flags], check=True)
+
+
+def write_hostile(*outputs):
+    """Writes HOSTILE, each name as leaf, process, thread and module. outputs: (format, path)."""
+    records = b""
+    for number, name in enumerate(HOSTILE):
+        count = HOSTILE_SELF[HOSTILE[name]]
+        fields = [name, str(100 + number).encode(), name, str(100 + number).encode(), str(count).encode(),
+                  b"uroot\x1d/lib/" + name, b"u" + name]
+        records += b"\x1f".join(fields) + b"\x1e"
+    subprocess.run([os.path.join(BUILD, "interop", "write_stacks"), *(f"{name}={path}" for name, path in outputs)],
+                   input=records, check=True)

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * windows-etw/etw_trace.h: what a sink is told of traces written for single rules.
+ * The log header is at raw time 1000, 100 s after boot; a tick is 100 ns. So raw 1000 + x is 100 s + 100 x ns.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "etl_writer.h"
+#include "fake_sink.h"
+#include "windows-etw/etw_trace.h"
+
+#define KERNEL 0xfffff80000001000
+
+static const uint8_t image_id[16] =
+	"\xd7\x75\xe6\xb3\x54\x25\x18\x4f\x83\x0b\x27\x62\x73\x25\x60\xde";
+static const uint8_t sys_config[16] =
+	"\x91\xee\x79\x9b\xfd\xb5\xc0\x41\xa2\x43\x42\x48\xe2\x66\xe9\xd0";
+static const uint8_t clr[16] = "\x23\x0d\x3c\xe1\xbc\xcc\x12\x4e\x93\x1b\xd9\xcc\x2e\xee\x27\xe4";
+static const uint8_t clr_rundown[16] =
+	"\x1c\x02\x69\xa6\x50\xc4\x09\x46\xa0\x35\x5a\xf5\x9a\xf4\xdf\x18";
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+static void put(struct etl_writer *w, uint64_t time, uint16_t hook, uint8_t version,
+		struct payload *p)
+{
+	etl_writer_perfinfo(
+		w, &(struct etl_writer_event){ .time = time, .id = hook, .version = version }, p);
+	payload_done(p);
+}
+
+static void process(struct etl_writer *w, uint64_t time, uint16_t hook, uint32_t pid,
+		    const char *image)
+{
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, 1);
+	payload_u32(&p, pid);
+	payload_u32(&p, 4);
+	payload_u64(&p, 0);
+	payload_u32(&p, 0); /* null SID */
+	payload_text(&p, image);
+	payload_utf16(&p, "");
+	put(w, time, hook, 2, &p);
+}
+
+static void thread(struct etl_writer *w, uint64_t time, uint16_t hook, uint32_t pid, uint32_t tid,
+		   const char *name)
+{
+	struct payload p = payload_for(w);
+
+	payload_u32(&p, pid);
+	payload_u32(&p, tid);
+	for (int i = 0; i < 7; i++)
+		payload_pointer(&p, 0);
+	payload_u64(&p, 0);
+	if (name)
+		payload_utf16(&p, name);
+	put(w, time, hook, 3, &p);
+}
+
+static void image(struct etl_writer *w, uint64_t time, uint16_t hook, uint32_t pid, uint64_t base,
+		  const char *path)
+{
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, base);
+	payload_pointer(&p, 0x10000);
+	payload_u32(&p, pid);
+	payload_utf16(&p, path);
+	put(w, time, hook, 1, &p);
+}
+
+static void sample(struct etl_writer *w, uint64_t time, uint32_t tid, uint64_t ip, uint8_t flags)
+{
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, ip);
+	payload_u32(&p, tid);
+	payload_u16(&p, 1);
+	payload_u8(&p, flags);
+	payload_u8(&p, 0);
+	put(w, time, 0x0f2e, 2, &p);
+}
+
+/* A stack of two frames, for the event at `of`. */
+static void stack(struct etl_writer *w, uint64_t time, uint64_t of, uint32_t pid, uint32_t tid,
+		  uint64_t leaf)
+{
+	struct payload p = payload_for(w);
+
+	payload_u64(&p, of);
+	payload_u32(&p, pid);
+	payload_u32(&p, tid);
+	payload_pointer(&p, leaf);
+	payload_pointer(&p, leaf + 0x10);
+	put(w, time, 0x1820, 2, &p);
+}
+
+static void key(struct etl_writer *w, uint64_t time, uint64_t name, uint64_t leaf)
+{
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, name);
+	payload_pointer(&p, leaf);
+	put(w, time, 0x1823, 2, &p);
+}
+
+/* A reference to a key by the event at `of`; part: 0x1825 kernel's, 0x1826 user's. */
+static void reference(struct etl_writer *w, uint64_t time, uint64_t of, uint16_t part,
+		      uint64_t name)
+{
+	struct payload p = payload_for(w);
+
+	payload_u64(&p, of);
+	payload_u32(&p, 8);
+	payload_u32(&p, 9);
+	payload_pointer(&p, name);
+	put(w, time, part, 2, &p);
+}
+
+static void method(struct etl_writer *w, uint64_t time, uint16_t id, uint64_t start, uint32_t flags)
+{
+	struct etl_writer_event e = { .time = time,
+				      .pid = 8,
+				      .tid = 9,
+				      .id = id,
+				      .version = 1,
+				      .provider = id == 143 ? clr : clr_rundown };
+	struct payload p = payload_for(w);
+
+	payload_u64(&p, 1);
+	payload_u64(&p, 2);
+	payload_u64(&p, start);
+	payload_u32(&p, 0x40);
+	payload_u32(&p, 0);
+	payload_u32(&p, flags);
+	payload_utf16(&p, "A.B");
+	payload_utf16(&p, id == 143 ? "New" : "Old");
+	payload_utf16(&p, "void ()");
+	etl_writer_manifest(w, &e, &p);
+	payload_done(&p);
+}
+
+static void volume(struct etl_writer *w, uint64_t time)
+{
+	struct etl_writer_event e = {
+		.time = time, .opcode = 35, .version = 2, .provider = sys_config
+	};
+	struct payload p = payload_for(w);
+
+	payload_utf16(&p, "\\Device\\HarddiskVolume2\\");
+	payload_utf16(&p, "C:\\");
+	etl_writer_classic(w, &e, &p);
+	payload_done(&p);
+}
+
+static void pdb(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base)
+{
+	struct etl_writer_event e = { .time = time, .opcode = 36, .provider = image_id };
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, base);
+	payload_u32(&p, pid);
+	payload_u64(&p, 0x6677445500112233);
+	payload_u64(&p, 0xffeeddccbbaa9988);
+	payload_u32(&p, 2);
+	payload_text(&p, "x.pdb");
+	etl_writer_classic(w, &e, &p);
+	payload_done(&p);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+/* Begins a trace with one buffer that all events of a test go to. */
+static void begin(struct etl_writer *w, uint8_t pointer_size)
+{
+	etl_writer_init(w, pointer_size, ETL_PLAIN);
+	etl_writer_begin(w, 3);
+}
+
+/* Ends the trace; tells it, and frees it. Returns its counts. */
+static struct etw_trace_counts expect(struct etl_writer *w, int want_rc, const char *want)
+{
+	struct etw_trace_counts counts;
+	struct oc_input *in;
+	struct oc_error err = { 0 };
+	struct fake_sink fs;
+	struct etw_trace *t;
+
+	if (w->data.len)
+		etl_writer_end(w);
+	fake_sink_init(&fs);
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
+	cr_assert_eq(etw_trace_open(in, &t, &err), 0, "%s", err.message);
+	cr_assert_eq(etw_trace_tell(t, &fs.sink, &err), want_rc, "%s", err.message);
+	cr_assert(!want_rc || !strncmp(err.message, "memory: ", 8));
+	counts = *etw_trace_counts(t);
+	etw_trace_free(t);
+	oc_input_close(in);
+	cr_assert_str_eq(fake_sink_take(&fs), want);
+	fake_sink_done(&fs);
+	etl_writer_done(w);
+	return counts;
+}
+
+/* Each trace says that three events were lost. */
+#define END "note trace_events_lost 3\n"
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+Test(etw_trace, both_parts_of_a_stack)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1001, 0x0303, 8, "a.exe");
+	thread(&w, 1001, 0x0503, 8, 9, "ui");
+	sample(&w, 1010, 9, KERNEL, 0);
+	stack(&w, 1011, 1010, 8, 9, KERNEL);
+	sample(&w, 1020, 9, 0x1000, 0);
+	stack(&w, 1021, 1020, 8, 9, 0x1000);
+	stack(&w, 1030, 1010, 8, 9, 0x2000); /* back from the kernel */
+	counts = expect(&w, 0,
+			"start 8 comm=a.exe\n"
+			"thread 8/9 name=ui\n"
+			"stack 1 kernel fffff80000001000 fffff80000001010\n"
+			"stack 3 user 2000 2010\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=1 user=3\n"
+			"stack 2 user 1000 1010\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=2\n" END);
+	cr_assert_eq(counts.samples, 2);
+	cr_assert_eq(counts.told, 2);
+	cr_assert_eq(counts.with_stack, 2);
+	cr_assert_eq(counts.stacks_of_others, 0);
+}
+
+Test(etw_trace, samples_without_their_stack_keep_their_place)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	sample(&w, 1010, 9, 0x1000, 0);
+	sample(&w, 1020, 9, KERNEL, 0);
+	sample(&w, 1030, 99, 0x1000, 0); /* of a thread that nothing else speaks of */
+	stack(&w, 1031, 1029, 8, 9, 0x1000);
+	stack(&w, 1031, 1030, 8, 9, 0x1000);
+	counts = expect(
+		&w, 0,
+		"unknown 8\n"
+		"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n"
+		"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=fffff80000001000\n"
+		"unknown 4294967294\n"
+		"sample 4294967294/99 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
+	cr_assert_eq(counts.stacks_of_others, 2);
+	cr_assert_eq(counts.without_pid, 1);
+}
+
+Test(etw_trace, idle_processors_are_not_told)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	sample(&w, 1010, 0, KERNEL, 0);
+	sample(&w, 1020, 0, KERNEL, 8 << 3); /* a priority says nothing */
+	sample(&w, 1030, 0, KERNEL, 1);
+	sample(&w, 1040, 0, KERNEL, 2);
+	counts = expect(&w, 0,
+			"unknown 0\n"
+			"facts 0 comm=Idle\n"
+			"sample 0/0 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 no-user "
+			"ip=fffff80000001000\n"
+			"sample 0/0 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 no-user "
+			"ip=fffff80000001000\n" END);
+	cr_assert(counts.samples == 4 && counts.idle == 2 && counts.told_idle == 2);
+}
+
+/* A key is defined when it is given up, and may have stood for another stack until just before the reference. */
+Test(etw_trace, keys_that_are_used_again)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0503, 8, 9, NULL);
+	sample(&w, 1010, 9, KERNEL, 0);
+	reference(&w, 1012, 1010, 0x1825, 0x77);
+	sample(&w, 1020, 9, 0x1000, 0);
+	key(&w, 1021, 0x77, KERNEL);
+	reference(&w, 1022, 1020, 0x1826, 0x77);
+	reference(&w, 1023, 1010, 0x1826, 0x78);
+	key(&w, 1030, 0x78, 0x3000);
+	key(&w, 1031, 0x77, 0x1000);
+	key(&w, 1032, 0x77, 0x9000);
+	reference(&w, 1040, 1020, 0x1825, 0x79); /* never defined */
+	counts = expect(&w, 0,
+			"unknown 8\n"
+			"stack 1 kernel fffff80000001000\n"
+			"stack 2 user 3000\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=1 user=2\n"
+			"stack 3 user 1000\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=3\n" END);
+	cr_assert_eq(counts.keys_unknown, 1);
+}
+
+Test(etw_trace, the_stack_tells_the_process_where_nothing_else_does)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	sample(&w, 1010, 9, 0x1000, 0);
+	stack(&w, 1011, 1010, 8, 9, 0x1000);
+	/* The thread of process 8 is at work in the memory of 12. */
+	thread(&w, 1015, 0x0501, 8, 10, NULL);
+	sample(&w, 1020, 10, KERNEL, 0);
+	stack(&w, 1021, 1020, 12, 10, KERNEL);
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "stack 1 user 1000 1010\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=1\n"
+	       "stack 2 kernel fffff80000001000 fffff80000001010\n"
+	       "sample 8/10 kind=0 cpu=3 count=1 value=1 kernel=2 user=0\n" END);
+}
+
+Test(etw_trace, kernel_addresses_of_32_bit_machines)
+{
+	struct etl_writer w;
+
+	begin(&w, 4);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	sample(&w, 1010, 9, 0x80001000, 0);
+	stack(&w, 1011, 1010, 8, 9, 0x80001000);
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "stack 1 kernel 80001000 80001010\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=1 user=0\n" END);
+}
+
+/* ---- processes and images ------------------------------------------------------------------------------------ */
+
+Test(etw_trace, what_the_end_lists_was_there_from_the_beginning)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	sample(&w, 1010, 9, 0x1000, 0);
+	volume(&w, 1090);
+	pdb(&w, 1091, 8, 0x400000);
+	image(&w, 1091, 0x1404, 8, 0x400000, "\\Device\\HarddiskVolume2\\x\\a.exe");
+	process(&w, 1092, 0x0304, 8, "a.exe");
+	thread(&w, 1093, 0x0504, 8, 9, "late");
+	method(&w, 1094, 144, 0x7fff0000ffe0, 8);
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 build-id=0011223344556677"
+	       "8899aabbccddeeff00000002 file C:\\x\\a.exe\n"
+	       "facts 8 exe=C:\\x\\a.exe\n"
+	       "map 8 7fff00000000-7fff00010000 +0 anon \n"
+	       "map 8 7fff00010000-7fff00020000 +0 anon \n"
+	       "code 8 7fff0000ffe0-7fff00010020 A.B.Old\n"
+	       "thread 8/9 name=late\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
+}
+
+Test(etw_trace, lives_of_a_pid)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	image(&w, 1011, 0x030a, 8, 0x400000, "\\Device\\A.EXE");
+	image(&w, 1012, 0x030a, 0, KERNEL & ~0xffffULL, "\\SystemRoot\\d.sys");
+	image(&w, 1013, 0x1402, 8, 0x400000, "\\Device\\A.EXE");
+	process(&w, 1014, 0x0302, 8, "a.exe");
+	thread(&w, 1015, 0x0501, 8, 9, NULL);
+	sample(&w, 1016, 9, KERNEL, 0); /* the last of a thread may come behind its process's end */
+	process(&w, 1020, 0x0301, 8, "b.exe");
+	process(&w, 1030, 0x0301, 8, "c.exe");
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 file \\Device\\A.EXE\n"
+	       "facts 8 exe=\\Device\\A.EXE\n"
+	       "map 0 fffff80000000000-fffff80000010000 +0 kernel \\SystemRoot\\d.sys\n"
+	       "unmap 8 400000-410000\n"
+	       "exit 8\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=fffff80000001000\n"
+	       "start 8 comm=b.exe\n"
+	       "exit 8\n"
+	       "start 8 comm=c.exe\n" END);
+}
+
+/* A process that begins within the trace gets what only the end lists when it begins, not before. */
+Test(etw_trace, rundown_of_a_new_process)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	method(&w, 1020, 143, 0x500000, 8);
+	method(&w, 1020, 143, 0x600000, 0); /* compiled beforehand: in a file */
+	process(&w, 1030, 0x0302, 8, "a.exe");
+	process(&w, 1040, 0x0301, 8, "b.exe");
+	image(&w, 1050, 0x1404, 8, 0x400000, "x.dll");
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 file x.dll\n"
+	       "map 8 500000-510000 +0 anon \n"
+	       "code 8 500000-500040 A.B.New\n"
+	       "code 8 600000-600040 A.B.New\n"
+	       "exit 8\n"
+	       "start 8 comm=b.exe\n" END);
+}
+
+/* ---- time, order, damage ------------------------------------------------------------------------------------- */
+
+Test(etw_trace, times_since_boot)
+{
+	struct etw_trace_info info;
+	struct oc_input *in;
+	struct fake_sink fs;
+	struct etl_writer w;
+	struct etw_trace *t;
+	struct payload p;
+
+	begin(&w, 8);
+	p = payload_for(&w);
+	payload_u32(&p, 0);
+	payload_u32(&p, 1221);
+	payload_u32(&p, 1221);
+	put(&w, 500, 0x0f49, 2, &p);
+	process(&w, 2000, 0x0301, 8, "a.exe");
+	etl_writer_end(&w);
+	cr_assert_eq(oc_input_open_memory(w.file.data, w.file.len, &in), 0);
+	cr_assert_eq(etw_trace_open(in, &t, NULL), 0);
+	etw_trace_info(t, &info);
+	cr_assert_eq(info.start_ns, 100000000000 - 50000, "%" PRIu64, info.start_ns);
+	cr_assert_eq(info.end_ns, 100000000000 + 100000);
+	cr_assert_eq(info.start_wall_ns, (133000000000000000 - 116444736000000000) * 100 - 50000);
+	cr_assert_eq(info.kind.period_ns, 122100);
+	cr_assert_str_eq(info.kind.name, "cpu");
+	fake_sink_init(&fs);
+	fs.with_times = true;
+	cr_assert_eq(etw_trace_tell(t, &fs.sink, NULL), 0);
+	cr_assert_str_eq(fake_sink_take(&fs), "100000100000 start 8 comm=a.exe\n"
+					      "0 " END);
+	fake_sink_done(&fs);
+	etw_trace_free(t);
+	oc_input_close(in);
+	etl_writer_done(&w);
+}
+
+Test(etw_trace, nothing_overtakes_a_waiting_sample)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	sample(&w, 1010, 9, KERNEL, 0);
+	image(&w, 1020, 0x030a, 8, 0x400000, "x.dll");
+	stack(&w, 1030, 1010, 8, 9, 0x401000);
+	image(&w, 1040, 0x1402, 8, 0x400000, "x.dll");
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "stack 1 user 401000 401010\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=1 ip=fffff80000001000\n"
+	       "map 8 400000-410000 +0 file x.dll\n"
+	       "unmap 8 400000-410000\n" END);
+}
+
+Test(etw_trace, damage_is_told_and_the_rest_kept)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+	struct payload p;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	p = payload_for(&w);
+	payload_u32(&p, 1);
+	put(&w, 1011, 0x0302, 4, &p); /* too short to be an end */
+	p = payload_for(&w);
+	payload_u64(&p, 0);
+	put(&w, 1012, 0x0524, 4, &p);
+	etl_writer_end(&w);
+	etl_writer_begin(&w, 1);
+	process(&w, 1020, 0x0301, 12, "b.exe");
+	etl_writer_end(&w);
+	w.file.len -= 4096 - 0x48 - 10;
+	w.data.len = 0;
+	counts = expect(&w, -EBADMSG,
+			"start 8 comm=a.exe\n" END "note trace_damages 2\n"
+			"note trace_events_unreadable 2\n");
+	cr_assert_eq(counts.unreadable, 2);
+}

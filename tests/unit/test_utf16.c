@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base/utf16.h and base/le.h.
+ */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "base/le.h"
+#include "base/utf16.h"
+
+static void expect(const void *data, size_t size, const char *want)
+{
+	struct buffer b = BUFFER_INIT;
+
+	utf16_to_utf8(&b, data, size);
+	cr_assert_eq(b.len, strlen(want));
+	cr_assert(!b.len || !strcmp(b.data, want), "%s", b.data);
+	buffer_done(&b);
+}
+
+Test(utf16, every_length_of_utf8)
+{
+	static const uint8_t bytes[] = { 'A', 0, 0xe9, 0, 0xac, 0x20, 0x3d, 0xd8, 0x00, 0xde };
+
+	expect(bytes, sizeof(bytes), "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+	expect(bytes, 0, "");
+	expect(bytes, 1, "");
+	expect(bytes, 3, "A");
+}
+
+Test(utf16, half_pairs_are_replaced)
+{
+	static const uint8_t low[] = { 0x00, 0xde, 'a', 0 }, high[] = { 0x3d, 0xd8, 'a', 0 };
+	static const uint8_t two[] = { 0x3d, 0xd8, 0x3d, 0xd8, 0x00, 0xde };
+
+	expect(low, sizeof(low),
+	       "\xef\xbf\xbd"
+	       "a");
+	expect(high, sizeof(high),
+	       "\xef\xbf\xbd"
+	       "a");
+	expect(high, 2, "\xef\xbf\xbd");
+	expect(two, sizeof(two), "\xef\xbf\xbd\xf0\x9f\x98\x80");
+}
+
+Test(utf16, length_up_to_nul)
+{
+	static const uint8_t bytes[] = { 'a', 0, 0, 1, 0, 0, 'b', 0 };
+
+	cr_assert_eq(utf16_len(bytes, sizeof(bytes)), 4);
+	cr_assert_eq(utf16_len(bytes, 4), 4);
+	cr_assert_eq(utf16_len(bytes, 3), 2);
+	cr_assert_eq(utf16_len(bytes, 0), 0);
+}
+
+Test(le, numbers_at_any_place)
+{
+	static const uint8_t bytes[] = { 0, 0xf1, 2, 3, 0xf4, 5, 6, 7, 0xf8 };
+
+	cr_assert_eq(le16(bytes + 1), 0x02f1);
+	cr_assert_eq(le32(bytes + 1), 0xf40302f1);
+	cr_assert_eq(le64(bytes + 1), 0xf8070605f40302f1);
+}
