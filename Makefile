@@ -72,7 +72,9 @@ HEADERS  := $(sort $(wildcard src/include/onecollect/*.h))
 MAN      := $(sort $(wildcard docs/man/*.1))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(O)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-LIVE     := $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c)))
+# One of them is a test of the walker itself.
+LIVE     := $(filter-out $(if $(UNWINDER),$(O)/live/unwind_walk),\
+	    $(patsubst tests/live/%.c,$(O)/live/%,$(sort $(wildcard tests/live/*.c))))
 INTEROP  := $(patsubst tests/interop/%.c,$(O)/interop/%,$(sort $(wildcard tests/interop/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 

@@ -150,6 +150,7 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 					const struct unwind_image *image, u32 skip)
 {
 	u32 zero = 0;
+	u64 slice;
 
 	env->walker = &scratch->walker;
 	env->window = &scratch->window;
@@ -163,8 +164,10 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 	window_clear(&scratch->window);
 	unwind_begin(env, &scratch->walker, scratch->regs.all.ip);
 	scratch->walker.is_exact = !is_behind_syscall(&scratch->regs);
-	scratch->walker.first = image->first;
-	scratch->walker.nr = image->nr;
+	/* At once, so that a row that is being replaced does not give one half of each. */
+	slice = *(const volatile u64 *)&image->first;
+	scratch->walker.first = (u32)slice;
+	scratch->walker.nr = slice >> 32;
 	/* One turn more than there is room for, and the one that is skipped. */
 	bpf_loop(WIRE_FRAMES_MAX + 2, unwind_turn, env, 0);
 	env->base.state = unwind_state(scratch->walker.outcome);

@@ -220,6 +220,8 @@ UNWIND_INLINE __u64 unwind_cfa(struct unwind_env *env, const struct unwind_walke
 		cfa = unwind_reg(env, rule->reg) + offset;
 	else if (rule->cfa == UNWIND_CFA_FP_DEREF && unwind_read(env, fp + offset, &cfa))
 		cfa = 0;
+	else if (rule->cfa == UNWIND_CFA_SP_DEREF)
+		cfa = unwind_read(env, sp + offset, &cfa) ? 0 : cfa + rule->reg;
 	return cfa;
 }
 
@@ -264,8 +266,8 @@ UNWIND_INLINE long unwind_step(struct unwind_env *env, struct unwind_walker *w)
 		return unwind_stop(w, UNWIND_COMPLETE);
 	if (rule->cfa == UNWIND_CFA_SIGNAL)
 		return unwind_by_signal(env, w);
-	if (rule->cfa == UNWIND_CFA_GAP || rule->cfa >= UNWIND_CFA_UNKNOWN ||
-	    (rule->cfa == UNWIND_CFA_REG && !w->is_first))
+	if (rule->cfa == UNWIND_CFA_GAP || rule->cfa == UNWIND_CFA_UNKNOWN ||
+	    rule->cfa > UNWIND_CFA_LAST || (rule->cfa == UNWIND_CFA_REG && !w->is_first))
 		return unwind_by_fp(env, w);
 	return unwind_by_rule(env, w, rule);
 }

@@ -97,7 +97,7 @@ struct unwind_range {
 };
 
 struct unwind_image {
-	__u32 first; /* in the store of ranges */
+	__u32 first; /* in the store of ranges; read together with `nr`, as 64 bits */
 	__u32 nr;
 	__u32 version; /* grows with each change */
 	__u32 copies; /* copied stacks that may still be sent for lack of tables; each takes one away */

@@ -557,9 +557,9 @@ void unwind_feed_tick(struct unwind_feed *feed)
 	for (size_t i = 0; i < feed->nr_images && feed->opts.images_fd >= 0; i++) {
 		struct feed_image *image = &feed->images[i];
 
-		/* The kernel counts down in its row; what it takes in between is not missed. */
+		/* The kernel counts down in its row, below 0 too; what it takes in between is not missed. */
 		if (!bpf_map_lookup_elem(feed->opts.images_fd, &image->name, &now) &&
-		    now.copies < COPIES_PER_SECOND)
+		    (int32_t)now.copies < COPIES_PER_SECOND)
 			bpf_map_update_elem(feed->opts.images_fd, &image->name, &image->image,
 					    BPF_EXIST);
 	}
@@ -603,6 +603,10 @@ static uint8_t state_of(enum unwind_outcome outcome, const struct copy_reader *r
 		return WIRE_STACK_TRUNCATED;
 	case UNWIND_BAD_ADDRESS:
 		return reader->is_beyond ? WIRE_STACK_TRUNCATED : WIRE_STACK_BAD_ADDRESS;
+	case UNWIND_NO_INFO:
+		return reader->is_beyond ? WIRE_STACK_TRUNCATED : WIRE_STACK_NO_UNWIND_INFO;
+	case UNWIND_NO_PAGE:
+		return WIRE_STACK_NO_TABLE;
 	case UNWIND_FP_END:
 		return WIRE_STACK_FINE;
 	case UNWIND_NO_IMAGE:

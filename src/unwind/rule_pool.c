@@ -72,7 +72,7 @@ uint32_t rule_pool_add(struct rule_pool *pool, const struct unwind_rule *rule)
 
 	if (rule->cfa == UNWIND_CFA_GAP)
 		return RULE_GAP;
-	if (rule->cfa >= UNWIND_CFA_UNKNOWN)
+	if (rule->cfa == UNWIND_CFA_UNKNOWN || rule->cfa > UNWIND_CFA_LAST)
 		return RULE_UNKNOWN;
 	slot = find_slot(pool, rule);
 	if (*slot) {

@@ -274,7 +274,7 @@ static uint32_t intern_rule(struct unwind_store *s, const struct unwind_rule *ru
 {
 	uint32_t name = rule_pool_add(&s->rules, rule);
 
-	if (name != RULE_UNKNOWN || rule->cfa >= UNWIND_CFA_UNKNOWN)
+	if (name != RULE_UNKNOWN || rule->cfa == UNWIND_CFA_UNKNOWN || rule->cfa > UNWIND_CFA_LAST)
 		return name;
 	if (reclaim(s))
 		name = rule_pool_add(&s->rules, rule);

@@ -29,6 +29,7 @@ enum {
 	AT_UNKNOWN = 0x900,
 	AT_GAP = 0xa00,
 	AT_SELF = 0xb00,   /* cfa = sp: does not grow */
+	AT_KEPT = 0xd00,   /* cfa = *(sp + 24) + 8 */
 	AT_LINKED = 0xc00, /* arm64: the return address is in the link register */
 	AT_OTHER_PAGE = 0x10000,
 };
@@ -67,7 +68,7 @@ static int load_page(void *arg, uint32_t module, uint64_t page)
 static void make_table(struct table_maker *maker)
 {
 	struct unwind_rule by_fp = rule_sp_fp(16, -16), realign = by_fp, reg = rule_sp(0),
-			   linked = reg;
+			   linked = reg, kept = reg;
 
 	by_fp.cfa = UNWIND_CFA_FP;
 	realign.cfa = UNWIND_CFA_FP_DEREF;
@@ -76,6 +77,9 @@ static void make_table(struct table_maker *maker)
 	realign.fp_off = 0;
 	reg.cfa = UNWIND_CFA_REG;
 	reg.reg = 10;
+	kept.cfa = UNWIND_CFA_SP_DEREF;
+	kept.cfa_off = 24;
+	kept.reg = 8;
 	linked.ra = UNWIND_SAVED_SAME;
 	linked.ra_off = 0;
 	table_maker_add(maker, AT_LEAF, rule_sp(8));
@@ -94,6 +98,7 @@ static void make_table(struct table_maker *maker)
 	table_maker_add(maker, AT_GAP, (struct unwind_rule){ 0 });
 	table_maker_add(maker, AT_SELF, rule_sp(0));
 	table_maker_add(maker, AT_LINKED, linked);
+	table_maker_add(maker, AT_KEPT, kept);
 	table_maker_add(maker, AT_OTHER_PAGE, rule_sp(8));
 }
 
@@ -207,6 +212,15 @@ Test(unwind_walk, other_registers_are_known_in_the_first_frame_only)
 	walk_from(CODE + AT_REG, 0);
 	/* The second one has no frame pointer to go by either. */
 	EXPECT(UNWIND_FP_END, CODE + AT_REG, CODE + AT_REG + 5);
+}
+
+Test(unwind_walk, old_stack_pointer_kept_in_the_frame)
+{
+	rig.stack[0] = CODE + AT_KEPT + 5;
+	rig.stack[1 + 24 / 8] = STACK + 20 * 8;
+	rig.stack[20] = CODE + AT_END + 5;
+	walk_from(CODE + AT_LEAF, 0);
+	EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_KEPT + 5, CODE + AT_END + 5);
 }
 
 Test(unwind_walk, linkage_table)
