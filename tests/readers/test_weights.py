@@ -168,6 +168,21 @@ class Weights(Recordings):
         self.compare("empty", {}, paths, 1)
 
 
+PERF_TEXT_SQL = """select rtrim(f.name), count(*) from cpu_profile_stack_sample s
+    join stack_profile_callsite c on s.callsite_id = c.id join stack_profile_frame f on c.frame_id = f.id group by 1"""
+
+
+class PerfScript(Recordings):
+    def test_sample(self):
+        """It counts samples and has no weights, so only a timeline says the same."""
+        path = self.path("timeline.perf-script.txt")
+        known_recording.write("perf-script", path, "timeline")
+        ((rows,),) = trace_processor([path], PERF_TEXT_SQL)
+        expected = {name.rstrip(): weight for name, weight in known_recording.SELF.items()}
+        expected["[unknown]"] = known_recording.NO_SYMBOL + known_recording.NO_MAPPING
+        self.assertEqual(dict(rows), expected)
+
+
 class Perfetto(Recordings):
     def test_threads_and_losses(self):
         path = self.path("kinds.pftrace")

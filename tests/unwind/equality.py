@@ -20,6 +20,8 @@ import tempfile
 
 import programs
 
+PROGRAMS = {**programs.STARTS, **programs.CHURN}
+
 COLUMNS = "{:<14} {:>6} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8} {:>6}  {}"
 
 
@@ -54,14 +56,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stops", type=int, default=1000, help="random instants for each program")
     parser.add_argument("--seconds", type=int, default=25, help="at most, for each program")
-    parser.add_argument("program", nargs="*", help="all when none is given: " + ", ".join(programs.STARTS))
+    parser.add_argument("program", nargs="*", help="all when none is given: " + ", ".join(PROGRAMS))
     args = parser.parse_args()
-    if not set(args.program) <= set(programs.STARTS):
-        parser.error("no such program; there are: " + ", ".join(programs.STARTS))
+    if not set(args.program) <= set(PROGRAMS):
+        parser.error("no such program; there are: " + ", ".join(PROGRAMS))
     failed = []
     print(COLUMNS.format("program", "stops", "stacks", "distinct", "frames", "deepest", "same", "full", "cut", "classes"),
           flush=True)
-    for name in args.program or programs.STARTS:
+    for name in args.program or PROGRAMS:
         try:
             result, examples = judge(name, args.stops, args.seconds)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
@@ -72,7 +74,7 @@ def main():
         if not result["good"]:
             failed.append(name)
             print(examples, flush=True)
-    print(f"{len(args.program or programs.STARTS) - len(failed)} programs passed, {len(failed)} failed"
+    print(f"{len(args.program or PROGRAMS) - len(failed)} programs passed, {len(failed)} failed"
           + (": " + ", ".join(failed) if failed else ""), flush=True)
     return 1 if failed else 0
 

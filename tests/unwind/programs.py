@@ -277,8 +277,10 @@ STARTS = {
     "static glibc": own("mix_static", 2),
     # Without signals: libdw does not know the trampoline that musl's handlers return to, and guesses.
     "musl": own("mix_musl", 2, "quiet"),
-    "dlopen": start_churn,
 }
+
+# Only for equality: what it maps is new in each moment.
+CHURN = {"dlopen": start_churn}
 
 # Managed code: only for the share of complete stacks, as there is nothing that it could be compared with.
 MANAGED = {
@@ -294,7 +296,7 @@ def running(name, directory):
     """Starts a program and its load, yields the pids to look at, and ends all of it."""
     setup = Setup(directory)
     try:
-        pids = {**STARTS, **MANAGED}[name](setup)
+        pids = {**STARTS, **CHURN, **MANAGED}[name](setup)
         time.sleep(0.5)  # past its start
         setup.check()
         yield pids

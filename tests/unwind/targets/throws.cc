@@ -116,7 +116,7 @@ struct calling : step {
 
 NOINLINE void leaf(int left)
 {
-	if (pick(2))
+	if (pick(8) == 0)
 		throw error(left, static_cast<int>(pick(20)));
 	std::ostringstream out;
 

@@ -67,7 +67,7 @@ impl Step for Catching {
     fn run(&self, random: &mut Random, left: u64) -> u64 {
         panic::catch_unwind(panic::AssertUnwindSafe(|| {
             let sum = descend(random, left - 1);
-            if random.pick(4) == 0 {
+            if random.pick(8) == 0 {
                 panic!("on purpose, {} left", left);
             }
             sum
