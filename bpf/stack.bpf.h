@@ -155,7 +155,7 @@ static __always_inline long send_task(struct wire_outcome *outcome, struct task_
 	record.type = WIRE_TASK;
 	record.task = key->task;
 	record.image = image_name(task);
-	record.start_stack = task->mm ? BPF_CORE_READ(task, mm, start_stack) : 0;
+	record.start_stack = BPF_CORE_READ(task, mm, start_stack); /* 0 without mm */
 	record.in_exec = key->user_state == WIRE_STACK_EXEC;
 	record.tgid = task->tgid;
 	record.tid = task->pid;
