@@ -61,7 +61,7 @@ $(UNWIND)/work_rs: tests/unwind/targets/work.rs $(O)/flags
 	$(call unwind_need,rustc)
 	$(call say,TARGET)
 	@mkdir -p $(@D)
-	$(Q)env -u MAKEFLAGS rustc -O -C force-frame-pointers=no $< -o $@
+	$(Q)env -u MAKEFLAGS -u MFLAGS rustc -O -C force-frame-pointers=no $< -o $@
 
 unwind-base: $(UNWIND_BASE)
 unwind-all: $(UNWIND_BASE) $(UNWIND_MORE)
