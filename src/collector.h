@@ -74,7 +74,9 @@ struct sink_mapping {
 	uint64_t start;
 	uint64_t end;
 	uint64_t file_offset;
-	uint32_t module; /* the sink's number of what is mapped, for module_open() */
+	uint32_t module;         /* the sink's number of what is mapped, for module_open() */
+	const uint8_t *build_id; /* [build_id_size], borrowed; size 0 = unknown */
+	uint8_t build_id_size;
 	enum { SINK_MAPPING_FILE, SINK_MAPPING_VDSO, SINK_MAPPING_ANON } type;
 };
 
@@ -195,6 +197,7 @@ struct collector_opts {
 	bool kernel_stacks;
 	enum oc_unwind unwind;
 	uint64_t unwind_budget_bytes; /* 0 = default */
+	const char *unwind_cache;     /* directory; NULL = none */
 };
 
 struct collector {

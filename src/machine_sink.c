@@ -316,6 +316,7 @@ static bool on_mapping_next(struct sink *sink, sink_process process, uint64_t ad
 	struct machine_sink *ms = self(sink);
 	const struct oc_mapping *mapping = oc_machine_mapping(
 		ms->machine, oc_machine_next_mapping(ms->machine, process, address));
+	const struct oc_module *module;
 
 	if (!mapping)
 		return false;
@@ -326,7 +327,10 @@ static bool on_mapping_next(struct sink *sink, sink_process process, uint64_t ad
 		.module = mapping->module,
 		.type = SINK_MAPPING_ANON,
 	};
-	switch (oc_machine_module(ms->machine, mapping->module)->type) {
+	module = oc_machine_module(ms->machine, mapping->module);
+	ret_mapping->build_id = module->build_id;
+	ret_mapping->build_id_size = module->build_id_size;
+	switch (module->type) {
 	case OC_MODULE_FILE:
 		ret_mapping->type = SINK_MAPPING_FILE;
 		break;

@@ -190,6 +190,10 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 		copy->collect.cgroup = strdup(opts->cgroup);
 		rc = copy->collect.cgroup ? 0 : -ENOMEM;
 	}
+	if (!rc && opts->unwind_cache) {
+		copy->collect.unwind_cache = strdup(opts->unwind_cache);
+		rc = copy->collect.unwind_cache ? 0 : -ENOMEM;
+	}
 	if (!rc && opts->command_line) {
 		copy->command_line = strdup(opts->command_line);
 		rc = copy->command_line ? 0 : -ENOMEM;
@@ -203,6 +207,7 @@ void recording_opts_done(struct recording_opts *opts)
 	free((void *)opts->collect.cpus);
 	free_strings((char **)opts->collect.process_globs);
 	free((void *)opts->collect.cgroup);
+	free((void *)opts->collect.unwind_cache);
 	free_strings(opts->command);
 	free(opts->command_line);
 	*opts = (struct recording_opts){ 0 };

@@ -2,6 +2,7 @@
 """Recordings whose every number is known, written in any format: what tests compare other people's readers with."""
 
 import os
+import random as random_module
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -41,6 +42,11 @@ HOSTILE = {
 HOSTILE_SELF = {shown: 3 + number for number, shown in enumerate(HOSTILE.values())}
 
 
+def in_callgrind(name):
+    """A name as readers of callgrind show it: they drop blanks at its ends, and some would end the line at U+2028."""
+    return name.strip().replace("\u2028", "\\u2028")
+
+
 def write(name, path, *flags):
     """Writes the recording of sample_machine.h. flags: those of tests/interop/write_sample.c."""
     subprocess.run([os.path.join(BUILD, "interop", "write_sample"), name, path, *flags], check=True)
@@ -56,3 +62,18 @@ def write_hostile(*outputs):
         records += b"\x1f".join(fields) + b"\x1e"
     subprocess.run([os.path.join(BUILD, "interop", "write_stacks"), *(f"{name}={path}" for name, path in outputs)],
                    input=records, check=True)
+
+
+def write_recursive(*outputs):
+    """Writes stacks of functions that call each other in circles. Returns the samples by innermost function."""
+    random = random_module.Random(1)
+    weights, records = {}, []
+    for number in range(300):
+        names = [f"f{random.randrange(8)}" for _ in range(random.randrange(1, 40))]
+        thread = str(100 + number % 5)
+        count = random.randrange(1, 20)
+        weights[names[-1]] = weights.get(names[-1], 0) + count
+        records.append("\x1f".join(["program", "100", "thread", thread, str(count), *("u" + name for name in names)]))
+    subprocess.run([os.path.join(BUILD, "interop", "write_stacks"), *(f"{name}={path}" for name, path in outputs)],
+                   input="".join(record + "\x1e" for record in records).encode(), check=True)
+    return weights

@@ -266,8 +266,7 @@ static int write_chrome(const struct oc_machine *m, struct oc_output *out, struc
 
 const struct oc_format oc_format_chrome = {
 	.name = "chrome",
-	.description =
-		"Chrome trace events, stacks as slices; chrome://tracing, Perfetto, speedscope",
+	.description = "Chrome trace events, stacks as slices for chrome://tracing and Perfetto",
 	.extensions = (const char *const[]){ ".json", ".chrome.json", NULL },
 	.write = write_chrome,
 };

@@ -7,11 +7,15 @@
 
 #include <onecollect/format.h>
 
+extern const struct oc_format oc_format_callgrind;        /* callgrind.c */
 extern const struct oc_format oc_format_chrome;           /* chrome.c */
+extern const struct oc_format oc_format_cpuprofile;       /* cpuprofile.c */
 extern const struct oc_format oc_format_firefox;          /* firefox.c */
 extern const struct oc_format oc_format_firefox_gz;       /* firefox.c */
 extern const struct oc_format oc_format_folded;           /* folded.c */
 extern const struct oc_format oc_format_html;             /* html.c */
+extern const struct oc_format oc_format_jsonl;            /* jsonl.c */
+extern const struct oc_format oc_format_perf_script;      /* perf_script.c */
 extern const struct oc_format oc_format_nettrace;         /* nettrace.c */
 extern const struct oc_format oc_format_octrace;          /* octrace.c */
 extern const struct oc_format oc_format_otlp;             /* otlp.c */

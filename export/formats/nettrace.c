@@ -14,9 +14,9 @@
 #include "base/array.h"
 #include "base/macros.h"
 #include "export/amount.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/nettrace_private.h"
-#include "export/sample_groups.h"
 #include "export/sample_order.h"
 
 /* All labels of one sample; beyond it they are counted in one more label. */

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/u64_map.h"
 #include "export/amount.h"
+#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/zip.h"
 #include "export/sample_groups.h"
@@ -81,25 +82,13 @@ static int flush_when_full(struct perfview *p)
 	return p->b.len < FLUSH_BYTES ? p->b.error : flush(p);
 }
 
-static void put_number(struct buffer *b, uint64_t value)
-{
-	char text[20];
-	size_t at = sizeof(text);
-
-	do {
-		text[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	buffer_append(b, text + at, sizeof(text) - at);
-}
-
 /* Nanoseconds as milliseconds with all their digits. */
 static void put_ms(struct buffer *b, uint64_t ns)
 {
 	char digits[7] = ".";
 	uint32_t rest = (uint32_t)(ns % NS_PER_MS);
 
-	put_number(b, ns / NS_PER_MS);
+	buffer_put_u64(b, ns / NS_PER_MS);
 	for (int i = 6; i > 0; i--, rest /= 10)
 		digits[i] = (char)('0' + rest % 10);
 	buffer_append(b, digits, sizeof(digits));
@@ -317,7 +306,7 @@ static int write_frames(struct perfview *p)
 	put_section(p, "Frames", nr);
 	for (size_t i = 0; !rc && i < nr; i++) {
 		buffer_puts(&p->b, "   <Frame ID=\"");
-		put_number(&p->b, i);
+		buffer_put_u64(&p->b, i);
 		buffer_puts(&p->b, "\">");
 		text_put_xml(&p->b, p->frames.texts[i].text, p->frames.texts[i].len);
 		buffer_puts(&p->b, "</Frame>\n");
@@ -334,14 +323,14 @@ static int write_stacks(struct perfview *p)
 	put_section(p, "Stacks", p->nr_nodes);
 	for (size_t i = 0; !rc && i < p->nr_nodes; i++) {
 		buffer_puts(&p->b, "   <Stack ID=\"");
-		put_number(&p->b, i);
+		buffer_put_u64(&p->b, i);
 		buffer_puts(&p->b, "\" CallerID=\"");
 		if (p->nodes[i].caller == NO_CALLER)
 			buffer_puts(&p->b, "-1");
 		else
-			put_number(&p->b, p->nodes[i].caller);
+			buffer_put_u64(&p->b, p->nodes[i].caller);
 		buffer_puts(&p->b, "\" FrameID=\"");
-		put_number(&p->b, p->nodes[i].frame);
+		buffer_put_u64(&p->b, p->nodes[i].frame);
 		buffer_puts(&p->b, "\" />\n");
 		rc = flush_when_full(p);
 	}
@@ -355,11 +344,11 @@ static void put_metric(struct perfview *p, const struct oc_sample *sample)
 	bool is_span = p->kind->unit == OC_UNIT_SPAN;
 
 	if (p->kind->period_ns && !is_span)
-		put_number(&p->b, sample->count);
+		buffer_put_u64(&p->b, sample->count);
 	else if (p->kind->unit == OC_UNIT_NANOSECONDS || is_span)
 		put_ms(&p->b, sample_value(p->m, sample));
 	else
-		put_number(&p->b, sample->value);
+		buffer_put_u64(&p->b, sample->value);
 }
 
 static int write_sample(void *arg, const struct oc_sample *sample)
@@ -369,13 +358,13 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	if (sample->kind != p->kind_id)
 		return 0;
 	buffer_puts(&p->b, "   <Sample ID=\"");
-	put_number(&p->b, p->nr_samples++);
+	buffer_put_u64(&p->b, p->nr_samples++);
 	if (sample->time_ns) {
 		buffer_puts(&p->b, "\" Time=\"");
 		put_ms(&p->b, sample->time_ns - MIN(sample->time_ns, p->start));
 	}
 	buffer_puts(&p->b, "\" StackID=\"");
-	put_number(&p->b, *u64_map_find(&p->leaves, leaf_key(p, sample)));
+	buffer_put_u64(&p->b, *u64_map_find(&p->leaves, leaf_key(p, sample)));
 	buffer_puts(&p->b, "\" Metric=\"");
 	put_metric(p, sample);
 	buffer_puts(&p->b, "\" />\n");

@@ -28,6 +28,10 @@ static const struct oc_format *const formats[] = {
 	&oc_format_perfetto,
 	&oc_format_otlp,
 	&oc_format_chrome,
+	&oc_format_jsonl,
+	&oc_format_perf_script,
+	&oc_format_cpuprofile,
+	&oc_format_callgrind,
 };
 /* clang-format on */
 

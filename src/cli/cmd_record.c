@@ -56,6 +56,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.command_line = command_line,
 		.unwind = (enum oc_unwind)o->unwind,
 		.unwind_budget_bytes = o->unwind_budget_bytes,
+		.unwind_cache = o->unwind_cache,
 	};
 }
 

@@ -64,6 +64,7 @@ struct options {
 	uint64_t map_entries;
 	uint64_t memory_budget_bytes;
 	uint64_t unwind_budget_bytes;
+	const char *unwind_cache;
 	bool stack_report; /* report: by process how complete its stacks are */
 	bool no_symbols;
 	bool bpf_stats;

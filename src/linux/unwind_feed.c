@@ -10,12 +10,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/u32_map.h"
+#include "unwind/table_cache.h"
 
 #if defined(__aarch64__)
 #define NATIVE_MACHINE EM_AARCH64
@@ -176,6 +178,37 @@ static void drop_unused_modules(struct unwind_feed *feed)
 	}
 }
 
+/*
+ * Tables are kept by build-id, which anybody can write into a file: only files that nobody but root can write are
+ * believed.
+ */
+static bool is_cacheable(const struct unwind_feed *feed, const struct sink_mapping *mapping, int fd)
+{
+	struct stat st;
+
+	return feed->opts.cache && mapping->build_id_size >= TABLE_CACHE_ID_MIN &&
+	       mapping->build_id_size <= TABLE_CACHE_ID_MAX && !fstat(fd, &st) && !st.st_uid &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* The table of a file, from the directory of tables if it is there, else compiled and kept there. */
+static int compile_file(const struct unwind_feed *feed, const struct sink_mapping *mapping, int fd,
+			struct unwind_table **ret_table)
+{
+	bool cacheable = is_cacheable(feed, mapping, fd);
+	int rc;
+
+	if (cacheable && !table_cache_load(feed->opts.cache, mapping->build_id,
+					   mapping->build_id_size, ret_table))
+		return 0;
+	rc = unwind_table_compile(fd, -1, ret_table, NULL);
+	/* A directory that cannot be written costs time in the next recording and nothing else. */
+	if (!rc && cacheable)
+		table_cache_store(feed->opts.cache, mapping->build_id, mapping->build_id_size,
+				  *ret_table);
+	return rc;
+}
+
 /* Makes the table of what is mapped. *ret_table stays NULL when there is none to be had. Returns 0 or -ENOMEM. */
 static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
 		   struct unwind_table **ret_table)
@@ -189,7 +222,7 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 		fd = feed->sink->ops->module_open(feed->sink, mapping->module, pid);
 		if (fd < 0)
 			return fd == -ENOMEM ? fd : 0;
-		rc = unwind_table_compile(fd, -1, ret_table, NULL);
+		rc = compile_file(feed, mapping, fd, ret_table);
 		close(fd);
 	}
 	if (rc) {

@@ -23,6 +23,7 @@ struct unwind_feed_opts {
 	void (*quiesce)(void *arg); /* see unwind_store_new() */
 	void *quiesce_arg;
 	uint64_t table_bytes; /* tables held in user space, at most */
+	const char *cache;    /* directory of src/unwind/table_cache.h, borrowed; NULL = none */
 };
 
 struct unwind_feed_stats {

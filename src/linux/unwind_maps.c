@@ -175,6 +175,7 @@ int unwind_maps_open(struct bpf_collector *c, struct oc_error *err)
 		.memory = memory,
 		.images_fd = images_fd(c),
 		.quiesce = in_kernel(c) ? drain_wait_for_programs : NULL,
+		.cache = c->opts.unwind_cache,
 		.table_bytes = TABLES_PER_BUDGET * nr_chunks(c) * CHUNK_BYTES,
 	};
 	int rc;

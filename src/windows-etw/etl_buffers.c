@@ -69,7 +69,8 @@ static ssize_t expand(const struct etl_buffers *b, const uint8_t *in, size_t in_
 /* Returns 0, -ENODATA (the input ends before) or another error of the input. */
 static int read_exactly(const struct oc_input *in, uint64_t offset, void *data, size_t size)
 {
-	int64_t n = oc_input_read_at(in, offset, data, size);
+	/* Where nothing is to be read there may be no memory for it either. */
+	int64_t n = size ? oc_input_read_at(in, offset, data, size) : 0;
 
 	return n < 0 ? (int)n : (uint64_t)n < size ? -ENODATA : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Merging the buffers of a trace by time, bounded in memory.
- * Called by etw_facts.c and etw_replay.c.
+ * Called by etw_facts.c and etw_trace.c.
  * Must not know what events mean. How buffers lie in the file is etl_buffers.c's business.
  */
 #include "windows-etw/etl_reader.h"

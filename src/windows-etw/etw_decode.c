@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Payloads by class, version and pointer size.
- * Called by etw_facts.c and etw_replay.c.
+ * Called by etw_facts.c, etw_tell.c and etw_trace.c.
  * Must not know of any event but the one at hand.
  */
 #include "windows-etw/etw_decode.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What events say: payloads of the kernel's and the .NET runtime's events, of every version and pointer size.
- * Used by etw_facts.c and etw_replay.c. Knows single events, not how they belong together.
+ * Used by etw_facts.c, etw_tell.c and etw_trace.c. Knows single events, not how they belong together.
  *
  * Source of the layouts: the MOF classes of the "NT Kernel Logger" in the Windows SDK documentation, ntwmi.h of phnt,
  * and the manifest of Microsoft-Windows-DotNETRuntime.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Volumes and drive letters.
- * Called by etw_facts.c and etw_replay.c.
+ * Called by etw_facts.c and etw_tell.c.
  * Must not know what the paths are of.
  */
 #include "windows-etw/etw_paths.h"

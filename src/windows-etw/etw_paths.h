@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * File names as the Windows kernel says them, made into those that people know.
- * Used by etw_facts.c and etw_replay.c.
+ * Used by etw_facts.c and etw_tell.c.
  */
 #ifndef ETW_PATHS_H
 #define ETW_PATHS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Interned stack parts, and keys by time.
- * Called by etw_facts.c and etw_replay.c.
+ * Called by etw_facts.c and etw_trace.c.
  * Must not know which event a stack belongs to.
  */
 #include "windows-etw/etw_stacks.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The stacks of a trace: each distinct part (kernel's or user's) once, and the keys that stand for them.
- * Used by etw_facts.c, which collects, and etw_replay.c, which looks up.
+ * Used by etw_facts.c, which collects, and etw_trace.c, which looks up.
  */
 #ifndef ETW_STACKS_H
 #define ETW_STACKS_H

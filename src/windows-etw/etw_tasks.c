@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tables of processes and threads.
- * Called by etw_replay.c.
+ * Called by etw_tell.c and etw_trace.c.
  * Must not call the sink.
  */
 #include "windows-etw/etw_tasks.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Processes and threads of a trace as they come and go, and what the sink calls them.
- * Used by etw_replay.c.
+ * Used by etw_tell.c and etw_trace.c.
  */
 #ifndef ETW_TASKS_H
 #define ETW_TASKS_H
@@ -16,7 +16,7 @@ struct etw_task_process {
 	sink_process name; /* the sink's */
 	bool alive;
 	bool has_exe;
-	char image[32]; /* base name of its program, cut */
+	char image[128]; /* base name of its program, cut */
 };
 
 /* One life of a thread id. */

@@ -68,13 +68,14 @@ static int begin_process(struct etw_teller *t, const struct etw_process *in, boo
 			 uint64_t time_ns)
 {
 	struct etw_task_process *process = find_process(t, in->pid);
-	struct collector_process facts = { .pid = in->pid };
+	struct collector_process facts = { 0 };
 
 	if (!process)
 		return -ENOMEM;
+	facts.pid = process->pid;
 	/* Found ones may have been met already; of one that starts the end of its forerunner was missed. */
 	if (process->alive && !found)
-		t->sink->ops->process_exit(t->sink, time_ns, in->pid);
+		t->sink->ops->process_exit(t->sink, time_ns, process->pid);
 	snprintf(process->image, sizeof(process->image), "%.*s",
 		 (int)MIN(in->image.size, (uint32_t)sizeof(process->image)),
 		 (const char *)in->image.data);
@@ -92,7 +93,7 @@ static int end_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
 	if (!process)
 		return -ENOMEM;
 	if (process->alive)
-		t->sink->ops->process_exit(t->sink, time_ns, pid);
+		t->sink->ops->process_exit(t->sink, time_ns, process->pid);
 	process->alive = false;
 	return 0;
 }

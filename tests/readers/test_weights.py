@@ -98,19 +98,14 @@ SLICES_SQL = """select s.name, sum(s.dur - ifnull((select sum(c.dur) from slice 
 
 
 def chrome_trace(paths, period_ns):
-    """Perfetto's trace processor and speedscope must agree."""
-    results = []
-    for rows, weights in zip(trace_processor(paths, SLICES_SQL), speedscope(paths, period_ns)):
-        mine = {name: samples_of(weight, period_ns) for name, weight in rows[0] if weight}
-        if mine != {name: weight for name, weight in weights.items() if weight}:
-            raise AssertionError(f"trace processor {mine}, speedscope {weights}")
-        results.append(mine)
-    return results
+    return [{name: samples_of(weight, period_ns) for name, weight in rows if weight}
+            for rows, in trace_processor(paths, SLICES_SQL)]
 
 
 FORMATS = [
     ("chrome", ".json", chrome_trace),
     ("otlp", ".otlp", collector),
+    ("cpuprofile", ".cpuprofile", speedscope),
     ("firefox", ".firefox.json", firefox_profiler),
     ("perfetto", ".perfetto-trace", perfetto),
     ("speedscope", ".speedscope.json", speedscope),
@@ -161,11 +156,31 @@ class Weights(Recordings):
         known_recording.write_hostile(*((name, path) for (name, _, _), path in zip(FORMATS, paths)))
         self.compare("hostile", known_recording.HOSTILE_SELF, paths, known_recording.HOSTILE_PERIOD_NS)
 
+    def test_recursion(self):
+        paths = [self.path("recursive" + extension) for _, extension, _ in FORMATS]
+        expected = known_recording.write_recursive(*((name, path) for (name, _, _), path in zip(FORMATS, paths)))
+        self.compare("recursive", expected, paths, known_recording.HOSTILE_PERIOD_NS)
+
     def test_empty(self):
         paths = [self.path("empty" + extension) for _, extension, _ in FORMATS]
         for (name, _, _), path in zip(FORMATS, paths):
             known_recording.write(name, path, "empty")
         self.compare("empty", {}, paths, 1)
+
+
+PERF_TEXT_SQL = """select rtrim(f.name), count(*) from cpu_profile_stack_sample s
+    join stack_profile_callsite c on s.callsite_id = c.id join stack_profile_frame f on c.frame_id = f.id group by 1"""
+
+
+class PerfScript(Recordings):
+    def test_sample(self):
+        """It counts samples and has no weights, so only a timeline says the same."""
+        path = self.path("timeline.perf-script.txt")
+        known_recording.write("perf-script", path, "timeline")
+        ((rows,),) = trace_processor([path], PERF_TEXT_SQL)
+        expected = {name.rstrip(): weight for name, weight in known_recording.SELF.items()}
+        expected["[unknown]"] = known_recording.NO_SYMBOL + known_recording.NO_MAPPING
+        self.assertEqual(dict(rows), expected)
 
 
 class Perfetto(Recordings):

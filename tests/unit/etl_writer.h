@@ -58,7 +58,7 @@ void etl_writer_system(struct etl_writer *w, const struct etl_writer_event *e, s
 void etl_writer_perfinfo(struct etl_writer *w, const struct etl_writer_event *e, struct payload *p);
 void etl_writer_classic(struct etl_writer *w, const struct etl_writer_event *e, struct payload *p);
 void etl_writer_manifest(struct etl_writer *w, const struct etl_writer_event *e, struct payload *p);
-/* An event of any header kind that has its size at size_at, filled with `time` at the usual place. */
+/* Writes data[size] as an event, whatever it is, with the padding behind it. */
 void etl_writer_raw(struct etl_writer *w, const void *data, size_t size);
 
 struct payload payload_for(const struct etl_writer *w);

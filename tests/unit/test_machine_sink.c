@@ -353,3 +353,96 @@ Test(machine_sink, a_rescan_changes_nothing)
 	cr_assert_eq(oc_machine_nr_processes(f.machine), 1);
 	fixture_done(&f);
 }
+
+/* ---- Windows ------------------------------------------------------------------------------------------------- */
+
+#define NTOS  0xfffff80000000000ULL
+#define NTDLL 0x7ff800000000ULL
+#define JIT   0x500000ULL
+
+static void map_type(struct fixture *f, enum collector_mapping_type type, uint64_t at,
+		     const char *path)
+{
+	const struct collector_mapping mapping = {
+		.type = type, .start = at, .end = at + 0x10000, .path = path
+	};
+
+	f->ops->mapping_add(f->sink, 1, 10, &mapping);
+}
+
+static void code(struct fixture *f, uint32_t pid, uint64_t at, uint64_t size, const char *name)
+{
+	f->ops->code_add(f->sink, 1, pid,
+			 &(struct collector_code){ .start = at, .size = size, .name = name });
+}
+
+/* Stores a sample with a kernel frame, some user frames, and ntdll at the root. Returns its stack. */
+static const oc_location_id *sample_windows(struct fixture *f, const uint64_t *user, uint32_t nr)
+{
+	static const uint64_t kernel = NTOS + 0x20;
+	struct collector_sample sample = sample_of(f, start(f, 1, 10, 0, "a.exe"), 11);
+	struct oc_sample stored = { 0 };
+
+	f->ops->stack_define(f->sink, 1, &kernel, 1, true);
+	f->ops->stack_define(f->sink, 2, user, nr, false);
+	sample.kernel_stack = 1;
+	sample.user_stack = 2;
+	f->ops->sample(f->sink, &sample);
+	cr_assert_eq(oc_machine_each_sample(f->machine, first_sample, &stored), 1);
+	cr_assert_eq(machine_sink_name_code(f->sink), 0);
+	machine_sink_judge_stacks(f->sink);
+	cr_assert_eq(oc_machine_finish(f->machine), 0);
+	return oc_machine_stack(f->machine, stored.stack, &nr);
+}
+
+static const char *name_of(const struct fixture *f, oc_location_id id)
+{
+	return oc_machine_string(f->machine, oc_machine_location_name(f->machine, id, 0), NULL);
+}
+
+Test(machine_sink, files_of_windows_and_of_its_kernel)
+{
+	static const uint64_t user[] = { NTDLL + 0x30 };
+	struct fixture f = fixture_new();
+	const oc_location_id *stack;
+	const struct oc_location *kernel, *leaf;
+
+	map_type(&f, COLLECTOR_KERNEL, NTOS, "C:\\Windows\\ntoskrnl.exe");
+	map_type(&f, COLLECTOR_FILE, NTDLL, "C:\\Windows\\NTDLL.DLL");
+	stack = sample_windows(&f, user, 1);
+	kernel = oc_machine_location(f.machine, stack[0]);
+	leaf = oc_machine_location(f.machine, stack[1]);
+	cr_assert_eq(oc_machine_module(f.machine, kernel->module)->type, OC_MODULE_KERNEL);
+	cr_assert_eq(oc_machine_mapping(f.machine, kernel->mapping)->process, 0);
+	cr_assert_eq(oc_machine_module(f.machine, leaf->module)->type, OC_MODULE_FILE);
+	cr_assert_str_eq(name_of(&f, stack[0]), "ntoskrnl.exe+0x20");
+	cr_assert_str_eq(name_of(&f, stack[1]), "NTDLL.DLL+0x30");
+	cr_assert_eq(row(&f)->complete, 1, "threads begin there, with or without symbols");
+	fixture_done(&f);
+}
+
+Test(machine_sink, code_that_its_runtime_names)
+{
+	static const uint64_t user[] = { JIT + 0x10,  JIT + 0x101,  JIT + 0x181,
+					 JIT + 0x401, NTDLL + 0x81, NTDLL + 0x30 };
+	struct fixture f = fixture_new();
+	const oc_location_id *stack;
+
+	map_type(&f, COLLECTOR_ANON, JIT, "");
+	map_type(&f, COLLECTOR_FILE, NTDLL, "C:\\Windows\\ntdll.dll");
+	code(&f, 10, JIT, 0x400, "outer");
+	code(&f, 10, JIT + 0x100, 0x80, "second"); /* said later: it took a part of that memory */
+	code(&f, 10, JIT + 0x100, 0x40, "third");
+	code(&f, 10, NTDLL + 0x80, 0x10, "bound");
+	code(&f, 12, JIT + 0x400, 0x10, "of another process");
+	code(&f, 10, UINT64_MAX - 1, 2, "wraps");
+	code(&f, 10, JIT + 0x400, 0, "empty");
+	stack = sample_windows(&f, user, 6);
+	cr_assert_str_eq(name_of(&f, stack[1]), "outer");
+	cr_assert_str_eq(name_of(&f, stack[2]), "third");
+	cr_assert_str_eq(name_of(&f, stack[3]), "outer", "behind what lies within");
+	cr_assert_str_eq(name_of(&f, stack[4]), "[anon]+0x500400");
+	cr_assert_str_eq(name_of(&f, stack[5]), "bound", "in a file too");
+	cr_assert_str_eq(name_of(&f, stack[6]), "ntdll.dll+0x2f");
+	fixture_done(&f);
+}

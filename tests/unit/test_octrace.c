@@ -554,9 +554,10 @@ static void add_some(struct oc_machine *m, uint64_t from, uint64_t to, bool time
 	}
 }
 
-static struct oc_machine *bare_machine(void)
+static struct oc_machine *bare_machine(uint64_t budget)
 {
-	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_machine_opts opts = { .size = sizeof(opts), .memory_budget_bytes = budget };
+	struct oc_machine *m = oc_machine_new(&opts);
 	oc_process_id process = (oc_process_id)oc_machine_process_start(m, 100, 0, 10);
 	struct oc_module module = { .path = TEXT(m, "/bin/x") };
 	struct oc_mapping mapping = { .process = process,
@@ -574,7 +575,7 @@ static struct oc_machine *bare_machine(void)
 Test(octrace, each_sync_leaves_a_file_with_all_there_was)
 {
 	for (int timed = 0; timed < 2; timed++) {
-		struct oc_machine *m = bare_machine(), *copy;
+		struct oc_machine *m = bare_machine(0), *copy;
 		struct oc_octrace *w;
 		struct oc_output *out;
 		struct oc_error err;
@@ -613,6 +614,35 @@ Test(octrace, each_sync_leaves_a_file_with_all_there_was)
 		oc_output_abort(out);
 		oc_machine_free(m);
 	}
+}
+
+Test(octrace, samples_that_left_memory_are_written_too)
+{
+	struct oc_machine *m = bare_machine(1 << 20), *copy;
+	struct oc_octrace *w;
+	struct oc_output *out;
+	struct oc_error err;
+	const void *data;
+	size_t size;
+
+	cr_assert_eq(oc_output_open_memory(&out), 0);
+	cr_assert_eq(oc_octrace_new(out, &w), 0);
+	for (uint64_t i = 0; i < 60000; i += 7000) {
+		add_some(m, i, i + 7000, true);
+		cr_assert_eq(oc_octrace_sync(w, m), 0);
+	}
+	cr_assert_gt(m->ledger.notes[OC_NOTE_SPILLED_SAMPLES], 0);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	cr_assert_eq(oc_octrace_finish(w, m), 0);
+	data = oc_output_memory(out, &size);
+	copy = try_read(data, size, &err);
+	cr_assert(copy, "%s", err.message);
+	cr_assert_eq(oc_machine_finish(copy), 0);
+	assert_equal_outputs(m, copy);
+	oc_machine_free(copy);
+	oc_octrace_free(w);
+	oc_output_abort(out);
+	oc_machine_free(m);
 }
 
 /* ---- readers ---- */

@@ -121,3 +121,14 @@ Test(text, whole_characters)
 	cr_assert_eq(text_whole_characters("a\xe2\x82\xac", 4, 3), 1);
 	cr_assert_eq(text_whole_characters("\xe2\x82\xac", 3, 2), 0);
 }
+
+Test(text, base_names)
+{
+	cr_assert_str_eq(text_base_name("/usr/lib/libc.so.6"), "libc.so.6");
+	cr_assert_str_eq(text_base_name("[kernel]"), "[kernel]");
+	cr_assert_str_eq(text_base_name("C:\\Windows\\ntdll.dll"), "ntdll.dll");
+	cr_assert_str_eq(text_base_name("\\Device\\Vol2\\a.exe"), "a.exe");
+	cr_assert_str_eq(text_base_name("/tmp/od\\d"), "od\\d", "a name may hold a backslash here");
+	cr_assert_str_eq(text_base_name("/tmp/"), "/tmp/");
+	cr_assert_str_eq(text_base_name(""), "");
+}

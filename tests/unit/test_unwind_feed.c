@@ -3,6 +3,7 @@
  * Feeding the walker, with this process as the target: its own mappings, files and stack.
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "linux/unwind_feed.h"
+#include "unwind/table_cache.h"
 
 #define NR_RANGES 4096
 #define NR_PAGES  65536
@@ -104,10 +106,14 @@ static void read_own_mappings(struct fixture *f)
 	fclose(maps);
 }
 
+static const char *cache; /* directory of tables; NULL = none */
+
 static struct fixture *setup(uint64_t table_bytes)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct unwind_feed_opts opts = { .images_fd = -1, .table_bytes = table_bytes };
+	struct unwind_feed_opts opts = { .images_fd = -1,
+					 .table_bytes = table_bytes,
+					 .cache = cache };
 
 	cr_assert_not_null(f);
 	f->sink.ops = &ops;
@@ -374,6 +380,67 @@ Test(unwind_feed, modules_that_are_not_mapped_any_more)
 	unwind_feed_stats(f->feed, &after);
 	cr_assert_eq(after.tables_refused, before.tables_refused);
 	cr_assert_leq(after.table_bytes, before.table_bytes + before.table_bytes / 4);
+	free(copy);
+	teardown(f);
+}
+
+static uint32_t nr_files(const char *dir)
+{
+	DIR *open = opendir(dir);
+	uint32_t nr = 0;
+
+	cr_assert_not_null(open);
+	while (readdir(open))
+		nr++;
+	closedir(open);
+	return nr - 2;
+}
+
+/* What was compiled once is read the next time, and a walk cannot tell the difference. */
+Test(unwind_feed, tables_that_are_kept)
+{
+	char dir[] = "/tmp/onecollect-unit-XXXXXX", command[64];
+	struct unwind_feed_stack first, second;
+	struct fixture *f;
+	struct wire_copy *copy;
+	uint32_t nr;
+
+	cache = mkdtemp(dir);
+	cr_assert_not_null(cache);
+	f = setup(64 << 20);
+	for (uint32_t i = 0; i < f->nr; i++) {
+		struct known_mapping *known = &f->known[i];
+		size_t len = strlen(known->path), size = MIN(len, (size_t)TABLE_CACHE_ID_MAX);
+
+		/* The end of a path is as good as a build-id here. */
+		known->mapping.build_id = (const uint8_t *)known->path + len - size;
+		known->mapping.build_id_size = (uint8_t)size;
+	}
+	copy = copy_here();
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) + copy->nr_bytes, 1, &first), 0);
+	expect_same_as_backtrace(&first);
+	nr = nr_files(dir);
+	/* Libraries are root's; the directory is ours, so that all of this works for anybody. */
+	cr_assert_gt(nr, 0);
+	copy->image = 78;
+	unwind_feed_free(f->feed);
+	cr_assert_eq(unwind_feed_new(&(struct unwind_feed_opts){ .memory = &f->memory,
+								 .images_fd = -1,
+								 .table_bytes = 64 << 20,
+								 .cache = cache },
+				     &f->sink, &f->feed),
+		     0);
+	memset(f->memory.directory, 0, NR_PAGES * sizeof(struct unwind_page));
+	memset(f->memory.rules, 0, UNWIND_RULES_MAX * sizeof(struct unwind_rule));
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) + copy->nr_bytes, 1, &second),
+		     0);
+	cr_assert_eq(second.state, WIRE_STACK_COMPLETE);
+	cr_assert_eq(second.nr, first.nr);
+	cr_assert_eq(memcmp(second.frames, first.frames, first.nr * sizeof(*first.frames)), 0);
+	cr_assert_eq(nr_files(dir), nr);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	cr_assert_eq(system(command), 0);
+	cache = NULL;
 	free(copy);
 	teardown(f);
 }

@@ -21,9 +21,8 @@ import verifier_stats
 
 RATE = 199  # as in tests/vm/init
 SHARES = {"take_half": 0.50, "take_quarter": 0.25, "take_fifteen": 0.15, "take_ten": 0.10}
-# An emulated machine's clock ticks late and its programs spend time where a real one's do not.
-TOTAL_TOLERANCE = 0.05
-# A thousand samples, and four shares on three kernels in two ways: three deviations would fail one run in fifteen.
+TOTAL_TOLERANCE = 0.03
+# Four shares on three kernels in two ways: three deviations would fail one run in fifteen.
 DEVIATIONS = 4
 FALLBACK = "using perf-event, which walks stacks by frame pointers alone: "
 # A thread's first function and its callees in the fixture without frame pointers; qsort_r() is the C library's.
@@ -95,12 +94,12 @@ class KernelTest(unittest.TestCase):
         burnt = sum(truth["functions"].values())
         expected = RATE * truth["cpu_s"]
         self.note(f"{step}: {cpu['kept']} samples, rate x CPU seconds = {expected:.0f}, "
-                  f"{cpu['undelivered']} never delivered, shares {samples}")
+                  f"shares {samples}")
         for name in SHARES:
             true = truth["functions"][name] / burnt
             self.assertLessEqual(abs(samples[name] / n - true), binomial_bound(true, n, DEVIATIONS), name)
-        undelivered = cpu["undelivered"] / cpu["due"]
-        self.assertLessEqual(abs(cpu["kept"] - expected), (TOTAL_TOLERANCE + undelivered) * expected)
+        self.assertLessEqual(abs(cpu["kept"] - expected), TOTAL_TOLERANCE * expected)
+        self.assertLess(cpu["undelivered"], 0.01 * cpu["due"])
         self.assertEqual(cpu["kept"], weight(stacks))
         self.assertEqual(cpu["kept"], Profile(self.results[f"{step}.pb.gz"]).total())
         self.assertGreater(n, 0.8 * cpu["kept"])
@@ -109,7 +108,7 @@ class KernelTest(unittest.TestCase):
         """Only the wanted one of two equal programs is there, whole: from the thread down to the recursion (the compiler drops one of its five frames)."""
         cpu = self.summary(step)["kinds"]["cpu"]
         stacks = self.folded(step)
-        self.note(f"{step}: {cpu['kept']} samples of {cpu['due'] - cpu['undelivered']} delivered on two CPUs")
+        self.note(f"{step}: {cpu['kept']} samples of {cpu['due'] - cpu['undelivered']} delivered")
         self.assertEqual({s.comm for s in stacks}, {comm})
         self.assertGreater(cpu["kept"], 0.2 * RATE)
         whole = sum(s.count for s in stacks if s.frames.count("deeper") >= 4)
@@ -167,7 +166,7 @@ class Modern:
         self.note(f"frameless: {whole} of {weight(stacks)} stacks are whole, {cpu['complete']} of {cpu['stacks']} "
                   "with those of the dynamic loader")
         self.assertGreater(weight(stacks), 0.3 * RATE)
-        self.assertGreaterEqual(whole, 0.9 * weight(stacks))
+        self.assertGreaterEqual(whole, 0.97 * weight(stacks))
         self.assertGreaterEqual(cpu["complete"], whole)
 
     def test_by_frame_pointers_the_same_stacks_are_cut(self):
@@ -182,9 +181,8 @@ class Modern:
         cpu = self.summary("children")["kinds"]["cpu"]
         truth = json.loads(self.text("children.truth"))
         found = weight(self.folded("children"), comm="forker", containing="child_leaf")
-        delivered = 1 - cpu["undelivered"] / cpu["due"]
-        self.note(f"children: {found} samples in {truth['children']} children, {delivered:.0%} delivered")
-        self.assertGreater(found, 0.5 * RATE * delivered * 0.02 * truth["children"])
+        self.note(f"children: {found} of {cpu['kept']} samples in {truth['children']} children")
+        self.assertGreater(found, 0.5 * RATE * 0.02 * truth["children"])
 
     def test_the_whole_machine_with_the_kernel(self):
         self.summary("machine")

@@ -114,7 +114,7 @@ OC_API uint32_t oc_machine_nr_kinds(const struct oc_machine *m);
 enum oc_module_type {
 	OC_MODULE_FILE, /* an ELF or PE file; offsets are file offsets, of PE counted from the image's base */
 	OC_MODULE_KERNEL, /* the kernel and its modules; offsets are addresses */
-	OC_MODULE_VDSO, /* offsets count from the start of the vDSO image */
+	OC_MODULE_VDSO,   /* offsets count from the start of the vDSO image */
 	OC_MODULE_ANON, /* anonymous executable memory of one process (JIT); offsets are addresses */
 	OC_MODULE_UNKNOWN, /* no mapping known at this address; offsets are addresses; one per process */
 };

@@ -51,6 +51,8 @@ struct oc_recording_opts {
 	enum oc_collector_choice collector;
 	const char *command_line; /* for the recording's comments; NULL = none */
 	enum oc_unwind unwind;
+	const char *
+		unwind_cache; /* directory to keep unwind tables in, made by the caller; NULL = none */
 	uint64_t unwind_budget_bytes; /* for unwind tables in the kernel; 0 = default (8 MiB) */
 };
 
