@@ -268,6 +268,17 @@ check-tables: $(O)/interop/unwind_tables ## unwind tables of all programs and li
 check-arm64: $(SKEL) $(GEN_C) $(EMBED_H) ## compile everything for arm64, without linking
 	@O=$(O) scripts/check-arm64
 
+check-unwind: ## our stacks beside libdw's on stopped programs, and recordings over churn (root, minutes)
+	@scripts/install-deps build check unwind
+	@$(MAKE) $(PARALLEL) all fixtures unwind-all
+	@python3 tests/unwind/equality.py
+	@ONECOLLECT_CHURN_S=60 tests/run --limit 400 live/unwind_churn
+
+bench-unwind: ## share of complete stacks, beside perf and bpftrace, into docs/unwinding.md (root, minutes)
+	@scripts/install-deps build check bench unwind
+	@$(MAKE) $(PARALLEL) all unwind-all
+	@python3 tests/unwind/completeness.py
+
 lint: all ## the checks of scripts/: includes, size, format, words, headers, symbols, vmlinux.h, shell, arm64
 	@tests/run lint
 
@@ -307,6 +318,7 @@ help: ## this list
 		'SAN=address,undefined sanitizers (into build-san), O=DIR output folder, CC=clang, PREFIX, DESTDIR.'
 
 .PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels \
-	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help check-tables
+	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help \
+	check-tables check-unwind bench-unwind
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -61,20 +61,9 @@ $(UNWIND)/work_rs: tests/unwind/targets/work.rs $(O)/flags
 	$(call unwind_need,rustc)
 	$(call say,TARGET)
 	@mkdir -p $(@D)
-	$(Q)env -u MAKEFLAGS rustc -O -C force-frame-pointers=no $< -o $@
+	$(Q)env -u MAKEFLAGS -u MFLAGS rustc -O -C force-frame-pointers=no $< -o $@
 
 unwind-base: $(UNWIND_BASE)
 unwind-all: $(UNWIND_BASE) $(UNWIND_MORE)
 
-check-unwind: ## our stacks beside libdw's on stopped programs, and recordings over churn (root, minutes)
-	@scripts/install-deps build check unwind
-	@$(MAKE) $(PARALLEL) all fixtures unwind-all
-	@python3 tests/unwind/equality.py
-	@ONECOLLECT_CHURN_S=60 tests/run --limit 400 live/unwind_churn
-
-bench-unwind: ## share of complete stacks, beside perf and bpftrace, into docs/unwinding.md (root, minutes)
-	@scripts/install-deps build check bench unwind
-	@$(MAKE) $(PARALLEL) all unwind-all
-	@python3 tests/unwind/completeness.py
-
-.PHONY: unwind-base unwind-all check-unwind bench-unwind
+.PHONY: unwind-base unwind-all
