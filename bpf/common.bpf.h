@@ -34,6 +34,8 @@ extern volatile __u32
 	epoch; /* even: counts_even is written, odd: counts_odd. Written by user space only. */
 extern __u64
 	rows_added[2]; /* rows made in counts_even, counts_odd; user space resets the idle one */
+extern volatile __u32
+	copies_waiting; /* user space knows of copied stacks; it sets 0 when it has walked them all */
 extern __u64 children_missed; /* forks whose child did not fit into wanted_tgids */
 
 #endif

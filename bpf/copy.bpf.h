@@ -94,8 +94,14 @@ static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_
 	bytes = copy->nr_bytes;
 	if (bytes > copy_bytes)
 		bytes = copy->nr_bytes = copy_bytes;
-	/* Somebody waits for it: for lack of tables, other samples are incomplete. */
-	send_with(outcome, copy, sizeof(*copy) + bytes, BPF_RB_FORCE_WAKEUP);
+	/*
+	 * Somebody waits for it: for lack of tables, other samples are incomplete. But only the first one wakes user space:
+	 * woken by each, it would run in step with the sampling, and other processes would be sampled too often or too seldom.
+	 */
+	if (send_with(outcome, copy, sizeof(*copy) + bytes,
+		      copies_waiting ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP))
+		return;
+	copies_waiting = 1;
 }
 
 #endif
