@@ -20,6 +20,7 @@ const volatile __u32 wakeup_bytes = 1 << 20;
 
 volatile __u32 epoch = 0;
 __u64 rows_added[2] = {};
+volatile __u32 copies_waiting = 0;
 __u64 children_missed = 0;
 
 #ifndef ONECOLLECT_NO_BPF_UNWINDER
@@ -87,6 +88,9 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	task = bpf_get_current_task_btf();
 	key.task = task_name(task);
 	take_user_part(ctx, task, scratch, &key, &request);
+	/* Which program this is, is not certain: a name that none of the new one's later samples has. */
+	if (key.user_state == WIRE_STACK_EXEC)
+		key.task = ~key.task;
 	take_kernel_stack(ctx, scratch, &key);
 	if (request.is_wanted)
 		emit_copy(outcome, task, scratch, slot, &key, &request);

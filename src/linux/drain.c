@@ -66,7 +66,9 @@ static int handle_task(struct bpf_collector *c, uint64_t time_ns, const struct w
 	if (rc)
 		return rc;
 	c->sink->ops->process_facts(c->sink, entry.process, &facts);
-	entry.thread = c->sink->ops->thread(c->sink, entry.process, task->tid, task->ns_tid, comm);
+	/* While a program is replaced the name may be the next one's already. */
+	entry.thread = c->sink->ops->thread(c->sink, entry.process, task->tid, task->ns_tid,
+					    task->in_exec ? NULL : comm);
 	if (c->sink->error)
 		return c->sink->error;
 	return task_table_add(&c->tasks, &entry);
@@ -257,6 +259,9 @@ int drain_records(struct bpf_collector *c, uint64_t horizon_ns, struct oc_error 
 		rc = unwind_feed_publish(c->feed);
 	if (rc < 0)
 		return oc_error_set(err, rc, "cannot take in the recorded data: %s", strerror(-rc));
+	/* Written only when it changes: each CPU's samples read it. */
+	if (!c->nr_copies && c->skel->bss->copies_waiting)
+		c->skel->bss->copies_waiting = 0;
 	if (sideband_rescan_due(c->sideband))
 		return sideband_scan(c->sideband, clock_monotonic_ns(), err);
 	return 0;

@@ -58,7 +58,8 @@ struct scan {
 	uint64_t start_stack; /* of the image whose mappings are wanted; 0 = whatever it is */
 	int proc_fd;
 	struct live_process *process;
-	bool skip_leader; /* it has ended, other threads have not */
+	bool skip_leader;  /* it has ended, other threads have not */
+	bool is_uncertain; /* which image it is */
 	char path[PATH_MAX + 32];
 };
 
@@ -200,14 +201,45 @@ static uint32_t find_exe(struct scan *s)
 	return live_exe_id(&s->sb->tasks, s->path, proc_path_len(s->path));
 }
 
-/* Has a known process replaced its program since? */
-static bool is_other_image(const struct live_process *process, const struct proc_stat *stat,
-			   uint32_t exe)
+/*
+ * Is what /proc shows of a known process the image that the records told of last? It may be a later one, whose records
+ * are still on their way; its facts would then be told of the wrong one.
+ */
+enum identity { SAME_IMAGE, OTHER_IMAGE, UNCERTAIN_IMAGE };
+
+static enum identity identify(const struct live_process *process, const struct proc_stat *stat,
+			      uint32_t exe)
 {
-	if (process->exe && exe && process->exe != exe)
-		return true;
-	return process->start_stack && stat->start_stack &&
-	       process->start_stack != stat->start_stack;
+	if (process->start_stack && stat->start_stack)
+		return process->start_stack == stat->start_stack ? SAME_IMAGE : OTHER_IMAGE;
+	if (process->exe && exe)
+		return process->exe == exe ? SAME_IMAGE : OTHER_IMAGE;
+	return UNCERTAIN_IMAGE;
+}
+
+/* Tells the sink of a process that was known. */
+static void report_known(struct scan *s, struct live_process *process, const struct proc_stat *stat,
+			 const struct collector_process *facts, uint32_t exe)
+{
+	const struct sink_ops *ops = s->sb->sink->ops;
+	enum identity identity = identify(process, stat, exe);
+	sink_process name;
+
+	s->is_uncertain = identity == UNCERTAIN_IMAGE;
+	if (s->is_uncertain)
+		return;
+	if (identity == OTHER_IMAGE) {
+		process->image = 0;
+		name = sideband_tell_exec(s->sb, s->time_ns, s->pid, facts->comm);
+	} else {
+		name = ops->process_now(s->sb->sink, s->time_ns, s->pid);
+	}
+	if (name)
+		ops->process_facts(s->sb->sink, name, facts);
+	process->start_stack = stat->start_stack;
+	process->exe = exe ? exe : process->exe;
+	process->wants_exe = false;
+	live_set_comm(process, stat->comm, stat->comm_len);
 }
 
 /* Tells the sink of a process, new or known, and keeps what is known of it. Returns 0 or -ENOMEM. */
@@ -217,17 +249,11 @@ static int report_process(struct scan *s, const struct proc_stat *stat,
 	struct sideband *sb = s->sb;
 	struct live_process *process = live_find(&sb->tasks, s->pid);
 	uint64_t start_boot_ns = stat->start_ticks * s->tick_ns;
-	sink_process name;
 
+	s->is_uncertain = false;
 	if (process && start_boot_ns + SAME_START_NS > process->start_boot_ns &&
 	    process->start_boot_ns + SAME_START_NS > start_boot_ns) {
-		if (is_other_image(process, stat, exe)) {
-			process->image = 0;
-			name = sideband_tell_exec(sb, s->time_ns, s->pid, facts->comm);
-		} else
-			name = sb->sink->ops->process_now(sb->sink, s->time_ns, s->pid);
-		if (name)
-			sb->sink->ops->process_facts(sb->sink, name, facts);
+		report_known(s, process, stat, facts, exe);
 	} else {
 		if (process)
 			sideband_end_process(sb, s->time_ns, s->pid);
@@ -235,15 +261,14 @@ static int report_process(struct scan *s, const struct proc_stat *stat,
 		process = live_add(&sb->tasks, s->pid);
 		if (!process)
 			return -ENOMEM;
+		process->start_stack = stat->start_stack;
+		process->exe = exe;
+		live_set_comm(process, stat->comm, stat->comm_len);
 	}
 	s->process = process;
 	process->scan = sb->nr_scans;
 	process->seen_ns = clock_monotonic_ns();
 	process->start_boot_ns = start_boot_ns;
-	process->start_stack = stat->start_stack;
-	process->exe = exe ? exe : process->exe;
-	process->wants_exe = false;
-	live_set_comm(process, stat->comm, stat->comm_len);
 	sideband_tell_watcher(sb, process);
 	return 0;
 }
@@ -297,7 +322,7 @@ static int scan_process(struct scan *s)
 		r = proc_for_each(s->proc_fd, "task", scan_thread, s);
 	else
 		r = live_add_thread(&s->sb->tasks, s->process, s->pid);
-	return r || stat.kernel_thread ? r : scan_maps(s);
+	return r || stat.kernel_thread || s->is_uncertain ? r : scan_maps(s);
 }
 
 static int scan_pid(void *arg, uint32_t pid)
