@@ -95,7 +95,7 @@ all: $(PRODUCTS) ## the library and the command (default)
 # Files that change when their text does, so that other flags or a removed source rebuild what depends on them.
 # Written while the Makefile is read, so `make -q` and `make -n` tell the truth.
 FLAGS    := $(strip $(CC) $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) $(LDLIBS) $(CLANG) $(VERSION))
-stamp     = $(if $(subst x$(file <$(1))x,,x$(2)x),$(shell mkdir -p $(O))$(file >$(1),$(2)))
+stamp     = $(shell mkdir -p $(O); printf '%s\n' '$(2)' | cmp -s - '$(1)' || printf '%s\n' '$(2)' > '$(1)')
 ifneq ($(filter-out demo check clean help uninstall,$(or $(MAKECMDGOALS),all)),)
 $(call stamp,$(O)/flags,$(FLAGS))
 $(call stamp,$(O)/paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(VERSION) $(LDLIBS))
