@@ -812,7 +812,7 @@ Test(nettrace, deep_inlining, .fini = trace_done)
 	s.stack = must(oc_machine_resolve(
 		m, process, must(oc_machine_intern_callstack(m, frames, NR_FRAMES, 0))));
 	for (int i = 0; i < NR_LINES; i++) {
-		char name[16];
+		char name[24];
 		struct oc_function function = { 0 };
 
 		snprintf(name, sizeof(name), "inlined%d", i);
