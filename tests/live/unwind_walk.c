@@ -335,8 +335,12 @@ static int run(struct session *s, const char *way, unsigned long seconds)
 	if (rc || !ring || event < 0)
 		return die("set up", rc ? rc : event < 0 ? event : -ENOMEM);
 	end_ns = clock_monotonic_ns() + seconds * 1000000000ULL;
-	while (rc >= 0 && clock_monotonic_ns() < end_ns)
+	while (rc >= 0 && clock_monotonic_ns() < end_ns) {
 		rc = ring_buffer__poll(ring, POLL_MS);
+		if (rc >= 0)
+			rc = ring_buffer__consume(ring);
+		s->skel->bss->copies_waiting = 0;
+	}
 	close(event);
 	wait_for_programs(NULL);
 	if (rc >= 0)
