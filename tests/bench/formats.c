@@ -6,6 +6,9 @@
 #include <onecollect/format.h>
 #include <onecollect/output.h>
 
+#include <string.h>
+
+#include "base/macros.h"
 #include "bench.h"
 
 #define NR_SAMPLES   200000
@@ -107,6 +110,18 @@ static double write_ms(const struct oc_format *format, const struct oc_machine *
 	return times[NR_WRITES / 2];
 }
 
+/* Formats that write every frame of each sample as text: gigabytes here, and nothing to be learnt from them. */
+static bool is_text_per_sample(const struct oc_format *format)
+{
+	static const char *const names[] = { "chrome", "jsonl", "perf-script" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(format->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 int main(void)
 {
 	struct bench_machine b = bench_machine_new(NR_MAPPINGS);
@@ -121,7 +136,7 @@ int main(void)
 		bool is_pprof = formats[i] == oc_format_by_name("pprof");
 
 		/* Stacks with nothing in common are its worst case: about 1 GB here, all of it in memory. */
-		if (formats[i] == oc_format_by_name("chrome"))
+		if (is_text_per_sample(formats[i]))
 			continue;
 		snprintf(name, sizeof(name), "write 200,000 samples as %s", formats[i]->name);
 		bench_print(name, write_ms(formats[i], b.m), "ms", is_pprof ? PPROF_BUDGET_MS : 0);

@@ -308,7 +308,7 @@ def run_microbenchmarks(log):
     for program in sorted((BUILD / "bench").iterdir() if (BUILD / "bench").is_dir() else ()):
         if program.is_file() and os.access(program, os.X_OK):
             log(program.name)
-            out = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+            out = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True, timeout=900).stdout
             results += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     return results
 
