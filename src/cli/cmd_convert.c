@@ -23,7 +23,7 @@ static bool has_what_is_needed(const struct outputs *outs, const struct oc_machi
 		console_error(c,
 			      "'%s' holds counts without times, but the format %s needs times; "
 			      "record with --timeline",
-			      o->topic, outs->items[i].format->name);
+			      options_arg(o), outs->items[i].format->name);
 		return false;
 	}
 	return true;
@@ -44,7 +44,7 @@ static int write_outputs(struct outputs *outs, const struct options *o, const st
 {
 	struct oc_machine *m = NULL;
 	struct oc_ledger *ledger;
-	int exit_code = input_read(o, c, &m);
+	int exit_code = input_read(options_arg(o), o, c, &m);
 
 	if (exit_code)
 		return exit_code;

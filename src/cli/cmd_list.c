@@ -110,22 +110,23 @@ static void formats_json(struct buffer *out)
 
 int cmd_list(const struct options *o, const struct console *c)
 {
-	struct suggestion near = { .wanted = o->topic };
+	const char *topic = options_arg(o);
+	struct suggestion near = { .wanted = topic };
 	struct buffer text = BUFFER_INIT;
 	int rc;
 
-	if (!o->topic) {
+	if (!topic) {
 		console_error(c, "say what to list: record-trace list formats");
 		return OC_EXIT_USAGE;
 	}
-	if (!strcmp(o->topic, "events") || !strcmp(o->topic, "scenarios")) {
+	if (!strcmp(topic, "events") || !strcmp(topic, "scenarios")) {
 		console_error(c, "listing %s is not possible in this version of record-trace",
-			      o->topic);
+			      topic);
 		return OC_EXIT_USAGE;
 	}
-	if (strcmp(o->topic, "formats")) {
+	if (strcmp(topic, "formats")) {
 		suggest_consider(&near, "formats");
-		console_error(c, "there is no list of '%s'; %s", o->topic,
+		console_error(c, "there is no list of '%s'; %s", topic,
 			      near.best ? "did you mean 'formats'?" : "there is: list formats");
 		return OC_EXIT_USAGE;
 	}

@@ -30,7 +30,7 @@ static int print(const struct oc_machine *m, const struct options *o, const stru
 int cmd_report(const struct options *o, const struct console *c)
 {
 	struct oc_machine *m = NULL;
-	int exit_code = input_read(o, c, &m);
+	int exit_code = input_read(options_arg(o), o, c, &m);
 
 	if (exit_code)
 		return exit_code;

@@ -204,7 +204,7 @@ int cmd_completion(const struct options *o, const struct console *c)
 	struct buffer text = BUFFER_INIT;
 	int rc;
 
-	if (!o->topic || completion_script(&text, o->topic)) {
+	if (!options_arg(o) || completion_script(&text, options_arg(o))) {
 		console_error(c, "say for which shell: record-trace completion bash, zsh or fish");
 		return OC_EXIT_USAGE;
 	}

@@ -145,27 +145,28 @@ int cmd_help(const struct options *o, const struct console *c)
 	int rc;
 
 	if (command == COMMAND_HELP) {
-		const struct command_row *row = command_by_name(o->topic ? o->topic : "record");
-		struct suggestion near = { .wanted = o->topic };
+		const char *name = options_arg(o);
+		const struct command_row *row = command_by_name(name ? name : "record");
+		struct suggestion near = { .wanted = name };
 		size_t nr;
 		const struct command_row *table = command_table(&nr);
 
 		for (size_t i = 0; !row && i < nr; i++)
 			suggest_consider(&near, table[i].later ? NULL : table[i].name);
 		if (!row && near.best)
-			console_error(c, "there is no command '%s'; did you mean '%s'?", o->topic,
+			console_error(c, "there is no command '%s'; did you mean '%s'?", name,
 				      near.best);
 		else if (!row)
 			console_error(c, "there is no command '%s'; record-trace --help lists them",
-				      o->topic);
+				      name);
 		else if (row->later)
 			console_error(c, "'%s' is not possible in this version of record-trace",
-				      o->topic);
+				      name);
 		if (!row || row->later)
 			return OC_EXIT_USAGE;
 		command = row->command;
 	}
-	help_text(&text, &c->out, command, o->help_all || o->topic);
+	help_text(&text, &c->out, command, o->help_all || o->args.nr);
 	rc = console_print(c, &text);
 	buffer_done(&text);
 	return rc ? OC_EXIT_FAILED : OC_EXIT_OK;

@@ -39,7 +39,8 @@ static int name_late(struct oc_machine *m, const struct options *o)
 	return rc;
 }
 
-int input_read(const struct options *o, const struct console *c, struct oc_machine **ret_machine)
+int input_read(const char *path, const struct options *o, const struct console *c,
+	       struct oc_machine **ret_machine)
 {
 	const struct oc_machine_opts opts = {
 		.size = sizeof(opts),
@@ -51,7 +52,7 @@ int input_read(const struct options *o, const struct console *c, struct oc_machi
 	struct oc_machine *m;
 	int rc;
 
-	if (!o->topic) {
+	if (!path) {
 		console_error(c, "say which file to read, as in: record-trace %s FILE.octrace",
 			      o->command == COMMAND_REPORT ? "report" : "convert");
 		return OC_EXIT_USAGE;
@@ -59,7 +60,7 @@ int input_read(const struct options *o, const struct console *c, struct oc_machi
 	m = oc_machine_new(&opts);
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
-	rc = oc_read_file(o->topic, m, &reader, &err);
+	rc = oc_read_file(path, m, &reader, &err);
 	rc = rc ? rc : name_late(m, o);
 	rc = rc ? rc : oc_machine_finish(m);
 	if (rc) {
@@ -67,8 +68,8 @@ int input_read(const struct options *o, const struct console *c, struct oc_machi
 		console_error(c, "%s", *err.message ? err.message : strerror(-rc));
 		return OC_EXIT_FAILED;
 	}
-	console_detail(c, "read '%s' as %s", o->topic, reader->name);
-	tell_if_partial(m, o->topic, c);
+	console_detail(c, "read '%s' as %s", path, reader->name);
+	tell_if_partial(m, path, c);
 	*ret_machine = m;
 	return OC_EXIT_OK;
 }

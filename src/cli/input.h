@@ -12,10 +12,11 @@
 #include "cli/options.h"
 
 /*
- * Reads o->topic. Warns when it ends early.
+ * Reads the file at path; NULL is the user's omission. Warns when it ends early.
  * ret_machine: finished; freed by the caller with oc_machine_free().
  * Returns OC_EXIT_OK or, having said why, another exit code.
  */
-int input_read(const struct options *o, const struct console *c, struct oc_machine **ret_machine);
+int input_read(const char *path, const struct options *o, const struct console *c,
+	       struct oc_machine **ret_machine);
 
 #endif

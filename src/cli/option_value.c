@@ -104,13 +104,11 @@ static int store_choice(const struct store *s)
 			    s->value, known);
 }
 
-static int store_text_item(const struct store *s)
+int text_list_add(struct text_list *list, const char *text)
 {
-	struct text_list *list = field_of(s);
-
 	if (array_reserve(&list->items, &list->cap, list->nr + 1, sizeof(*list->items)))
-		return oc_error_set(s->err, -ENOMEM, "out of memory");
-	list->items[list->nr++] = s->value;
+		return -ENOMEM;
+	list->items[list->nr++] = text;
 	return 0;
 }
 
@@ -179,7 +177,7 @@ int option_store(struct options *o, const struct option_row *row, const char *sh
 		*(const char **)field_of(&s) = value;
 		return 0;
 	case OPTION_TEXTS:
-		return store_text_item(&s);
+		return text_list_add(field_of(&s), s.value);
 	case OPTION_NUMBERS:
 	case OPTION_RANGES:
 		return store_number_items(&s);

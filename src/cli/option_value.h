@@ -18,4 +18,7 @@
 int option_store(struct options *o, const struct option_row *row, const char *shown,
 		 const char *value, struct oc_error *err);
 
+/* Adds a text, borrowed, to a list. Returns 0 or -ENOMEM. */
+int text_list_add(struct text_list *list, const char *text);
+
 #endif

@@ -177,7 +177,19 @@ static int unknown_command(struct parser *p, const char *word)
 			    word, word);
 }
 
-/* A word that is neither option nor value: the command, then the command's topic. */
+static const struct command_row *command_row(enum command command)
+{
+	size_t nr;
+	const struct command_row *table = command_table(&nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!table[i].later && table[i].command == command)
+			return &table[i];
+	}
+	return table;
+}
+
+/* A word that is neither option nor value: the command, then what the command takes. */
 static int parse_word(struct parser *p, const char *word)
 {
 	const struct command_row *row;
@@ -194,10 +206,9 @@ static int parse_word(struct parser *p, const char *word)
 		o->command = row->command;
 		return 0;
 	}
-	if (p->nr_words == 2 && o->command != COMMAND_RECORD && o->command != COMMAND_CHECK) {
-		o->topic = word;
-		return 0;
-	}
+	row = command_row(o->command);
+	if (row->arg && (row->many || !o->args.nr))
+		return text_list_add(&o->args, word);
 	return oc_error_set(
 		p->err, -EINVAL,
 		"unexpected '%.64s'; a program to record goes behind --: record-trace -- %.64s",
@@ -289,18 +300,6 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 	return 0;
 }
 
-static const char *command_name(enum command command)
-{
-	size_t nr;
-	const struct command_row *table = command_table(&nr);
-
-	for (size_t i = 0; i < nr; i++) {
-		if (!table[i].later && table[i].command == command)
-			return table[i].name;
-	}
-	return "";
-}
-
 static int check_together(const struct options *o, struct oc_error *err)
 {
 	size_t nr;
@@ -309,11 +308,11 @@ static int check_together(const struct options *o, struct oc_error *err)
 	for (size_t i = 0; i < nr; i++) {
 		if ((o->given >> i & 1) && !(table[i].commands & COMMAND_BIT(o->command)))
 			return oc_error_set(err, -EINVAL, "--%s is not an option of '%s'",
-					    table[i].name, command_name(o->command));
+					    table[i].name, command_row(o->command)->name);
 	}
 	if (o->command_argv && o->command != COMMAND_RECORD)
 		return oc_error_set(err, -EINVAL, "'%s' takes no program behind --",
-				    command_name(o->command));
+				    command_row(o->command)->name);
 	if (o->command_argv && (o->pids.nr || o->process_filters.nr || o->cgroup))
 		return oc_error_set(
 			err, -EINVAL,
@@ -347,5 +346,11 @@ void options_done(struct options *o)
 	free(o->process_filters.items);
 	free(o->cpus.items);
 	free(o->outputs.items);
+	free(o->args.items);
 	memset(o, 0, sizeof(*o));
+}
+
+const char *options_arg(const struct options *o)
+{
+	return o->args.nr ? o->args.items[0] : NULL;
 }

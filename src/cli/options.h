@@ -44,8 +44,8 @@ struct number_list {
 /* What was asked for. Texts are borrowed from argv and the environment; numbers are 0 for "default". */
 struct options {
 	enum command command;
-	const char
-		*topic; /* second word, of list, help and completion; an input file; NULL = none */
+	struct text_list
+		args; /* words behind the command: input files, or what to list or to help with */
 	bool help;
 	bool help_all;
 	bool version;
@@ -123,6 +123,7 @@ struct command_row {
 	enum command command;
 	bool later;
 	const char *arg; /* what its argument is called; NULL = takes none */
+	bool many;       /* takes several */
 	const char *help;
 };
 
@@ -145,5 +146,7 @@ void option_env_name(const struct option_row *row, char *name, size_t size);
  */
 int options_parse(struct options *ret, char **argv, char *const *env, struct oc_error *err);
 void options_done(struct options *o);
+/* The argument of the command, the first if there are several; NULL = none was given. */
+const char *options_arg(const struct options *o);
 
 #endif

@@ -190,9 +190,9 @@ Test(options, commands_and_topics)
 		expect_ok(&o, cases[i].line);
 		cr_assert_eq(o.command, cases[i].command, "%s", cases[i].line);
 		if (cases[i].topic)
-			cr_assert_str_eq(o.topic, cases[i].topic);
+			cr_assert_str_eq(options_arg(&o), cases[i].topic);
 		else
-			cr_assert_null(o.topic);
+			cr_assert_null(options_arg(&o));
 		options_done(&o);
 	}
 }
@@ -304,13 +304,13 @@ Test(options, commands_on_files)
 
 	expect_ok(&o, "convert a.octrace -o b.svg --force --format svg");
 	cr_assert_eq(o.command, COMMAND_CONVERT);
-	cr_assert_str_eq(o.topic, "a.octrace");
+	cr_assert_str_eq(options_arg(&o), "a.octrace");
 	cr_assert_eq(o.outputs.nr, 1);
 	cr_assert(o.force);
 	options_done(&o);
 	expect_ok(&o, "report - --json --memory-budget 8M");
 	cr_assert_eq(o.command, COMMAND_REPORT);
-	cr_assert_str_eq(o.topic, "-");
+	cr_assert_str_eq(options_arg(&o), "-");
 	cr_assert(o.json);
 	cr_assert_eq(o.memory_budget_bytes, 8 << 20);
 	options_done(&o);
