@@ -14,6 +14,7 @@
 #define HOLDING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
 		    COMMAND_BIT(COMMAND_REPORT)
+#define READING    .commands = COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT)
 #define EVERYWHERE .commands = COMMAND_ANY
 #define LATER(text) \
 	.name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
@@ -154,6 +155,14 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "leave addresses unnamed" },
+	{ .name = "symbol-path",
+	  .arg = "DIRS",
+	  .type = OPTION_TEXTS,
+	  FIELD(symbol_paths),
+	  READING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },
 	{ .name = "collector",
 	  .arg = "NAME",
 	  .type = OPTION_CHOICE,

@@ -347,6 +347,7 @@ void options_done(struct options *o)
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->symbol_paths.items);
 	memset(o, 0, sizeof(*o));
 }
 
