@@ -301,7 +301,8 @@ static const struct option_row options[] = {
 	{ LATER("config"), .arg = "FILE", .help = "reading a configuration file" },
 };
 
-_Static_assert(ARRAY_SIZE(options) <= 64, "struct options.given has a bit for each row");
+_Static_assert(ARRAY_SIZE(options) <= OPTION_ROWS_MAX,
+	       "struct options.given has a place for each row");
 
 static const struct command_row commands[] = {
 	{ .name = "record", .command = COMMAND_RECORD, .help = "record (the default)" },

@@ -14,6 +14,7 @@
 
 #define FREQUENCY_HZ_DEFAULT 999
 #define FREQUENCY_HZ_MAX     100000
+#define OPTION_ROWS_MAX      128
 
 enum command {
 	COMMAND_RECORD,
@@ -72,9 +73,10 @@ struct options {
 	const char *format;
 	bool force;
 	bool json;
-	int verbosity;  /* enum verbosity */
-	int color;      /* enum color_when */
-	uint64_t given; /* bit i: row i of the table was on the command line */
+	int verbosity; /* enum verbosity */
+	int color;     /* enum color_when */
+	bool given
+		[OPTION_ROWS_MAX]; /* row i of the table was on the command line, or in the environment */
 };
 
 enum option_type {
