@@ -177,18 +177,6 @@ static int unknown_command(struct parser *p, const char *word)
 			    word, word);
 }
 
-static const struct command_row *command_row(enum command command)
-{
-	size_t nr;
-	const struct command_row *table = command_table(&nr);
-
-	for (size_t i = 0; i < nr; i++) {
-		if (!table[i].later && table[i].command == command)
-			return &table[i];
-	}
-	return table;
-}
-
 /* A word that is neither option nor value: the command, then what the command takes. */
 static int parse_word(struct parser *p, const char *word)
 {
@@ -347,6 +335,13 @@ void options_done(struct options *o)
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->only_processes.items);
+	free(o->only_threads.items);
+	free(o->only_kinds.items);
+	free(o->only_attrs.items);
+	free(o->only_modules.items);
+	free(o->only_functions.items);
+	free(o->ignored_functions.items);
 	memset(o, 0, sizeof(*o));
 }
 
