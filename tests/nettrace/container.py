@@ -92,7 +92,8 @@ RULES = {
     "event-thread": "an event's thread is declared",
     "event-capture-thread": "the thread that captured an event is declared",
     "event-capture-change": "TraceEvent takes notice of another capturing thread only where an event is sorted",
-    "event-processor": "TraceEvent keeps one byte of a processor's number",
+    "event-processor": "TraceEvent keeps one byte of a processor's number, and knows 2^32 - 1 as none",
+    "event-processor-mixed": "all events of a metadata row have a processor or none does: TraceEvent would show an old one",
     "event-stack": "an event's stack is declared since the last sequence point",
     "event-label": "an event's label list is declared since the last sequence point",
     "event-time-range": "times fit 63 bits",
@@ -112,6 +113,7 @@ OBJECT, STRING16, ARRAY, VARINT, VARUINT, FIXED_ARRAY, UTF8, RELLOC, DATALOC, BO
 BOOL32 = 3
 SCALARS = {BOOL32: "<I", 4: "<H", 5: "<b", 6: "<B", 7: "<h", 8: "<H", 9: "<i", 10: "<I", 11: "<q", 12: "<Q", 13: "<f",
            14: "<d", 16: "<8h", 17: "<16s", UTF8: "<B", BOOL8: "<B"}
+NO_PROCESSOR = 0xFFFFFFFF
 PAYLOAD_MAX = 65535
 STACK_BYTES_MAX = (65535 - 8) // 8 * 8
 INT_MAX = 2**31 - 1
@@ -455,6 +457,7 @@ class File:
         self.capture = None  # the capturing thread that TraceEvent takes the next event to be of
         self.sorted_time = self.last_time = 0
         self.sequence_time = None
+        self.with_processor = {}  # by metadata id
         self.dropped = 0
         self.blocks = dict.fromkeys(range(9), 0)
 
@@ -625,7 +628,7 @@ class File:
         if flags & 1:
             self.threads, self.sequences, self.captured, self.capture = {}, {}, {}, None
         if flags & 2:
-            self.metadata = {}
+            self.metadata, self.with_processor = {}, {}
 
     def count_dropped(self, cursor, index, sequence):
         """sequence: the last number that the thread gave out."""
@@ -702,13 +705,20 @@ class File:
             raise Broken("event-metadata", at, f"id {row.metadata}")
         if row.thread not in self.threads:
             raise Broken("event-thread", at, f"index {row.thread}")
-        if row.cpu > 255:
-            raise Broken("event-processor", at, f"processor {row.cpu}")
+        self.check_processor(at, row)
         if row.stack and row.stack not in self.stacks:
             raise Broken("event-stack", at, f"id {row.stack}")
         if row.labels and row.labels not in self.labels:
             raise Broken("event-label", at, f"index {row.labels}")
-        event.metadata, event.time, event.cpu = self.metadata[row.metadata], row.time, row.cpu
+        event.metadata, event.time = self.metadata[row.metadata], row.time
+        event.cpu = None if row.cpu == NO_PROCESSOR else row.cpu
         event.thread = self.threads[row.thread]
         event.stack = self.stacks[row.stack] if row.stack else b""
         event.labels = self.labels[row.labels] if row.labels else ()
+
+    def check_processor(self, at, row):
+        known = row.cpu != NO_PROCESSOR
+        if known and row.cpu > 255:
+            raise Broken("event-processor", at, f"processor {row.cpu}")
+        if self.with_processor.setdefault(row.metadata, known) != known:
+            raise Broken("event-processor-mixed", at, f"metadata {row.metadata}")

@@ -211,6 +211,7 @@ on_row("event-capture-thread", m.AT_SAMPLES, 0, put("capture", 6))
 breaks("event-capture-thread")(lambda file: file.blocks[m.AT_THREADS_2].rows.pop(0))
 on_row("event-capture-change", m.AT_SAMPLES, 1, lambda row: (put("capture", 1)(row), put("flags", 0x9F)(row)))
 on_row("event-processor", m.AT_SAMPLES, 0, put("cpu", 256))
+on_row("event-processor-mixed", m.AT_SAMPLES, 1, put("cpu", 0xFFFFFFFF))
 on_row("event-stack", m.AT_SAMPLES, 0, put("stack", 4))
 on_row("event-stack", m.AT_SAMPLES_2, 0, put("stack", 2))  # of before the sequence point
 on_row("event-label", m.AT_SAMPLES, 0, put("labels", 3))

@@ -21,8 +21,8 @@ RULES = {
     "sampling-rate": "a trace of CPU samples says ExpectedCPUSamplingRate",
     "process-unknown": "an event's process exists: ExistingProcess or ProcessCreate precedes it",
     "process-twice": "a process begins once before it exits",
-    "process-existing": "ExistingProcess stands where the trace starts, ProcessCreate at or after its start",
-    "process-ended": "nothing happens in a process after its ProcessExit",
+    "process-existing": "ExistingProcess has the time of the first event, and no process precedes it under its id",
+    "process-ended": "nothing happens in a process after its ProcessExit; only symbols, which have no time, may follow",
     "metadata-json": "SymbolMetadata is a JSON object with each key once; TraceEvent ignores silently what is not",
     "metadata-symbol-type": "SymbolMetadata is of type ELF or PE",
     "metadata-elf": "build_id is hexadecimal, debug_link a name, p_vaddr and p_offset are numbers and come together",
@@ -118,6 +118,7 @@ class Trace:
     def __init__(self, data, allow_unmapped=False):
         self.file = File(data, check_fields)
         self.allow_unmapped = allow_unmapped
+        self.first_time = None
         self.processes, self.alive = [], {}
         self.mappings, self.symbols, self.metadata = {}, {}, {}
         self.events, self.values = collections.Counter(), collections.Counter()  # by kind
@@ -131,6 +132,7 @@ class Trace:
 
     def run(self):
         for event in self.file.events():
+            self.first_time = event.time if self.first_time is None else self.first_time
             if event.metadata.provider == SYSTEM:
                 self.take_system(event)
             else:
@@ -146,11 +148,11 @@ class Trace:
     def dropped(self):
         return self.file.dropped
 
-    def process_of(self, event):
+    def process_of(self, event, may_have_ended=False):
         process = self.alive.get(event.thread[0])
         if process is None:
             raise Broken("process-unknown", event.offset, f"{event.metadata.name} in process {event.thread[0]}")
-        if process.end is not None:
+        if process.end is not None and not may_have_ended:
             raise Broken("process-ended", event.offset, f"{event.metadata.name} in process {event.thread[0]}")
         return process
 
@@ -163,7 +165,7 @@ class Trace:
         before = self.alive.get(pid)
         if before is not None and before.end is None:
             raise Broken("process-twice", event.offset, f"process {pid}")
-        if event.metadata.event == 0 and (before is not None or event.time != self.header.sync):
+        if event.metadata.event == 0 and (before is not None or event.time != self.first_time):
             raise Broken("process-existing", event.offset, f"process {pid} at {event.time}")
         self.alive[pid] = Process(pid, event)
         self.processes.append(self.alive[pid])
@@ -203,7 +205,7 @@ class Trace:
 
     def take_symbol(self, event):
         at = event.offset
-        self.process_of(event)
+        self.process_of(event, may_have_ended=True)
         symbol = Symbol(event.values, at)
         if symbol.id in self.symbols:
             raise Broken("symbol-id", at, f"id {symbol.id}")
@@ -240,7 +242,8 @@ class Trace:
         self.values[kind] += value
         self.leaves[kind, process, addresses_of(event.stack[:8])] += value
         self.threads[kind, event.thread] += value
-        self.cpus.add(event.cpu)
+        if event.cpu is not None:
+            self.cpus.add(event.cpu)
         for label in event.labels:
             self.labels[label] += 1
 
