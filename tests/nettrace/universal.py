@@ -314,7 +314,8 @@ def unnamed(process, address):
     mapping = process.mapping_of(address)
     if mapping is None or not mapping.file:
         return f"{address:#x}"
-    return f"{mapping.file.rpartition('/')[2]}+{address - mapping.first + mapping.offset:#x}"
+    name = re.split(r"[/\\]", mapping.file)[-1]
+    return f"{name}+{address - mapping.first + mapping.offset:#x}"
 
 
 def check_overlap(symbols):
