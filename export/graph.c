@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+#include <onecollect/filter.h>
+
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
@@ -510,13 +512,15 @@ int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
 
 	if (opts)
 		memcpy(&b.opts, opts, MIN(opts->size, sizeof(b.opts)));
-	if (!oc_machine_kind(m, b.opts.kind ? b.opts.kind : 1))
+	if (!b.opts.kind)
+		b.opts.kind = oc_machine_shown_kind(m);
+	if (!oc_machine_kind(m, b.opts.kind))
 		return -EINVAL;
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
 	g->m = m;
-	g->kind = b.opts.kind ? b.opts.kind : 1;
+	g->kind = b.opts.kind;
 	rc = builder_init(&b, g);
 	if (!rc)
 		rc = add_stacks(&b);

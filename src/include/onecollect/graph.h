@@ -44,7 +44,7 @@ struct oc_graph_function {
 
 struct oc_graph_opts {
 	size_t size;           /* sizeof(struct oc_graph_opts) of the caller */
-	oc_kind_id kind;       /* 0 = the first kind */
+	oc_kind_id kind;       /* 0 = oc_machine_shown_kind() */
 	bool group_by_process; /* first level below the root: "comm" (of the process) */
 	bool group_by_pid;     /* the group is "comm-pid" instead */
 	bool group_by_thread;  /* one more level: "threadname-tid" */
@@ -55,7 +55,7 @@ struct oc_graph;
 
 /*
  * Builds the tree and the function table of a finished machine.
- * opts: NULL = {kind 1, group_by_process}. ret_graph: freed with oc_graph_free(), before the machine is.
+ * opts: NULL = {kind 0, group_by_process}. ret_graph: freed with oc_graph_free(), before the machine is.
  * Returns 0, -EINVAL (unknown kind), -ENOMEM, or a negative errno value of reading spilled samples.
  */
 OC_API int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
