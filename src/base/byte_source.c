@@ -7,9 +7,9 @@
 #include "base/byte_source.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/macros.h"
+#include "base/os.h"
 
 int byte_source_read(const struct byte_source *s, uint64_t offset, void *buf, size_t size)
 {
@@ -23,14 +23,10 @@ int byte_source_read(const struct byte_source *s, uint64_t offset, void *buf, si
 		return 0;
 	}
 	while (done < size) {
-		ssize_t n = pread(s->fd, (char *)buf + done, size - done, (off_t)(offset + done));
+		int64_t n = os_read_at(s->fd, (char *)buf + done, size - done, offset + done);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return -EBADMSG; /* truncated since it was opened */
+		if (n <= 0)
+			return n ? (int)n : -EBADMSG; /* truncated since it was opened */
 		done += (size_t)n;
 	}
 	return 0;

@@ -6,15 +6,13 @@
  */
 #include "symbolize/symbol_path.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/os.h"
 #include "symbolize/pdb_file.h"
 #include "symbolize/pe_file.h"
 
@@ -22,6 +20,8 @@
 #define ENTRIES_MAX 65536u
 /* A store with this file has its folders in folders of their first two letters. */
 #define TWO_TIERS "index2.txt"
+/* Longer paths are not looked at. */
+#define PATH_BYTES 4096u
 
 static bool has_suffix(const char *name, const char *suffix)
 {
@@ -41,9 +41,11 @@ static int add_folder(struct symbol_path *sp, const char *path, size_t len)
 	if (array_reserve(&sp->folders, &sp->folders_cap, sp->nr_folders + 1, sizeof(*folder)))
 		return -ENOMEM;
 	folder = &sp->folders[sp->nr_folders];
-	*folder = (struct symbol_folder){ .path = strndup(path, len) };
+	*folder = (struct symbol_folder){ .path = malloc(len + 1) };
 	if (!folder->path)
 		return -ENOMEM;
+	memcpy(folder->path, path, len);
+	folder->path[len] = '\0';
 	sp->nr_folders++;
 	return 0;
 }
@@ -86,23 +88,30 @@ static int open_file(const struct symbol_path *sp, const char *folder, const cha
 		     struct symbol_found *ret)
 {
 	int len = snprintf(ret->path, sizeof(ret->path), "%s/%s", folder, name);
-	struct stat st;
+	struct os_file file;
+	int rc;
 
 	ret->fd = -1;
 	if (len < 0 || (size_t)len >= sizeof(ret->path))
 		return -ENAMETOOLONG;
-	/* Opening a named pipe would wait for its writer. */
-	ret->fd = open(ret->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (ret->fd < 0)
-		return -errno;
-	if (fstat(ret->fd, &st) || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size > sp->max_file_bytes) {
-		close(ret->fd);
-		ret->fd = -1;
-		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
-	}
-	ret->size = (uint64_t)st.st_size;
-	return 0;
+	/* Asked first: opening a named pipe would wait for its writer. */
+	rc = os_file_at(ret->path, true, &file);
+	if (rc)
+		return rc;
+	if (file.type != OS_FILE_REGULAR)
+		return -EINVAL;
+	if (file.size > sp->max_file_bytes)
+		return -EFBIG;
+	ret->fd = os_open_read(ret->path);
+	ret->size = file.size;
+	return ret->fd < 0 ? ret->fd : 0;
+}
+
+static bool exists(const char *path)
+{
+	struct os_file file;
+
+	return !os_file_at(path, true, &file);
 }
 
 static int read_pdb_id(const struct byte_source *source, uint8_t *ret_id, struct oc_error *err)
@@ -186,84 +195,80 @@ static int list_store(struct symbol_folder *folder, const char *tier, const char
 	return 0;
 }
 
-/* Looks at one entry of a folder, or of its folder `tier`. Returns 0 or -ENOMEM. */
-static int list_entry(struct symbol_path *sp, struct symbol_folder *folder, const char *tier,
-		      const struct dirent *entry)
+/* A folder while it is listed; tier: "", or the folder in it that is looked into. */
+struct listing {
+	struct symbol_path *sp;
+	struct symbol_folder *folder;
+	const char *tier;
+	uint32_t nr;
+};
+
+/* Returns 0, -E2BIG (there are too many) or -ENOMEM. */
+static int list_name(void *arg, const char *name)
 {
-	bool may_be_folder =
-		entry->d_type == DT_DIR || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
+	struct listing *l = arg;
+	char path[PATH_BYTES];
+	struct os_file file;
 
-	if (may_be_folder && has_suffix(entry->d_name, ".pdb")) {
-		int rc = list_store(folder, tier, entry->d_name);
-
-		if (rc || entry->d_type == DT_DIR)
-			return rc;
-	}
-	return entry->d_type == DT_DIR || *tier ? 0 : list_file(sp, folder, entry->d_name);
+	if (++l->nr > ENTRIES_MAX)
+		return -E2BIG;
+	snprintf(path, sizeof(path), "%s/%s/%s", l->folder->path, l->tier, name);
+	if (os_file_at(path, true, &file))
+		return 0;
+	if (file.type == OS_FILE_DIRECTORY)
+		return has_suffix(name, ".pdb") ? list_store(l->folder, l->tier, name) : 0;
+	return *l->tier ? 0 : list_file(l->sp, l->folder, name);
 }
 
-/* Lists a folder (tier ""), or the folder `tier` in it. A folder that cannot be read is told of. */
-static int list_tier(struct symbol_path *sp, struct symbol_folder *folder, const char *tier,
-		     DIR **ret_dir)
+/* Lists a folder, or its folder `tier`. One that cannot be read is told of. Returns 0 or -ENOMEM. */
+static int list_tier(struct symbol_path *sp, struct symbol_folder *folder, const char *tier)
 {
-	char path[4096];
-	const struct dirent *entry;
-	uint32_t nr = 0;
-	int rc = 0;
+	struct listing listing = { .sp = sp, .folder = folder, .tier = tier };
+	char path[PATH_BYTES];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s", folder->path, tier);
-	*ret_dir = opendir(path);
-	if (!*ret_dir) {
-		sp->tell(sp->arg, path, strerror(errno));
-		return 0;
-	}
-	while (!rc && (entry = readdir(*ret_dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (++nr > ENTRIES_MAX) {
-			sp->tell(sp->arg, path, "too many files; only the first were looked at");
-			break;
-		}
-		rc = list_entry(sp, folder, tier, entry);
-	}
-	return rc;
+	rc = os_each_name(path, list_name, &listing);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc)
+		sp->tell(sp->arg, path,
+			 rc == -E2BIG ? "it has too many files; only some were looked at"
+				      : strerror(-rc));
+	return 0;
 }
 
-/* The folders of two letters of a store in two tiers. */
-static int list_tiers(struct symbol_path *sp, struct symbol_folder *folder, DIR *dir)
+/* In a store of two tiers the folders of two letters hold those of the files. */
+static int list_if_tier(void *arg, const char *name)
 {
-	const struct dirent *entry;
-	int rc = 0;
+	struct listing *l = arg;
+	char path[PATH_BYTES];
+	struct os_file file;
 
-	rewinddir(dir);
-	while (!rc && (entry = readdir(dir))) {
-		DIR *tier = NULL;
-
-		if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.' ||
-		    entry->d_type == DT_REG)
-			continue;
-		rc = list_tier(sp, folder, entry->d_name, &tier);
-		if (tier)
-			closedir(tier);
-	}
-	return rc;
+	if (++l->nr > ENTRIES_MAX)
+		return -E2BIG;
+	if (strlen(name) != 2)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", l->folder->path, name);
+	if (os_file_at(path, true, &file) || file.type != OS_FILE_DIRECTORY)
+		return 0;
+	return list_tier(l->sp, l->folder, name);
 }
 
 static int list_folder(struct symbol_path *sp, struct symbol_folder *folder)
 {
-	struct stat st;
-	DIR *dir = NULL;
+	struct listing listing = { .sp = sp, .folder = folder };
+	char path[PATH_BYTES];
 	int rc;
 
 	if (folder->is_listed)
 		return 0;
 	folder->is_listed = true;
-	rc = list_tier(sp, folder, "", &dir);
-	if (!rc && dir && !fstatat(dirfd(dir), TWO_TIERS, &st, 0))
-		rc = list_tiers(sp, folder, dir);
-	if (dir)
-		closedir(dir);
-	return rc;
+	rc = list_tier(sp, folder, "");
+	snprintf(path, sizeof(path), "%s/%s", folder->path, TWO_TIERS);
+	if (!rc && exists(path))
+		rc = os_each_name(folder->path, list_if_tier, &listing);
+	return rc == -ENOMEM ? rc : 0;
 }
 
 /* ---- finding ----------------------------------------------------------------------------------------------- */
@@ -276,10 +281,10 @@ static int find_in_store(struct symbol_path *sp, const struct symbol_folder *fol
 			 const char *store, const char *key, struct symbol_found *ret)
 {
 	const char *slash = strrchr(store, '/'), *base = slash ? slash + 1 : store;
-	char path[4096];
+	char path[PATH_BYTES];
 	int len = snprintf(path, sizeof(path), "%s/%s/%s", folder->path, store, key), rc;
 
-	if (len < 0 || (size_t)len >= sizeof(path) || access(path, F_OK))
+	if (len < 0 || (size_t)len >= sizeof(path) || !exists(path))
 		return 0;
 	rc = open_file(sp, path, base, ret);
 	if (!rc)
@@ -289,10 +294,10 @@ static int find_in_store(struct symbol_path *sp, const struct symbol_folder *fol
 		return 0;
 	}
 	len = snprintf(ret->path, sizeof(ret->path), "%s/%.*s_", path, (int)strlen(base) - 1, base);
-	if (len > 0 && (size_t)len < sizeof(ret->path) && !access(ret->path, F_OK))
+	if (len > 0 && (size_t)len < sizeof(ret->path) && exists(ret->path))
 		sp->tell(sp->arg, ret->path, "it is compressed; unpack it with cabextract");
 	len = snprintf(ret->path, sizeof(ret->path), "%s/file.ptr", path);
-	if (len > 0 && (size_t)len < sizeof(ret->path) && !access(ret->path, F_OK))
+	if (len > 0 && (size_t)len < sizeof(ret->path) && exists(ret->path))
 		sp->tell(sp->arg, ret->path,
 			 "it says only where the file is; name that folder in the symbol path");
 	return 0;
@@ -337,7 +342,7 @@ void symbol_path_tell_others(struct symbol_path *sp, const char *image_name)
 {
 	const char *dot = strrchr(image_name, '.');
 	size_t stem = dot && dot != image_name ? (size_t)(dot - image_name) : strlen(image_name);
-	char path[4096];
+	char path[PATH_BYTES];
 
 	for (size_t i = 0; i < sp->nr_folders; i++) {
 		const struct symbol_folder *folder = &sp->folders[i];

@@ -72,18 +72,6 @@ static uint32_t raise_file_limit(void)
 	return (uint32_t)MIN(MAX(limit.rlim_cur / 2, (rlim_t)FILES_LEAST), (rlim_t)UINT32_MAX / 2);
 }
 
-static int set_symbol_paths(struct oc_symbolizer *s, const struct oc_symbolizer_opts *opts)
-{
-	int rc = 0;
-
-	s->windows.path.max_file_bytes = s->files.max_file_bytes;
-	s->windows.tell = opts->tell;
-	s->windows.arg = opts->tell_arg;
-	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
-		rc = windows_symbols_add_path(&s->windows, opts->symbol_paths[i]);
-	return rc;
-}
-
 struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 {
 	struct oc_symbolizer_opts o = { 0 };
@@ -97,7 +85,7 @@ struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 	s->files.max_file_bytes = o.max_file_bytes ? o.max_file_bytes : FILE_BYTES_DEFAULT;
 	s->files.max_open = o.max_files ? o.max_files : max_files;
 	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : DEBUG_DIR_DEFAULT);
-	if (!s->debug_dir || set_symbol_paths(s, &o)) {
+	if (!s->debug_dir || windows_symbols_init(&s->windows, &o)) {
 		oc_symbolizer_free(s);
 		return NULL;
 	}
@@ -390,21 +378,6 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 	return rc;
 }
 
-static int name_windows(struct run *run, const struct place *places, size_t nr)
-{
-	struct windows_place *list = malloc(nr * sizeof(*list));
-	int rc;
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
-		list[i] = (struct windows_place){ .location = places[i].location,
-						  .offset = places[i].offset };
-	rc = windows_symbols_name(&run->s->windows, run->m, places[0].group, list, nr);
-	free(list);
-	return rc;
-}
-
 /* Names places[nr] of one process by its perf map; group is the process, offset the address in it. */
 static int name_jit(struct run *run, const struct place *places, size_t nr)
 {
@@ -462,11 +435,10 @@ static int compare_places(const void *left, const void *right)
 }
 
 /* Whether a module can be told from all others when nothing but its build-id is known of it. */
-static bool is_known_anywhere(const struct oc_machine *m, const struct oc_module *module)
+static bool is_known_anywhere(const struct oc_module *module)
 {
 	return module->build_id_size &&
-	       (module->type == OC_MODULE_FILE || module->type == OC_MODULE_VDSO ||
-		windows_symbols_is_image(m, module));
+	       (module->type == OC_MODULE_FILE || module->type == OC_MODULE_VDSO);
 }
 
 static int collect_places(struct run *run)
@@ -482,8 +454,7 @@ static int collect_places(struct run *run)
 		const struct oc_location *location = oc_machine_location(run->m, id);
 
 		if (location->nr_lines ||
-		    (run->late &&
-		     !is_known_anywhere(run->m, oc_machine_module(run->m, location->module))))
+		    (run->late && !is_known_anywhere(oc_machine_module(run->m, location->module))))
 			continue;
 		run->places[run->nr++] = (struct place){ .group = location->module,
 							 .location = id,
@@ -513,8 +484,6 @@ static int name_module(struct run *run, const struct place *places, size_t nr)
 	const struct oc_module *module = oc_machine_module(run->m, places[0].group);
 	int rc = 0;
 
-	if (windows_symbols_is_image(run->m, module))
-		return name_windows(run, places, nr);
 	switch (module->type) {
 	case OC_MODULE_FILE:
 		rc = name_file(run, places, nr);
@@ -577,5 +546,7 @@ int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
 
 int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
 {
-	return name_all(s, m, true);
+	int rc = windows_symbols_name(&s->windows, m);
+
+	return rc ? rc : name_all(s, m, true);
 }

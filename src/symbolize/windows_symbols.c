@@ -16,13 +16,21 @@
 #include "symbolize/pe_symbols.h"
 #include "symbolize/undecorate.h"
 
+#define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
 /* Sentences on files that are not used; the rest is counted only. */
 #define TOLD_MAX 20u
+
+/* A location to be named. */
+struct place {
+	oc_module_id module;
+	oc_location_id location;
+	uint64_t offset;
+};
 
 struct naming {
 	struct oc_machine *m;
 	oc_module_id module;
-	const struct windows_place *places;
+	const struct place *places;
 	bool is_x86;
 	struct buffer pretty;
 	struct oc_line lines[PDB_FRAMES_MAX];
@@ -39,24 +47,26 @@ static void tell(void *arg, const char *path, const char *reason)
 	ws->tell(ws->arg, sentence.message);
 }
 
-int windows_symbols_add_path(struct windows_symbols *ws, const char *list)
+int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_opts *opts)
 {
-	ws->path.tell = tell;
-	ws->path.arg = ws;
-	return symbol_path_add(&ws->path, list);
+	int rc = 0;
+
+	*ws = (struct windows_symbols){
+		.path = { .tell = tell,
+			  .arg = ws,
+			  .max_file_bytes = opts->max_file_bytes ? opts->max_file_bytes
+								 : FILE_BYTES_DEFAULT },
+		.tell = opts->tell,
+		.arg = opts->tell_arg,
+	};
+	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
+		rc = symbol_path_add(&ws->path, opts->symbol_paths[i]);
+	return rc;
 }
 
 void windows_symbols_done(struct windows_symbols *ws)
 {
 	symbol_path_done(&ws->path);
-}
-
-bool windows_symbols_is_image(const struct oc_machine *m, const struct oc_module *module)
-{
-	const char *path = oc_machine_string(m, module->path, NULL);
-
-	return (module->type == OC_MODULE_FILE || module->type == OC_MODULE_KERNEL) &&
-	       module->build_id_size == PDB_ID_SIZE && path[0] != '/' && strchr(path, '\\');
 }
 
 /* ---- into the machine -------------------------------------------------------------------------------------- */
@@ -174,28 +184,85 @@ static int name_by(struct windows_symbols *ws, struct naming *n, enum symbol_fil
 	return rc == -ENOMEM ? rc : 1;
 }
 
-int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m, oc_module_id module,
-			 const struct windows_place *places, size_t nr)
+/* Names places[nr], by offset, of one module. */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct place *places,
+		       size_t nr)
 {
-	const char *path = oc_machine_string(m, oc_machine_module(m, module)->path, NULL);
-	struct naming n = { .m = m, .module = module, .places = places };
-	uint64_t *offsets, refused = ws->refused;
+	struct naming n = { .m = m, .module = places[0].module, .places = places };
+	const struct oc_module *module = oc_machine_module(m, n.module);
+	uint64_t *offsets = malloc(nr * sizeof(*offsets));
 	int rc;
 
-	if (!ws->path.nr_folders)
-		return 0;
-	offsets = malloc((nr + 1) * sizeof(*offsets));
 	if (!offsets)
 		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++)
 		offsets[i] = places[i].offset;
 	rc = name_by(ws, &n, SYMBOL_FILE_PDB, offsets, nr);
 	if (!rc) {
-		symbol_path_tell_others(&ws->path, text_base_name(path));
+		symbol_path_tell_others(&ws->path,
+					text_base_name(oc_machine_string(m, module->path, NULL)));
 		rc = name_by(ws, &n, SYMBOL_FILE_IMAGE, offsets, nr);
 	}
-	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
 	buffer_done(&n.pretty);
 	free(offsets);
 	return rc < 0 ? rc : 0;
+}
+
+/* ---- the pass ---------------------------------------------------------------------------------------------- */
+
+/* Of Windows, by its path, and with an identity. */
+static bool is_image(const struct oc_machine *m, const struct oc_module *module)
+{
+	const char *path = oc_machine_string(m, module->path, NULL);
+
+	return (module->type == OC_MODULE_FILE || module->type == OC_MODULE_KERNEL) &&
+	       module->build_id_size == PDB_ID_SIZE && path[0] != '/' && strchr(path, '\\');
+}
+
+static int compare_places(const void *left, const void *right)
+{
+	const struct place *a = left, *b = right;
+
+	if (a->module != b->module)
+		return a->module < b->module ? -1 : 1;
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+static size_t collect_places(const struct oc_machine *m, struct place *places)
+{
+	size_t nr = 0;
+
+	for (oc_location_id id = 1; id <= oc_machine_nr_locations(m); id++) {
+		const struct oc_location *location = oc_machine_location(m, id);
+
+		if (!location->nr_lines && is_image(m, oc_machine_module(m, location->module)))
+			places[nr++] = (struct place){ .module = location->module,
+						       .location = id,
+						       .offset = location->offset };
+	}
+	return nr;
+}
+
+int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
+{
+	uint64_t refused = ws->refused;
+	struct place *places;
+	size_t nr;
+	int rc = 0;
+
+	if (!ws->path.nr_folders)
+		return 0;
+	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	nr = collect_places(m, places);
+	qsort(places, nr, sizeof(*places), compare_places);
+	for (size_t start = 0, end; !rc && start < nr; start = end) {
+		for (end = start + 1; end < nr && places[end].module == places[start].module; end++)
+			;
+		rc = name_module(ws, m, places + start, end - start);
+	}
+	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
+	free(places);
+	return rc;
 }
