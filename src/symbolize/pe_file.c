@@ -192,8 +192,8 @@ int pe_read(const struct pe_file *pe, uint32_t address, void *buf, size_t size,
 		return oc_error_set(err, -EBADMSG, "address 0x%x is in no section", address);
 	inside = address - s->address;
 	if (size > s->size - inside)
-		return oc_error_set(err, -EBADMSG, "%zu bytes at address 0x%x leave their section",
-				    size, address);
+		return oc_error_set(err, -EBADMSG, "%llu bytes at address 0x%x leave their section",
+				    (unsigned long long)size, address);
 	stored = inside < s->file_size ? MIN(size, (size_t)(s->file_size - inside)) : 0;
 	rc = stored ? read_file(pe, (uint64_t)s->offset + inside, buf, stored, err) : 0;
 	memset((char *)buf + stored, 0, size - stored);

@@ -36,7 +36,7 @@ struct naming {
 	struct oc_line lines[PDB_FRAMES_MAX];
 };
 
-static void tell(void *arg, const char *path, const char *reason)
+static void tell_of(void *arg, const char *path, const char *reason)
 {
 	struct windows_symbols *ws = arg;
 	struct oc_error sentence = { 0 };
@@ -52,7 +52,7 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 	int rc = 0;
 
 	*ws = (struct windows_symbols){
-		.path = { .tell = tell,
+		.path = { .tell = tell_of,
 			  .arg = ws,
 			  .max_file_bytes = opts->max_file_bytes ? opts->max_file_bytes
 								 : FILE_BYTES_DEFAULT },
@@ -132,7 +132,7 @@ static int name_by_pdb(struct naming *n, const struct byte_source *source, const
 	if (rc)
 		return rc;
 	if (memcmp(pdb.id, id, PDB_ID_SIZE))
-		rc = oc_error_set(err, -ESTALE, "it is of another build than the program");
+		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
 	else
 		rc = pdb_load(&pdb, err);
 	n->is_x86 = pdb.machine == PE_MACHINE_X86;
@@ -156,7 +156,7 @@ static int name_by_image(struct naming *n, const struct byte_source *source, con
 		n->is_x86 = pe.machine == PE_MACHINE_X86;
 		rc = pe_symbols_name(&pe, offsets, nr, set_export, n, err);
 	} else if (rc >= 0) {
-		rc = oc_error_set(err, -ESTALE, "it is of another build than the program");
+		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
 	}
 	pe_close(&pe);
 	return rc;
@@ -180,7 +180,7 @@ static int name_by(struct windows_symbols *ws, struct naming *n, enum symbol_fil
 				     : name_by_image(n, &source, id, offsets, nr, &err);
 	close(found.fd);
 	if (rc && rc != -ENOMEM)
-		tell(ws, found.path, err.message);
+		tell_of(ws, found.path, err.message);
 	return rc == -ENOMEM ? rc : 1;
 }
 
