@@ -228,6 +228,16 @@ static int compare_places(const void *left, const void *right)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
+/* From the image's base on; of drivers the machine has the address itself. */
+static uint64_t offset_in_image(const struct oc_machine *m, const struct oc_location *location)
+{
+	const struct oc_mapping *mapping = oc_machine_mapping(m, location->mapping);
+
+	if (oc_machine_module(m, location->module)->type != OC_MODULE_KERNEL || !mapping)
+		return location->offset;
+	return mapping->file_offset + (location->offset - mapping->start);
+}
+
 static size_t collect_places(const struct oc_machine *m, struct place *places)
 {
 	size_t nr = 0;
@@ -238,7 +248,7 @@ static size_t collect_places(const struct oc_machine *m, struct place *places)
 		if (!location->nr_lines && is_image(m, oc_machine_module(m, location->module)))
 			places[nr++] = (struct place){ .module = location->module,
 						       .location = id,
-						       .offset = location->offset };
+						       .offset = offset_in_image(m, location) };
 	}
 	return nr;
 }
