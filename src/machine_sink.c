@@ -589,6 +589,29 @@ static int64_t cut_unsure(struct machine_sink *ms, const struct collector_sample
 			: callstack;
 }
 
+static oc_attrs_id wait_attrs(struct machine_sink *ms, const struct collector_wait *wait)
+{
+	const struct oc_process *process = oc_machine_process(ms->machine, wait->waker_process);
+	const struct oc_thread *thread = oc_machine_thread(ms->machine, wait->waker);
+	struct oc_attr attrs[4];
+	size_t nr = 0;
+
+	if (wait->reason)
+		attrs[nr++] = (struct oc_attr){ intern(ms, "wait_reason"), OC_ATTR_STRING,
+						intern(ms, wait->reason) };
+	if (process)
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker_pid"), OC_ATTR_NUMBER, process->pid };
+	if (thread)
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker_tid"), OC_ATTR_NUMBER, thread->tid };
+	if (process && (process->comm || (thread && thread->name)))
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker"), OC_ATTR_STRING,
+					  thread && thread->name ? thread->name : process->comm };
+	return keep(ms, oc_machine_intern_attrs(ms->machine, attrs, nr, 0));
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -625,6 +648,8 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (callstack > 0)
 		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
 	sample.stack = keep(ms, callstack);
+	if (in->wait)
+		sample.attrs = wait_attrs(ms, in->wait);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -706,7 +731,7 @@ int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds
 	if (nr > OC_KINDS_MAX)
 		return -ENOSPC;
 	for (uint32_t i = 0; i < nr; i++) {
-		struct oc_kind kind = { .unit = OC_UNIT_COUNT, .period_ns = kinds[i].period_ns };
+		struct oc_kind kind = { .unit = kinds[i].unit, .period_ns = kinds[i].period_ns };
 		int64_t id;
 
 		snprintf(kind.name, sizeof(kind.name), "%s", kinds[i].name);

@@ -104,6 +104,8 @@ struct oc_ledger_command {
 	  "places where the trace is damaged or cut; what follows there is missing")         \
 	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                \
 	  "events of the trace whose content has a form that is not known")                  \
+	X(WAITS_CUT, "waits_cut",                                                            \
+	  "waits that began before the recording or had not ended with it; not in it")       \
 	X(NOT_SELECTED, "not_selected", "samples left out by the filters of a later command")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
