@@ -473,6 +473,13 @@ int pe_each_function(const struct pe_file *pe, pe_function_fn fn, void *arg, str
 
 	if (pe->machine != PE_MACHINE_ARM64 && pe->machine != PE_MACHINE_X64)
 		return 0;
+	/* What is in memory only is zero, and gigabytes of it cost the file nothing. */
+	if (pe->functions.size > pe->source.size)
+		return oc_error_set(
+			err, -EBADMSG,
+			"bounds of functions of %u bytes at address 0x%x, more than the "
+			"file",
+			pe->functions.size, pe->functions.address);
 	raw = malloc((size_t)CHUNK * entry);
 	if (!raw)
 		return oc_error_set(err, -ENOMEM, "out of memory");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names places of a Windows image, for test_pdb.py, which compares them with other tools.
+ * Names places of a Windows image by a PDB file, or by the exports of the image itself, for test_pdb.py, which compares
+ * them with other tools.
  * Reads hexadecimal addresses, counted from the image's base, from standard input, one per line; prints for each one that
  * has a name "ADDRESS", then for each function, the innermost first, a line of "NAME<tab>FILE<tab>LINE<tab>START".
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include "base/array.h"
 #include "base/macros.h"
 #include "symbolize/pdb_symbols.h"
+#include "symbolize/pe_symbols.h"
 
 static uint64_t *read_addresses(size_t *ret_nr)
 {
@@ -39,12 +42,46 @@ static int print_place(void *arg, size_t index, const struct pdb_frame *frames, 
 	return 0;
 }
 
-/* usage: symbolize_pdb FILE < ADDRESSES */
+static int print_export(void *arg, size_t index, const char *name)
+{
+	const struct pdb_frame frame = { .name = name, .file = "" };
+
+	return print_place(arg, index, &frame, 1);
+}
+
+static int name_by_pdb(const struct byte_source *source, uint64_t *addresses, size_t nr,
+		       struct oc_error *err)
+{
+	struct pdb_file pdb;
+	int rc = pdb_open(&pdb, source, err);
+
+	if (rc)
+		return rc;
+	rc = pdb_load(&pdb, err);
+	if (!rc)
+		rc = pdb_symbols_name(&pdb, addresses, nr, print_place, addresses, err);
+	pdb_close(&pdb);
+	return rc;
+}
+
+static int name_by_image(const struct byte_source *source, uint64_t *addresses, size_t nr,
+			 struct oc_error *err)
+{
+	struct pe_file pe;
+	int rc = pe_open(&pe, source, err);
+
+	if (rc)
+		return rc;
+	rc = pe_symbols_name(&pe, addresses, nr, print_export, addresses, err);
+	pe_close(&pe);
+	return rc;
+}
+
+/* usage: symbolize_pdb FILE < ADDRESSES; for an image they have to be ascending */
 int main(int argc, char **argv)
 {
 	struct oc_error err = { 0 };
 	struct byte_source source = { 0 };
-	struct pdb_file pdb = { 0 };
 	uint64_t *addresses;
 	struct stat st;
 	size_t nr;
@@ -57,14 +94,11 @@ int main(int argc, char **argv)
 		return 2;
 	source.size = (uint64_t)st.st_size;
 	addresses = read_addresses(&nr);
-	rc = pdb_open(&pdb, &source, &err);
-	if (!rc)
-		rc = pdb_load(&pdb, &err);
-	if (!rc)
-		rc = pdb_symbols_name(&pdb, addresses, nr, print_place, addresses, &err);
+	rc = name_by_pdb(&source, addresses, nr, &err);
+	if (rc == -ENOEXEC)
+		rc = name_by_image(&source, addresses, nr, &err);
 	if (rc)
 		fprintf(stderr, "%s: %s\n", argv[1], err.message);
-	pdb_close(&pdb);
 	free(addresses);
 	close(source.fd);
 	return rc ? 1 : 0;

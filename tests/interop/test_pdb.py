@@ -11,11 +11,15 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import uuid
+
+import pprof_tool
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 SOURCES = os.path.join(ROOT, "tests", "interop", "windows")
 NOTHING = [("-", "", "0", "0")]
+TRACES = os.path.join(os.environ.get("ONECOLLECT_TEST_DATA", os.path.join(ROOT, "..", "shared", "data")), "etl")
 MACHINES = ("x86_64", "i686", "aarch64")
 
 
@@ -161,9 +165,23 @@ class Image:
             result[int(place["Address"], 16)] = frames
         return result
 
-    def ours(self):
+    def ours(self, path=None):
+        """What we say by the PDB file, or by another file."""
         text = "".join(f"{address:x}\n" for address in range(self.start, self.end))
-        return parse(run(os.path.join(BUILD, "interop", "symbolize_pdb"), self.pdb, text=text))
+        return parse(run(os.path.join(BUILD, "interop", "symbolize_pdb"), path or self.pdb, text=text))
+
+    def exports(self):
+        """{address: names} of exported functions by llvm-readobj."""
+        result = {}
+        for name, address in re.findall(r"Name: (\S+)\s+RVA: 0x(\w+)", run("llvm-readobj-14", "--coff-exports", self.path)):
+            result.setdefault(int(address, 16), set()).add(name)
+        return result
+
+    def unwound(self):
+        """Starts of functions that can be unwound, by llvm-readobj."""
+        text = run("llvm-readobj-14", "--unwind", self.path)
+        base = int(re.search(r"ImageBase: 0x(\w+)", run("llvm-readobj-14", "--file-headers", self.path))[1], 16)
+        return {int(m, 16) - base for m in re.findall(r"(?:StartAddress|Function): \(?0x(\w+)\)?", text)}
 
     def function_lines(self, address):
         """Lines of a place in the function itself: more than one where the linker made functions one."""
@@ -271,6 +289,75 @@ class PdbTest(unittest.TestCase):
                 inlined = {int(f[3]) for frames in ours.values() for f in frames[:-1]}
                 self.assertTrue(inlined)
                 self.assertLessEqual(inlined, set(image.inlinees.values()))
+
+
+    def test_exports_only(self):
+        """Without its PDB file an image names what it exports, from end to end, and no other function with known bounds."""
+        for machine, image in self.images.items():
+            with self.subTest(machine):
+                exports, ours = image.exports(), image.ours(image.path)
+                self.assertEqual(len(exports), 4)
+                unwound = image.unwound() if machine == "x86_64" else set()
+                for p in image.procedures:
+                    got = {ours[a][0][0] if a in ours else None for a in range(p.start, p.start + p.size)}
+                    if p.start in exports:
+                        self.assertLessEqual(got, exports[p.start])
+                    elif p.start in unwound:
+                        self.assertEqual(got, {None}, p.name)
+                if machine == "x86_64":
+                    self.assertGreater(len(unwound - set(exports)), 3)
+
+
+class TraceTest(unittest.TestCase):
+    """From a trace of Windows and a PDB file made for one of its modules to names in a profile."""
+
+    MODULE = "wow64cpu.dll"
+    SOURCE = """
+        extern "C" int entry(void *, int, void *) { return 1; }
+        namespace made { __declspec(noinline) void here() { asm volatile(".fill 0x6000, 1, 0x90"); } }
+        extern "C" __declspec(dllexport) void start() { made::here(); }
+        """
+
+    def make_pdb(self, folder, identity):
+        """A PDB file with the GUID and age of the module of the trace."""
+        source, image = os.path.join(folder, "made.cpp"), os.path.join(folder, "made.dll")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(self.SOURCE)
+        run("clang-14", "--target=x86_64-pc-windows-msvc", "-O1", "-g", "-gcodeview", "-c", source, "-o", source + ".obj")
+        run("lld-link-14", "/dll", "/debug", "/nodefaultlib", "/entry:entry", f"/out:{image}", source + ".obj")
+        pdb = image[:-4] + ".pdb"
+        guid = re.search(r"GUID: \{(.*)\}", run("llvm-pdbutil-14", "dump", "--summary", pdb))[1]
+        with open(pdb, "rb") as file:
+            content = file.read()
+        old, new = uuid.UUID(guid).bytes_le, uuid.UUID(hex=identity[:32]).bytes_le
+        self.assertEqual((content.count(old), identity[32:]), (1, "00000001"))
+        os.remove(image)
+        with open(pdb, "wb") as file:
+            file.write(content.replace(old, new))
+
+    def test_convert_with_symbol_path(self):
+        trace = os.path.join(TRACES, "perfview-net452-x64.etl")
+        if not os.path.exists(trace):
+            self.skipTest(f"no traces in {TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
+        command = os.path.join(BUILD, "record-trace")
+        with tempfile.TemporaryDirectory() as folder:
+            before, after = os.path.join(folder, "before"), os.path.join(folder, "after")
+            run(command, "-q", "convert", trace, "-o", before + ".folded", "-o", before + ".pb.gz")
+            mappings = pprof_tool.raw(before + ".pb.gz")["text"]
+            identity = re.search(re.escape("\\" + self.MODULE) + r" (\w{40})", mappings)[1]
+            self.make_pdb(folder, identity)
+            run(command, "-q", "convert", trace, "--symbol-path", f"/nowhere;{folder}", "-o", after + ".folded",
+                "-o", after + ".pb.gz")
+            with open(before + ".folded", encoding="utf-8") as file:
+                unnamed = file.read()
+            with open(after + ".folded", encoding="utf-8") as file:
+                named = file.read()
+            lines = pprof_tool.raw(after + ".pb.gz")["text"]
+        places = re.compile(re.escape(self.MODULE) + r"\+0x\w+")
+        self.assertGreater(len(places.findall(unnamed)), 10)
+        self.assertEqual(places.findall(named), [])
+        self.assertEqual(named.count("made::here"), len(places.findall(unnamed)))
+        self.assertRegex(lines, r"made::here .*made\.cpp:3")
 
 
 class UndecorateTest(unittest.TestCase):
