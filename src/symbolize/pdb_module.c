@@ -349,6 +349,7 @@ static int name_place(struct module *m, const struct procedure *procedure, struc
 		nr += frames[nr].name[0] != '\0';
 	}
 	fill_function(m, procedure, place->address, &frames[nr++]);
+	place->is_settled = true;
 	return m->n->fn(m->n->arg, place->index, frames, nr);
 }
 
@@ -442,8 +443,8 @@ int pdb_module_name(struct pdb_naming *n, struct pdb_place *places, size_t nr)
 		symbol_match_finish(&match);
 		rc = name_places(&m, &match, places, nr);
 	}
-	for (size_t i = 0; i < nr; i++)
-		places[i].is_settled = m.has_functions;
+	for (size_t i = 0; !rc && m.has_functions && i < nr; i++)
+		places[i].is_settled = true;
 out:
 	pdb_lines_done(&m.lines);
 	buffer_done(&m.symbols);

@@ -110,9 +110,10 @@ static int find_modules(struct naming *n)
 	return rc;
 }
 
+/* A damaged module leaves the others as they are. */
 static int name_by_modules(struct naming *n)
 {
-	int rc = 0;
+	int rc = 0, damaged = 0;
 
 	qsort(n->places, n->nr, sizeof(*n->places), by_module);
 	for (size_t start = 0, end; !rc && start < n->nr; start = end) {
@@ -121,8 +122,12 @@ static int name_by_modules(struct naming *n)
 			;
 		if (n->places[start].module != NO_MODULE)
 			rc = pdb_module_name(&n->shared, n->places + start, end - start);
+		if (rc == -EBADMSG) {
+			damaged = rc;
+			rc = 0;
+		}
 	}
-	return rc;
+	return rc ? rc : damaged;
 }
 
 /* ---- public symbols ---------------------------------------------------------------------------------------- */
@@ -235,7 +240,7 @@ int pdb_symbols_name(const struct pdb_file *pdb, const uint64_t *addresses, size
 	struct naming n = {
 		.shared = { .pdb = pdb, .fn = fn, .arg = arg, .err = err, .steps = STEPS }
 	};
-	int rc;
+	int rc, by_publics = 0;
 
 	pdb_types_init(&n.shared.types, &pdb->msf);
 	rc = collect(&n, addresses, nr);
@@ -243,13 +248,13 @@ int pdb_symbols_name(const struct pdb_file *pdb, const uint64_t *addresses, size
 		rc = find_modules(&n);
 	if (!rc)
 		rc = name_by_modules(&n);
-	if (!rc)
-		rc = name_by_publics(&n);
+	if (!rc || rc == -EBADMSG)
+		by_publics = name_by_publics(&n);
 	symbol_match_done(&n.match);
 	pdb_types_done(&n.shared.types);
 	arena_done(&n.shared.texts);
 	u64_map_done(&n.shared.inlined);
 	free(n.places);
 	free(n.addresses);
-	return rc;
+	return by_publics ? by_publics : rc;
 }

@@ -31,7 +31,7 @@ typedef int (*pdb_place_fn)(void *arg, size_t index, const struct pdb_frame *fra
  * Calls fn for each of addresses[nr] (from the image's base on, in any order, at most UINT32_MAX - 1 of them) that
  * is known; the order of the calls is not that of the addresses.
  * pdb: loaded.
- * Returns 0, what fn returned, -EBADMSG (damaged, *err tells where; what was found before has been handed out),
+ * Returns 0, what fn returned, -EBADMSG (damaged, *err tells where; what could be found is handed out),
  * -E2BIG (made to waste time), -ENOMEM, or an error of pread(2).
  */
 int pdb_symbols_name(const struct pdb_file *pdb, const uint64_t *addresses, size_t nr,

@@ -147,19 +147,27 @@ static void make_debug(const struct pe_image *image, struct buffer *data, uint32
 
 /* ---- headers ------------------------------------------------------------------------------------------------- */
 
-static void put_section(struct buffer *b, const char *name, uint32_t address, uint32_t size,
-			uint32_t offset, uint32_t file_size, uint32_t flags)
+struct section {
+	const char *name;
+	uint32_t size;
+	uint32_t address;
+	uint32_t file_size;
+	uint32_t offset;
+	uint32_t flags;
+};
+
+static void put_section(struct buffer *b, const struct section *s)
 {
 	char padded[8] = { 0 };
 
-	memcpy(padded, name, strlen(name));
+	memcpy(padded, s->name, strlen(s->name));
 	buffer_append(b, padded, sizeof(padded));
-	put32(b, size);
-	put32(b, address);
-	put32(b, file_size);
-	put32(b, offset);
+	put32(b, s->size);
+	put32(b, s->address);
+	put32(b, s->file_size);
+	put32(b, s->offset);
 	zeros_to(b, b->len + 12);
-	put32(b, flags);
+	put32(b, s->flags);
 }
 
 static void make_headers(const struct pe_image *image, const struct directories *d,
@@ -190,8 +198,10 @@ static void make_headers(const struct pe_image *image, const struct directories 
 	zeros_to(b, b->len + 16);
 	buffer_append(b, d->debug, 8);
 	zeros_to(b, start + optional);
-	put_section(b, ".text", CODE, 0x1000, CODE_OFFSET, DATA_OFFSET - CODE_OFFSET, 0x60000020);
-	put_section(b, ".rdata", DATA, DATA_SIZE, DATA_OFFSET, DATA_SIZE, 0x40000040);
+	put_section(b, &(struct section){ ".text", 0x1000, CODE, DATA_OFFSET - CODE_OFFSET,
+					  CODE_OFFSET, 0x60000020 });
+	put_section(b, &(struct section){ ".rdata", DATA_SIZE, DATA, DATA_SIZE, DATA_OFFSET,
+					  0x40000040 });
 	zeros_to(b, DATA_OFFSET);
 }
 

@@ -241,6 +241,25 @@ Test(pdb_symbols, a_cut_file_is_an_error_that_says_so)
 	buffer_done(&file);
 }
 
+/* What the module does not tell the public symbols do. */
+Test(pdb_symbols, a_damaged_module_is_not_the_end)
+{
+	const uint64_t address = PDB_IMAGE_CODE + 0x10;
+	struct buffer file = BUFFER_INIT, text = BUFFER_INIT;
+	struct oc_error err = { 0 };
+	char *name;
+
+	pdb_image_make(&whole, &file);
+	name = memmem(file.data, file.len, "second", sizeof("second"));
+	cr_assert_not_null(name);
+	name[-39] = 0; /* the size of the record */
+	cr_assert_eq(name_all(&file, &address, 1, &text, &err), -EBADMSG);
+	cr_assert_not_null(strstr(err.message, "a record of no size"), "%s", err.message);
+	cr_assert_str_eq(text.data, "_first (decorated)");
+	buffer_done(&file);
+	buffer_done(&text);
+}
+
 Test(pdb_symbols, every_byte_may_be_wrong)
 {
 	struct buffer file = BUFFER_INIT;
