@@ -206,6 +206,8 @@ struct collector {
 	uint32_t nr_kinds;
 };
 
+struct oc_kernel_symbol;
+
 struct collector_ops {
 	const char *name; /* "bpf", "perf-event" */
 	/* Can this collector work here, with this privilege? 0, or -EPERM, -ENOSYS, -EOPNOTSUPP, ... with *err. */
@@ -226,6 +228,9 @@ struct collector_ops {
 	int (*stop)(struct collector *c, struct oc_error *err);
 	/* Counts so far; complete after stop(). */
 	void (*stats)(struct collector *c, struct collector_stats *ret_stats);
+	/* NULL, or what oc_symbolizer_ask_kernel() takes; arg: the collector. */
+	int (*kernel_symbol)(void *collector, uint64_t address,
+			     struct oc_kernel_symbol *ret_symbol);
 	/* Detaches and frees; allowed in any state. Accepts NULL. */
 	void (*free)(struct collector *c);
 };

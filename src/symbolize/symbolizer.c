@@ -30,6 +30,8 @@ struct oc_symbolizer {
 	struct module_files files;
 	struct jit_processes jits;
 	char *debug_dir;
+	oc_kernel_symbol_fn kernel_symbol; /* NULL = nobody to ask */
+	void *kernel_arg;
 };
 
 /* A location to be named. `group` is the module, or for JIT code the process. */
@@ -98,6 +100,12 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	jit_processes_done(&s->jits);
 	free(s->debug_dir);
 	free(s);
+}
+
+void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg)
+{
+	s->kernel_symbol = fn;
+	s->kernel_arg = arg;
 }
 
 /* ---- vDSO -------------------------------------------------------------------------------------------------- */
@@ -334,6 +342,40 @@ static int name_file(struct run *run, const struct place *places, size_t nr)
 	return 1;
 }
 
+/* Names places by what the kernel answers. Returns 0, -ENOENT when it knows none of them, or another error. */
+static int name_by_asking(struct run *run, const struct place *places, size_t nr)
+{
+	struct oc_kernel_symbol symbol = { 0 };
+	int64_t function = 0;
+	bool is_any = !nr;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < nr; i++) {
+		uint64_t address = places[i].offset;
+
+		/* Places are sorted, so those of a function follow each other. */
+		if (!symbol.size || address - symbol.start >= symbol.size) {
+			symbol.size = 0;
+			rc = run->s->kernel_symbol(run->s->kernel_arg, address, &symbol);
+			if (rc == -ENOENT) {
+				rc = 0;
+				continue;
+			}
+			if (rc)
+				break;
+			buffer_clear(&run->raw);
+			buffer_append(&run->raw, symbol.name, symbol.name_len);
+			if (run->raw.error)
+				return -ENOMEM;
+			function = add_function(run, places[i].group, symbol.module,
+						symbol.module_len);
+		}
+		is_any = true;
+		rc = set_function(run, places[i].location, function);
+	}
+	return rc ? rc : is_any ? 0 : -ENOENT;
+}
+
 static int name_kernel(struct run *run, const struct place *places, size_t nr)
 {
 	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
@@ -342,6 +384,11 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 	int64_t function = 0;
 	int rc;
 
+	if (run->s->kernel_symbol) {
+		rc = name_by_asking(run, places, nr);
+		if (!rc || rc == -ENOMEM)
+			return rc;
+	}
 	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST,
 			       kernel_symbols_weight, &text);
 	if (rc)
