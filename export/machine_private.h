@@ -17,6 +17,7 @@
 #include "base/stable_array.h"
 #include "base/u64_map.h"
 #include "export/layout.h"
+#include "export/selection.h"
 
 /* ---- strings and interned arrays ---- */
 
@@ -211,6 +212,7 @@ struct oc_machine {
 
 	struct sample_store samples;
 	struct spill spill;
+	struct selection *selection; /* NULL = everything */
 
 	struct hook_list sample_hooks;
 	struct hook_list parsed_hooks;
