@@ -30,6 +30,7 @@ struct copy_request {
 	bool is_wanted;
 	bool is_timed; /* not a copy, but the sample's time is wanted */
 	u8 why;        /* enum unwind_outcome */
+	u32 slot;      /* enum scratch_slot of the program */
 	u32 module;
 	u64 page;
 	u64 address;
@@ -95,11 +96,11 @@ static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct
 }
 
 /* Sends the sample with its registers and stack. Sent, it is one of those taken and not lost. */
-static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
-				      struct scratch *scratch, u32 slot, struct wire_key *key,
-				      const struct copy_request *request)
+APART void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
+		     struct scratch *scratch, struct wire_key *key,
+		     const struct copy_request *request)
 {
-	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + slot;
+	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + request->slot;
 	struct wire_copy *copy = bpf_map_lookup_elem(&stack_copies, &index);
 	u32 bytes;
 
