@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 #include <elf.h>
 #include <errno.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/u32_map.h"
+#include "base/vdso.h"
 #include "unwind/table_cache.h"
 
 #if defined(__aarch64__)
@@ -137,19 +137,12 @@ void unwind_feed_free(struct unwind_feed *feed)
 
 /* ---- modules ---------------------------------------------------------------------------------------------------- */
 
-/* The vDSO of this process; all 64-bit processes of a kernel have the same. */
 static int compile_vdso(struct unwind_table **ret_table)
 {
-	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
-	Elf64_Ehdr header;
+	size_t size;
+	const void *image = vdso_image(&size);
 
-	if (!image || sizeof(void *) != 8)
-		return -ENOENT;
-	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
-	memcpy(&header, image, sizeof(header));
-	return unwind_table_compile_image(
-		image, header.e_shoff + (size_t)header.e_shnum * header.e_shentsize, ret_table,
-		NULL);
+	return image ? unwind_table_compile_image(image, size, ret_table, NULL) : -ENOENT;
 }
 
 static void drop_module(struct unwind_feed *feed, struct feed_module *module)

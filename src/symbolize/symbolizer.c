@@ -9,12 +9,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/vdso.h"
 #include "symbolize/demangle.h"
 #include "symbolize/file_symbols.h"
 #include "symbolize/jit_processes.h"
@@ -113,15 +113,10 @@ void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, v
 /* Opens the vDSO of this process; all processes of the same class have the same. Returns 0 or a negative errno. */
 static int open_vdso(struct elf_file *elf)
 {
-	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
-	Elf64_Ehdr header;
+	size_t size;
+	const void *image = vdso_image(&size);
 
-	if (!image || sizeof(void *) != 8)
-		return -ENOENT;
-	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
-	memcpy(&header, image, sizeof(header));
-	return elf_file_open_memory(elf, image,
-				    header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize);
+	return image ? elf_file_open_memory(elf, image, size) : -ENOENT;
 }
 
 /* True when the module is the same vDSO as ours, whose build-id it gets if it has none. */

@@ -39,6 +39,13 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	free(s);
 }
 
+void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg)
+{
+	(void)s;
+	(void)fn;
+	(void)arg;
+}
+
 int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 		       uint32_t pid)
 {

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <onecollect/symbolize.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/vdso.h"
 #include "elf_image.h"
 
 #define BASE 0x7f0000000000ULL
@@ -425,7 +425,8 @@ Test(symbolizer, names_its_own_functions)
 Test(symbolizer, names_the_vdso)
 {
 	static const char *const wanted[] = { "__vdso_clock_gettime", "__kernel_clock_gettime" };
-	const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+	size_t size;
+	const char *start = vdso_image(&size);
 	const Elf64_Ehdr *header = (const Elf64_Ehdr *)start;
 	const Elf64_Shdr *sections = (const Elf64_Shdr *)(start + header->e_shoff);
 	size_t checked = 0;
