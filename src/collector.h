@@ -144,6 +144,8 @@ struct sink_ops {
 			     struct sink_mapping *ret_mapping);
 	/* Opens the file of a module that `pid` maps: a descriptor owned by the caller, or a negative errno value. */
 	int (*module_open)(struct sink *sink, uint32_t module, uint32_t pid);
+	/* The same for its separate debug file, if that has call frame information. */
+	int (*module_open_frames)(struct sink *sink, uint32_t module, uint32_t pid);
 	/* The frames of a stack id; addresses[nr], leaf first, as the OS gave them. Saying it again changes nothing. */
 	void (*stack_define)(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
 			     bool kernel);

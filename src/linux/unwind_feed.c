@@ -191,16 +191,22 @@ static bool is_cacheable(const struct unwind_feed *feed, const struct sink_mappi
 }
 
 /* The table of a file, from the directory of tables if it is there, else compiled and kept there. */
-static int compile_file(const struct unwind_feed *feed, const struct sink_mapping *mapping, int fd,
-			struct unwind_table **ret_table)
+static int compile_file(const struct unwind_feed *feed, const struct sink_mapping *mapping,
+			uint32_t pid, int fd, struct unwind_table **ret_table)
 {
-	bool cacheable = is_cacheable(feed, mapping, fd);
+	int debug_fd __cleanup(cleanup_close) =
+		feed->sink->ops->module_open_frames(feed->sink, mapping->module, pid);
+	bool cacheable;
 	int rc;
 
+	if (debug_fd == -ENOMEM)
+		return debug_fd;
+	/* Debug files come and go, so what was made with one is not kept. */
+	cacheable = debug_fd < 0 && is_cacheable(feed, mapping, fd);
 	if (cacheable && !table_cache_load(feed->opts.cache, mapping->build_id,
 					   mapping->build_id_size, ret_table))
 		return 0;
-	rc = unwind_table_compile(fd, -1, ret_table, NULL);
+	rc = unwind_table_compile(fd, debug_fd, ret_table, NULL);
 	/* A directory that cannot be written costs time in the next recording and nothing else. */
 	if (!rc && cacheable)
 		table_cache_store(feed->opts.cache, mapping->build_id, mapping->build_id_size,
@@ -221,7 +227,7 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 		fd = feed->sink->ops->module_open(feed->sink, mapping->module, pid);
 		if (fd < 0)
 			return fd == -ENOMEM ? fd : 0;
-		rc = compile_file(feed, mapping, fd, ret_table);
+		rc = compile_file(feed, mapping, pid, fd, ret_table);
 		close(fd);
 	}
 	if (rc) {

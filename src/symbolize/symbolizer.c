@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "base/vdso.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/demangle.h"
 #include "symbolize/file_symbols.h"
 #include "symbolize/jit_processes.h"
@@ -173,6 +175,40 @@ int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 		return file.fd;
 	fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+static bool has_call_frames(const struct elf_file *elf)
+{
+	const struct elf_section *section = elf_file_section_by_name(elf, ".debug_frame");
+
+	return section && section->type != SHT_NOBITS && section->size;
+}
+
+int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id id,
+			      uint32_t pid)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+	struct debug_search search = { .debug_dir = s->debug_dir,
+				       .max_bytes = s->files.max_file_bytes };
+	int fd __cleanup(cleanup_close) = oc_symbolizer_open(s, m, id, pid);
+	struct elf_file elf, debug;
+	struct stat st;
+	int rc, debug_fd = -1;
+
+	if (fd < 0 || fstat(fd, &st))
+		return fd < 0 ? fd : -errno;
+	search.path = oc_machine_string(m, module->path, NULL);
+	search.pid = pid;
+	rc = elf_file_open(&elf, fd, (uint64_t)st.st_size);
+	if (rc)
+		return rc == -ENOMEM ? rc : -ENOENT;
+	rc = elf_file_load_sections(&elf);
+	if (!rc)
+		rc = debug_file_open(&elf, &search, has_call_frames, &debug, &debug_fd);
+	if (rc == 1)
+		elf_file_close(&debug);
+	elf_file_close(&elf);
+	return rc == 1 ? debug_fd : rc == -ENOMEM ? rc : -ENOENT;
 }
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)

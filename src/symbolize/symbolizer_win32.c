@@ -56,6 +56,16 @@ int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 	return 0;
 }
 
+int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+			      uint32_t pid)
+{
+	(void)s;
+	(void)m;
+	(void)module;
+	(void)pid;
+	return -ENOENT;
+}
+
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
 {
 	(void)s;

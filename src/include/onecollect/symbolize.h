@@ -55,6 +55,15 @@ OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine
  */
 OC_API int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 			      uint32_t pid);
+/*
+ * The separate debug file of a module, if it has call frame information (.debug_frame): found by build-id or debuglink
+ * below our own root or that of pid, and taken only when its build-id is the module's.
+ * Returns a descriptor owned by the caller, -ENOENT (there is none, or the module's file has no build-id), -ENOMEM, or what
+ * oc_symbolizer_open() says.
+ */
+OC_API int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m,
+				     oc_module_id module, uint32_t pid);
+
 /* A function of the kernel. Nothing is NUL-terminated. */
 struct oc_kernel_symbol {
 	uint64_t start;
