@@ -93,11 +93,11 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 		key.task = ~key.task;
 	take_kernel_stack(ctx, scratch, &key);
 	if (request.is_wanted)
-		emit_copy(outcome, task, scratch, &key, &request);
+		emit_copy(outcome, scratch, &key, &request);
 	else if (is_timeline || request.is_timed)
-		emit_sample(outcome, task, scratch, &key);
+		emit_sample(outcome, scratch, &key);
 	else
-		emit_count(outcome, task, scratch, &key);
+		emit_count(outcome, scratch, &key);
 	return 0;
 }
 

@@ -356,6 +356,8 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 	rc = oc_machine_run_parsed_hooks(rec->machine);
 	if (rc)
 		return oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording");
+	oc_symbolizer_ask_kernel(rec->symbolizer, rec->collector->ops->kernel_symbol,
+				 rec->collector);
 	if (!rec->opts.no_symbols && !is_given_up(rec))
 		rc = oc_symbolizer_run(rec->symbolizer, rec->machine);
 	if (!rc)
