@@ -63,7 +63,7 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 	}
 	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
-	walk_tables(&env, scratch, image, request->slot, is_apart);
+	walk_tables(&env, scratch, image, is_apart);
 	key->user_state = env.base.state;
 	key->user_stack = walk_name(&env.base, false);
 	if (walker->outcome < UNWIND_NO_IMAGE || !may_copy(image))
