@@ -106,6 +106,8 @@ struct unwind_image {
 };
 /* Its mappings get replaced, so the time of a sample tells what an address means: no counters. */
 #define UNWIND_IMAGE_TIMED 1
+/* All the time, so that its stacks are sent as copies as long as `copies` lasts. */
+#define UNWIND_IMAGE_CHANGING 2
 
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096

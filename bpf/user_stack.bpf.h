@@ -61,6 +61,10 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 			take_by_fp(scratch, key, is_apart);
 		return;
 	}
+	if (image->flags & UNWIND_IMAGE_CHANGING && may_copy(image)) {
+		request->is_wanted = true;
+		return;
+	}
 	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
 	walk_tables(&env, scratch, image, is_apart);

@@ -50,6 +50,8 @@ const struct oc_stack_counts *oc_machine_stack_counts(const struct oc_machine *m
 
 	if (!process || process > m->stack_counts_cap)
 		return NULL;
+	if (m->selection && !selection_knows_stacks(m->selection, process))
+		return NULL;
 	counts = &m->stack_counts[process - 1];
 	return is_empty(counts) ? NULL : counts;
 }
