@@ -243,7 +243,7 @@ static int64_t group_node(struct builder *b, const struct sample_key *key)
 {
 	int64_t symbol, node = 0;
 
-	if (b->opts.reverse)
+	if (b->opts.reverse || b->opts.of)
 		return 0;
 	if (b->opts.group_by_process || b->opts.group_by_pid) {
 		symbol = process_symbol(b, key->process);
@@ -293,6 +293,22 @@ static int read_stack(struct builder *b, oc_stack_id stack)
 	return rc;
 }
 
+/* Cuts the path to what hangs on the outermost frame of opts.of; to nothing when there is no such frame. */
+static void cut_path(struct builder *b)
+{
+	size_t at = b->nr_path;
+
+	while (at &&
+	       strcmp(oc_graph_name(b->g, b->symbols[b->path[at - 1] - 1].name, NULL), b->opts.of))
+		at--;
+	if (!b->opts.reverse || !at) {
+		b->nr_path = at;
+		return;
+	}
+	b->nr_path -= at - 1;
+	memmove(b->path, b->path + at - 1, b->nr_path * sizeof(*b->path));
+}
+
 static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weight)
 {
 	for (size_t i = 0; i < b->nr_path; i++) {
@@ -314,6 +330,10 @@ static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t 
 
 	if (rc)
 		return rc;
+	if (b->opts.of)
+		cut_path(b);
+	if (!b->nr_path)
+		return 0;
 	for (size_t g = first; g < last; g++) {
 		const struct sample_group *group = sample_groups_at(&b->groups, g);
 		int64_t node = group_node(b, &group->key);
@@ -470,11 +490,12 @@ static int finish(struct builder *b)
 static int builder_init(struct builder *b, struct oc_graph *g)
 {
 	const struct oc_machine *m = g->m;
+	bool grouped = !b->opts.reverse && !b->opts.of;
 	unsigned int by = 0;
 
-	if (!b->opts.reverse && (b->opts.group_by_process || b->opts.group_by_pid))
+	if (grouped && (b->opts.group_by_process || b->opts.group_by_pid))
 		by |= GROUP_BY_PROCESS;
-	if (!b->opts.reverse && b->opts.group_by_thread)
+	if (grouped && b->opts.group_by_thread)
 		by |= GROUP_BY_THREAD;
 	b->g = g;
 	b->first_frame = calloc((size_t)oc_machine_nr_locations(m) + 1, sizeof(*b->first_frame));

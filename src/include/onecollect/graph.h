@@ -49,6 +49,11 @@ struct oc_graph_opts {
 	bool group_by_pid;     /* the group is "comm-pid" instead */
 	bool group_by_thread;  /* one more level: "threadname-tid" */
 	bool reverse;          /* leaf first: callers below each function; groups are left out */
+	/*
+	 * Only stacks with a function of this name, from its outermost frame to the leaf or, with reverse, to the root:
+	 * what it calls, or what calls it, each sample counted once however deep it recurses. No groups. NULL = all.
+	 */
+	const char *of;
 };
 
 struct oc_graph;
