@@ -128,13 +128,14 @@ static void walk(struct input *in, const struct unwind_memory *memory,
 	    result.outcome == UNWIND_RUNNING || result.outcome > UNWIND_NO_PAGE ||
 	    frames[0] != regs.ip)
 		abort();
-	/* From what earlier walks found out it is the same walk. */
+	/* From what earlier walks found out it is the same walk, unless ranges overlap, which those of a store do not. */
 	memset(known, 0, sizeof(known));
 	input.known = known;
 	for (int i = 0; i < 2; i++) {
 		unwind_walk(&input, &regs, again, ARRAY_SIZE(again), &second);
-		if (second.outcome != result.outcome || second.nr_frames != result.nr_frames ||
-		    memcmp(frames, again, result.nr_frames * sizeof(*frames)))
+		if (!(flags & IS_RAW) &&
+		    (second.outcome != result.outcome || second.nr_frames != result.nr_frames ||
+		     memcmp(frames, again, result.nr_frames * sizeof(*frames))))
 			abort();
 	}
 	fuzz_use(frames, result.nr_frames * sizeof(*frames));
