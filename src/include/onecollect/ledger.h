@@ -102,7 +102,9 @@ struct oc_ledger_command {
 	X(TRACE_DAMAGES, "trace_damages",                                                    \
 	  "places where the trace is damaged or cut; what follows there is missing")         \
 	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                \
-	  "events of the trace whose content has a form that is not known")
+	  "events of the trace whose content has a form that is not known")                  \
+	X(FRAME_FILTERS_IGNORED, "frame_filters_ignored",                                    \
+	  "patterns of frames that a profile asks to leave out or to keep; all are kept")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM
