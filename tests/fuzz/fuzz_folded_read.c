@@ -9,9 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!m)
 		return 0;
-	fuzz_round_trip(m, "folded", 1);
-	fuzz_round_trip(m, "pprof", 1);
-	fuzz_round_trip(m, "octrace", 1);
+	fuzz_round_trips(m);
 	oc_machine_free(m);
 	return 0;
 }
