@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The symbolize pass on Windows: names come with the trace (methods of .NET) and from PE and PDB files; no ELF file is there to be read.
+ * The symbolize pass on Windows: names come with the trace (methods of .NET) and from PE and PDB files; no ELF
+ * file is there to be read.
  * Called as symbolizer.c is on Linux, of which a Windows build has this in place.
  * Must not know the operating system's events or any output format.
  */
@@ -39,6 +40,13 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	free(s);
 }
 
+void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg)
+{
+	(void)s;
+	(void)fn;
+	(void)arg;
+}
+
 int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 		       uint32_t pid)
 {
@@ -47,6 +55,16 @@ int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 	(void)module;
 	(void)pid;
 	return 0;
+}
+
+int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+			      uint32_t pid)
+{
+	(void)s;
+	(void)m;
+	(void)module;
+	(void)pid;
+	return -ENOENT;
 }
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
