@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/frames.h"
 #include "export/sample_groups.h"
 #include "export/text_table.h"
@@ -324,7 +325,7 @@ static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weigh
 /* Adds a stack with all its groups, groups[first..last). */
 static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t last)
 {
-	uint64_t weight = 0;
+	uint64_t weight = 0, amount;
 	int rc = read_stack(b, stack);
 
 	if (rc)
@@ -344,8 +345,9 @@ static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t 
 		}
 		if (node < 0)
 			return (int)node;
-		b->g->nodes[node].self += group->sums[0].count;
-		weight += group->sums[0].count;
+		amount = weight_of(oc_graph_kind(b->g), group->sums[0].count, group->sums[0].value);
+		b->g->nodes[node].self += amount;
+		weight += amount;
 	}
 	count_functions(b, stack, weight);
 	return 0;
@@ -576,6 +578,13 @@ const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uin
 {
 	*ret_nr = g->nr_functions;
 	return g->functions;
+}
+
+enum oc_unit oc_graph_unit(const struct oc_graph *g)
+{
+	const struct oc_kind *kind = oc_graph_kind(g);
+
+	return kind ? weight_unit(kind) : OC_UNIT_COUNT;
 }
 
 const struct oc_kind *oc_graph_kind(const struct oc_graph *g)

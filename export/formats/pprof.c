@@ -210,7 +210,7 @@ static size_t fill_types(struct pprof *p, Perftools__Profiles__ValueType *types)
 		const char *what = kind->period_ns ? "samples" : "events";
 
 		/* Tools know the plain name; only further kinds need one of their own. */
-		snprintf(name, sizeof(name), i ? "%2$s_%1$s" : "%1$s", what, kind->name);
+		snprintf(name, sizeof(name), "%s%s%s", i ? kind->name : "", i ? "_" : "", what);
 		types[2 * i].type = copy_index(p, name, strlen(name));
 		types[2 * i].unit = literal_index(p, "count");
 		types[2 * i + 1].type = literal_index(p, kind->name);

@@ -235,7 +235,8 @@ Test(graph, kinds_are_apart)
 	uint32_t nr;
 
 	check_tree(g);
-	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_FAULTS);
+	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_FAULTS * 4096);
+	cr_assert_eq(oc_graph_unit(g), OC_UNIT_BYTES);
 	cr_assert_eq(nr, 4);
 	cr_assert_str_eq(oc_graph_kind(g)->name, "page_faults");
 	oc_graph_free(g);
