@@ -137,24 +137,10 @@ static int lay_out(struct svg *s)
 
 /* ---- parts of the file ------------------------------------------------------------------------------------- */
 
-/* "1,234 samples", "3.5 ms". The first is what other people's viewers of such files look for. */
+/* "1,234 samples" is what other people's viewers of such files look for. */
 static void put_weight(struct svg *s, uint64_t weight)
 {
-	switch (oc_graph_unit(s->graph)) {
-	case OC_UNIT_NANOSECONDS:
-		human_duration(&s->b, weight);
-		return;
-	case OC_UNIT_BYTES:
-		human_bytes(&s->b, weight);
-		return;
-	case OC_UNIT_CYCLES:
-		human_count(&s->b, weight);
-		buffer_puts(&s->b, " cycles");
-		return;
-	default:
-		human_count(&s->b, weight);
-		buffer_puts(&s->b, weight == 1 ? " sample" : " samples");
-	}
+	human_weight(&s->b, oc_graph_unit(s->graph), weight);
 }
 
 /* "1,234 samples of cpu at 999 Hz, 2 CPUs, 5.0 s", host, losses: what the graph is of. */

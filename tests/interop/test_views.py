@@ -222,8 +222,10 @@ class Reports(ViewsTest):
         self.assertEqual(modules["/usr/lib/libc.so.6"], (4, 11))
         self.assertEqual(modules["[no stack]"], (2, 2))
         self.assertEqual(sum(own for own, _ in modules.values()), known.TOTAL)
-        self.assertEqual([(k["kind"], k["total"]) for k in self.json("--by", "kind")["kinds"]],
-                         [("cpu", known.TOTAL), ("page_faults", 9)])
+        self.assertEqual([(k["kind"], k["samples"], k["total"], k["unit"]) for k in self.json("--by", "kind")["kinds"]],
+                         [("cpu", known.TOTAL, known.TOTAL, "samples"), ("page_faults", 9, 9 * 4096, "bytes")])
+        self.assertEqual(self.report("--by", "kind").splitlines()[2:],
+                         ["       101         101  cpu", "         9    36.0 KiB  page_faults"])
         self.assertEqual(self.report("--by", "process", "--limit", "1").splitlines()[3:],
                          ["1 more rows are left out; --limit shows more"])
         self.assertEqual(len(self.json("--by", "module", "--min-percent", "10")["modules"]), 4)
@@ -237,7 +239,8 @@ class Reports(ViewsTest):
         answer = self.json("--view", "tree", "--process", "server", "--ignore", "hot_loop")
         self.assertEqual(answer["total"], SERVER - known.SELF["hot_loop"])
         faults = self.json("--by", "process", "--kind", "page_faults")
-        self.assertEqual((faults["kind"], faults["total"]), ("page_faults", 9))
+        self.assertEqual((faults["kind"], faults["unit"], faults["total"]), ("page_faults", "bytes", 9 * 4096))
+        self.assertIn("100.0%   36.0 KiB", self.report("--by", "process", "--kind", "page_faults"))
 
     def test_what_makes_no_sense_together(self):
         for options, message in (
