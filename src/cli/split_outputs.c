@@ -179,7 +179,8 @@ static const char *kind_word(const struct oc_machine *m)
 		return "unknown";
 	if (!strcmp(kind->name, "cpu"))
 		return "CPU";
-	return strcmp(kind->name, "off_cpu") ? kind->name : "CSwitch";
+	return !strcmp(kind->name, "off-cpu") || !strcmp(kind->name, "off_cpu") ? "CSwitch"
+										: kind->name;
 }
 
 static void put_number(struct buffer *out, const uint32_t *number)
