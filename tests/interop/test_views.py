@@ -383,6 +383,24 @@ class Splits(ViewsTest):
         for name in made:
             self.assertRegex(name, r"^record-trace-\d+-\d+-(server|no;de __script_)\.folded$")
 
+    def test_hostile_names_stay_in_their_directory(self):
+        known.write_hostile(("octrace", self.path("hostile.octrace")))
+        os.mkdir(self.path("d"))
+        for what in ("comm", "thread"):
+            self.split("hostile.octrace", "-o", f"d/{{{what}}}.folded", "--split", what, "--force")
+            made = os.listdir(self.path("d"))
+            self.assertEqual(len(made), len(known.HOSTILE), made)
+            total = 0
+            for name in made:
+                self.assertNotRegex(name, r"[\x00-\x1f/\\:*?\"<>|\[\]]|^[.\- ]")
+                self.assertLess(len(name.encode()), 200)
+                with open(self.path("d/" + name), encoding="utf-8") as file:
+                    total += sum(int(line.rpartition(" ")[2]) for line in file)
+            self.assertEqual(total, sum(known.HOSTILE_SELF.values()))
+            for name in made:
+                os.unlink(self.path("d/" + name))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["d", "hostile.octrace"])
+
     def test_what_makes_no_sense(self):
         recording = self.sample()
         for options, message in (

@@ -106,7 +106,7 @@ struct oc_ledger_command {
 	  "events of the trace whose content has a form that is not known")                  \
 	X(WAITS_CUT, "waits_cut",                                                            \
 	  "waits that began before the recording or had not ended with it; not in it")       \
-	X(NOT_SELECTED, "not_selected", "samples left out by the filters of a later command")
+	X(NOT_SELECTED, "not_selected", "samples left out by filters, or in other files of a split")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM
