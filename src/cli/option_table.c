@@ -10,16 +10,15 @@
 
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
-#define WRITING     .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT)
-#define FILES                                                                    \
+/* Commands that read recordings, and those that write files or hold a machine. */
+#define READING                                                                                    \
+	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_REPORT) | \
+	 COMMAND_BIT(COMMAND_DIFF))
+#define WRITING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_DIFF)
-#define HOLDING                                                                  \
-	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF)
-/* Commands that read recordings, and options that choose among their samples. */
-#define READING \
-	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF))
+		    COMMAND_BIT(COMMAND_MERGE)
+#define FILES      WRITING | COMMAND_BIT(COMMAND_DIFF)
+#define HOLDING    .commands = COMMAND_BIT(COMMAND_RECORD) | READING
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
 #define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
 #define EVERYWHERE .commands = COMMAND_ANY
@@ -320,6 +319,15 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "format by name, see: list formats" },
+	{ .name = "split",
+	  .arg = "WHAT",
+	  .type = OPTION_CHOICE,
+	  FIELD(split),
+	  WRITING,
+	  .choices = { "process", "comm", "container", "thread" },
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "a file for each, as -o 'x-{comm}.pb.gz'" },
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
@@ -331,8 +339,7 @@ static const struct option_row options[] = {
 	  .type = OPTION_FLAG,
 	  FIELD(json),
 	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) |
-		      COMMAND_BIT(COMMAND_LIST) | COMMAND_BIT(COMMAND_CONVERT) |
-		      COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF),
+		      COMMAND_BIT(COMMAND_LIST) | READING,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "the answer or summary as JSON on stdout" },
@@ -411,6 +418,11 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_CONVERT,
 	  .arg = "FILE",
 	  .help = "write a recording in other formats" },
+	{ .name = "merge",
+	  .command = COMMAND_MERGE,
+	  .arg = "FILE...",
+	  .many = true,
+	  .help = "make one recording of several, as of hosts" },
 	{ .name = "report",
 	  .command = COMMAND_REPORT,
 	  .arg = "FILE",

@@ -23,6 +23,7 @@ enum command {
 	COMMAND_HELP,
 	COMMAND_COMPLETION,
 	COMMAND_CONVERT,
+	COMMAND_MERGE,
 	COMMAND_REPORT,
 	COMMAND_DIFF,
 };
@@ -87,6 +88,7 @@ struct options {
 	bool bpf_stats;
 	struct text_list outputs;
 	const char *format;
+	int split; /* enum oc_split; -1 = all in one */
 	bool force;
 	bool json;
 	int verbosity; /* enum verbosity */
