@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "export/machine_private.h"
 #include "export/sample_groups.h"
+#include "export/selection.h"
 
 /* Larger than any number that a kernel gives to a CPU; a set of so many is made for the part. */
 #define CPU_MAX 1048575u

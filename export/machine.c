@@ -10,6 +10,7 @@
 
 #include "base/macros.h"
 #include "base/text.h"
+#include "export/selection.h"
 
 static void init_arrays(struct oc_machine *m)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inside of the export machine, shared by the files of export/ that implement onecollect/machine.h.
- * Ids are indexes + 1 into stable arrays, so that what is handed out by address never moves.
- * No file of this folder knows an operating system.
+ * Ids are indexes + 1 into stable arrays: what is handed out never moves. No file here knows an operating system.
  */
 #ifndef EXPORT_MACHINE_PRIVATE_H
 #define EXPORT_MACHINE_PRIVATE_H
@@ -17,7 +16,6 @@
 #include "base/stable_array.h"
 #include "base/u64_map.h"
 #include "export/layout.h"
-#include "export/selection.h"
 
 /* ---- strings and interned arrays ---- */
 

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "export/selection.h"
 
 /* ---- order of adding ---- */
 

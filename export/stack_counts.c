@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "export/machine_private.h"
+#include "export/selection.h"
 
 static bool is_empty(const struct oc_stack_counts *counts)
 {

@@ -216,6 +216,18 @@ static int parse_decimal(const char **text, double *ret_value)
 	return 0;
 }
 
+int text_parse_decimal(const char *text, double max, double *ret_value)
+{
+	double value;
+
+	if (parse_decimal(&text, &value) || *text)
+		return -EINVAL;
+	if (value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
 int text_parse_duration(const char *text, uint64_t *ret_ns)
 {
 	static const struct {

@@ -17,6 +17,7 @@
 /* Commands that read recordings, and options that choose among their samples. */
 #define READING    (COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT))
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
+#define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
 #define EVERYWHERE .commands = COMMAND_ANY
 #define LATER(text) \
 	.name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
@@ -32,6 +33,7 @@
 #define UNWIND_BUDGET_MIN (1ULL << 20)
 #define UNWIND_BUDGET_MAX (1ULL << 30)
 #define BUDGET_MAX        (1ULL << 40)
+#define ROWS_MAX          1000000
 #define MAP_ENTRIES_MAX   (1ULL << 24)
 
 static const struct option_row options[] = {
@@ -182,6 +184,40 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "how user stacks are walked" },
+	{ .name = "view",
+	  .arg = "NAME",
+	  .type = OPTION_CHOICE,
+	  FIELD(view),
+	  REPORT,
+	  .choices = { "top", "tree", "callers", "callees" },
+	  .help = "what to show" },
+	{ .name = "of",
+	  .arg = "FUNCTION",
+	  .type = OPTION_TEXT,
+	  FIELD(view_of),
+	  REPORT,
+	  .help = "whose callers or callees, by name or a part of it" },
+	{ .name = "by",
+	  .arg = "WHAT",
+	  .type = OPTION_CHOICE,
+	  FIELD(view_by),
+	  REPORT,
+	  .choices = { "function", "process", "thread", "module", "kind" },
+	  .help = "rows of the table" },
+	{ .name = "limit",
+	  .arg = "N",
+	  .type = OPTION_NUMBER,
+	  FIELD(row_limit),
+	  REPORT,
+	  .min = 1,
+	  .max = ROWS_MAX,
+	  .help = "at most so many rows" },
+	{ .name = "min-percent",
+	  .arg = "P",
+	  .type = OPTION_PERCENT,
+	  FIELD(min_percent),
+	  REPORT,
+	  .help = "leave out what has less of the samples, as 0.5" },
 	{ .name = "unwind",
 	  .type = OPTION_FLAG,
 	  FIELD(stack_report),

@@ -27,6 +27,8 @@ enum command {
 };
 
 enum record_mode { MODE_AUTO, MODE_AGGREGATE, MODE_TIMELINE };
+enum report_view { VIEW_TOP, VIEW_TREE, VIEW_CALLERS, VIEW_CALLEES };
+enum report_by { BY_FUNCTION, BY_PROCESS, BY_THREAD, BY_MODULE, BY_KIND };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum verbosity { VERBOSITY_NORMAL, VERBOSITY_QUIET, VERBOSITY_VERBOSE };
 
@@ -74,7 +76,12 @@ struct options {
 	uint64_t memory_budget_bytes;
 	uint64_t unwind_budget_bytes;
 	const char *unwind_cache;
-	bool stack_report; /* report: by process how complete its stacks are */
+	int view;            /* enum report_view */
+	const char *view_of; /* a function */
+	int view_by;         /* enum report_by */
+	uint64_t row_limit;
+	double min_percent; /* below 0 = as the view sees fit */
+	bool stack_report;  /* report: by process how complete its stacks are */
 	bool no_symbols;
 	bool bpf_stats;
 	struct text_list outputs;
@@ -92,6 +99,7 @@ enum option_type {
 	OPTION_SET,      /* int, becomes `value`; rows of one field contradict each other */
 	OPTION_CHOICE,   /* int, becomes the index of the word in `choices` */
 	OPTION_NUMBER,   /* uint64_t, min..max */
+	OPTION_PERCENT,  /* double, 0..100 */
 	OPTION_SIZE,     /* uint64_t in bytes, min..max */
 	OPTION_DURATION, /* uint64_t in nanoseconds */
 	OPTION_TEXT,     /* const char * */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the command makes of files that were recorded before: choosing samples, for every format."""
+"""What the command makes of files that were recorded before: samples chosen for every format, and views."""
 
 import collections
 import json
@@ -148,3 +148,114 @@ class Filters(ViewsTest):
                 _, err = self.run_cli("convert", recording, *options, "-o", "none.pb.gz", "--force")
                 self.assertIn(message, err)
                 self.assertEqual(pprof_tool.raw(self.path("none.pb.gz"))["samples"], [])
+
+
+class Reports(ViewsTest):
+    def report(self, *args):
+        return self.run_cli("report", "-q", self.sample("two-kinds"), *args)[0]
+
+    def json(self, *args):
+        return json.loads(self.report("--json", *args))
+
+    def test_tree(self):
+        lines = self.report("--view", "tree").splitlines()
+        self.assertEqual(lines[:7], [
+            "Call tree: 101 samples of cpu",
+            " total    self  function",
+            " 70.3%    0.0%  + server",
+            " 70.3%    0.0%  | main",
+            " 49.5%    0.0%  | + compute(int)",
+            " 49.5%   49.5%  | | hot_loop [inlined]",
+            "  9.9%    0.0%  | + recurse",
+        ])
+        # What has less is left out, and what then is alone is no branch any more.
+        self.assertEqual(self.report("--view", "tree", "--min-percent", "25").splitlines()[2:], [
+            " 70.3%    0.0%  + server",
+            " 70.3%    0.0%  | main",
+            " 49.5%    0.0%  | compute(int)",
+            " 49.5%   49.5%  | hot_loop [inlined]",
+            " 29.7%    0.0%  + no;de </script>",
+            " 27.7%    0.0%    node::Start()",
+        ])
+        self.assertEqual(self.report("--view", "tree", "--limit", "2").splitlines()[2:], [
+            " 70.3%    0.0%  + server",
+            " 70.3%    0.0%  | main",
+            "more rows are left out; raise --limit to see them",
+        ])
+
+    def test_tree_as_json_is_all_of_it(self):
+        answer = self.json("--view", "tree")
+        nodes = answer["nodes"]
+        self.assertEqual((answer["kind"], answer["total"]), ("cpu", known.TOTAL))
+        self.assertEqual(sum(n["self"] for n in nodes), known.TOTAL)
+        self.assertEqual(sum(n["total"] for n in nodes if "parent" not in n), known.TOTAL)
+        for number, node in enumerate(nodes):
+            self.assertLess(node.get("parent", -1), number)
+            below = sum(n["total"] for n in nodes if n.get("parent") == number)
+            self.assertEqual(node["total"], node["self"] + below)
+
+    def test_callers_and_callees(self):
+        self.assertEqual(self.report("--view", "callers", "--of", "vfs_read").splitlines(), [
+            "Callers of vfs_read: 7 of 101 samples of cpu",
+            " total  function",
+            "  6.9%  vfs_read [kernel]",
+            "  6.9%  do_syscall_64 [kernel]",
+            "  6.9%  read",
+            "  6.9%  main",
+        ])
+        # Part of one name is enough; each sample of a recursion counts once.
+        answer = self.json("--view", "callees", "--of", "recu")
+        self.assertEqual(answer["of"], "recurse")
+        self.assertEqual([n["total"] for n in answer["nodes"]], [10, 10, 10])
+        main = self.json("--view", "callees", "--of", "main")["nodes"]
+        self.assertEqual((main[0]["name"], main[0]["total"]), ("main", SERVER))
+
+    def test_breakdowns(self):
+        self.assertEqual(self.report("--by", "process").splitlines()[2:], [
+            " 70.3%         71       100  server",
+            " 29.7%         30       200  no;de </script>",
+        ])
+        self.assertEqual([(t["tid"], t["total"]) for t in self.json("--by", "thread")["threads"]],
+                         [(100, 41), (101, 30), (200, 25), (0, 5)])
+        modules = {m["module"]: (m["self"], m["total"]) for m in self.json("--by", "module")["modules"]}
+        self.assertEqual(modules["/usr/bin/server"], (60, SERVER))
+        self.assertEqual(modules["/usr/lib/libc.so.6"], (4, 11))
+        self.assertEqual(modules["[no stack]"], (2, 2))
+        self.assertEqual(sum(own for own, _ in modules.values()), known.TOTAL)
+        self.assertEqual([(k["kind"], k["total"]) for k in self.json("--by", "kind")["kinds"]],
+                         [("cpu", known.TOTAL), ("page_faults", 9)])
+        self.assertEqual(self.report("--by", "process", "--limit", "1").splitlines()[3:],
+                         ["1 more rows are left out; --limit shows more"])
+        self.assertEqual(len(self.json("--by", "module", "--min-percent", "10")["modules"]), 4)
+
+    def test_limits_of_the_table_of_functions(self):
+        self.assertEqual(len(self.json("--limit", "3")["functions"]), 3)
+        self.assertTrue(all(f["total"] >= 10.1 for f in self.json("--min-percent", "10")["functions"]))
+        self.assertEqual(self.report("--limit", "1").splitlines()[3], "")
+
+    def test_views_are_of_what_is_selected(self):
+        answer = self.json("--view", "tree", "--process", "server", "--ignore", "hot_loop")
+        self.assertEqual(answer["total"], SERVER - known.SELF["hot_loop"])
+        faults = self.json("--by", "process", "--kind", "page_faults")
+        self.assertEqual((faults["kind"], faults["total"]), ("page_faults", 9))
+
+    def test_what_makes_no_sense_together(self):
+        for options, message in (
+            (("--view", "callers"), "need --of"),
+            (("--of", "main"), "--of goes with"),
+            (("--view", "tree", "--by", "process"), "--by goes with"),
+            (("--unwind", "--by", "process"), "view of its own"),
+            (("--view", "callees", "--of", "e"), "a part of several names"),
+            (("--view", "callees", "--of", "zzz"), "no function"),
+            (("--min-percent", "101"), "percentage"),
+            (("--limit", "0"), "out of range"),
+            (("--view", "sideways"), "not known"),
+        ):
+            with self.subTest(options=options):
+                self.assertIn(message, self.run_cli("report", self.sample(), *options, status=2)[1])
+
+    def test_without_samples(self):
+        for options in ((), ("--view", "tree"), ("--by", "process"), ("--by", "module"), ("--by", "kind")):
+            with self.subTest(options=options):
+                self.run_cli("report", self.sample("empty"), *options)
+                self.run_cli("report", "--json", self.sample("empty"), *options)

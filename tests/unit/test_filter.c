@@ -319,7 +319,7 @@ Test(filter, graphs_show_a_kind_that_is_selected)
 	cr_assert_eq(oc_machine_shown_kind(m), 2);
 	cr_assert_eq(oc_graph_new(m, NULL, &g), 0);
 	cr_assert_str_eq(oc_graph_kind(g)->name, "page_faults");
-	cr_assert_eq(oc_graph_nodes(g, &nr)[0].total, SAMPLE_FAULTS);
+	cr_assert_eq(oc_graph_nodes(g, &nr)[0].total, SAMPLE_FAULTS * 4096);
 	oc_graph_free(g);
 	oc_machine_free(m);
 }

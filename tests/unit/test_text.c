@@ -83,6 +83,22 @@ Test(text, durations)
 	cr_assert_eq(text_parse_duration("99999999h", &ns), -ERANGE);
 }
 
+Test(text, decimals)
+{
+	double value = 0;
+
+	cr_assert_eq(text_parse_decimal("0.5", 100, &value), 0);
+	cr_assert(value > 0.4999 && value < 0.5001);
+	cr_assert_eq(text_parse_decimal("100", 100, &value), 0);
+	cr_assert(value > 99.9999 && value < 100.0001);
+	cr_assert_eq(text_parse_decimal("100.5", 100, &value), -ERANGE);
+	cr_assert_eq(text_parse_decimal("", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal(".", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("-1", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("1e1", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("1%", 100, &value), -EINVAL);
+}
+
 Test(text, wall_times)
 {
 	static const struct {
