@@ -272,8 +272,12 @@ static bool start_with_failure(unsigned int call, size_t i)
 			  fake.nr_calls < call);
 		etw_session_free(s);
 	}
-	cr_assert_not(fake.runs, "call %u, code %u leaves a session", call, documented[i].code);
-	if (call != 3)
+	/* Whoever is told that the session is gone cannot know better. */
+	if (documented[i].code != ETW_INSTANCE_NOT_FOUND)
+		cr_assert_not(fake.runs, "call %u, code %u leaves a session", call,
+			      documented[i].code);
+	/* Call 3 asks for the interval, the last of all sets it back. */
+	if (call != 3 && fake.nr_calls != call)
 		cr_assert_eq(fake.ticks, FAKE_ETW_TICKS, "call %u, code %u leaves an interval",
 			     call, documented[i].code);
 	return fake.nr_calls >= call;
@@ -316,7 +320,8 @@ static bool stop_with_failure(unsigned int call, size_t i)
 		cr_assert(!fake.runs || stats.ended_elsewhere);
 	/* Freeing tries once more. */
 	etw_session_free(s);
-	cr_assert_not(fake.runs);
+	if (documented[i].code != ETW_INSTANCE_NOT_FOUND)
+		cr_assert_not(fake.runs);
 	return fake.nr_calls - before >= call;
 }
 
