@@ -176,4 +176,7 @@ struct etw_api {
 	uint32_t nr_cpus;
 };
 
+/* Fills in the calls of this Windows; etw_win32.c, in a build for Windows only. */
+void etw_win32_init(struct etw_api *api);
+
 #endif

@@ -68,6 +68,7 @@ struct etw_session {
 	uint16_t name[ARRAY_SIZE(ETW_SESSION_NAME)];
 	uint64_t handle;
 	bool runs;
+	bool waits;
 	struct etw_interval interval_before; /* ticks 0 = not changed */
 	uint32_t nr_enabled;                 /* of opts.providers */
 	struct etw_session_stats stats;
@@ -117,9 +118,10 @@ static int fail(struct oc_error *err, const char *what, uint32_t code)
 	return oc_error_set(err, -EIO, "cannot %s: error %u of Windows", what, code);
 }
 
+/* Notes the result of a call in the log; while waiting only what fails, as it is asked again and again. */
 static uint32_t logged(const struct etw_session *s, const char *call, uint32_t code)
 {
-	if (s->opts.log)
+	if (s->opts.log && (code || !s->waits))
 		buffer_printf(s->opts.log, "%s: %u\n", call, code);
 	return code;
 }
@@ -290,11 +292,6 @@ static int start_trace(struct etw_session *s, struct oc_error *err)
 {
 	uint32_t code = try_start(s);
 
-	/* What a killed recorder leaves goes on for ever, and is in the way. */
-	if (code == ETW_ALREADY_EXISTS) {
-		s->stats.cleared_stale = !control(s, ETW_STOP);
-		code = try_start(s);
-	}
 	if (code)
 		return fail(err, "start a session", code);
 	s->runs = true;
@@ -302,17 +299,43 @@ static int start_trace(struct etw_session *s, struct oc_error *err)
 }
 
 /* Success is not believed: where ETW is imitated, it is said without anything behind it. */
-static int verify(struct etw_session *s, struct oc_error *err)
+static int check_answer(const struct etw_session *s, struct oc_error *err)
 {
-	uint32_t code = control(s, ETW_QUERY);
 	const struct etw_properties *p = &s->properties;
 
-	if (code)
-		return fail(err, "look at the session that was started", code);
 	if (!memcmp(p->name, s->name, sizeof(s->name)) && p->buffer_kib && p->nr_buffers)
 		return 0;
 	return oc_error_set(err, -EOPNOTSUPP,
-			    "ETW is not available here: a session was started, but there is none");
+			    "ETW is not available here: it says yes to everything and does "
+			    "nothing");
+}
+
+/* What a killed recorder leaves goes on for ever, and is in the way. */
+static int clear_stale(struct etw_session *s, struct oc_error *err)
+{
+	uint32_t code = control(s, ETW_QUERY);
+	int rc;
+
+	if (code == ETW_INSTANCE_NOT_FOUND)
+		return 0;
+	if (code)
+		return fail(err, "look for sessions", code);
+	rc = check_answer(s, err);
+	if (rc)
+		return rc;
+	code = control(s, ETW_STOP);
+	if (code && code != ETW_INSTANCE_NOT_FOUND)
+		return fail(err, "stop the session that another recording left behind", code);
+	s->stats.cleared_stale = true;
+	return 0;
+}
+
+static int verify(struct etw_session *s, struct oc_error *err)
+{
+	uint32_t code = control(s, ETW_QUERY);
+
+	return code ? fail(err, "look at the session that was started", code)
+		    : check_answer(s, err);
 }
 
 static int set_stacks(struct etw_session *s, struct oc_error *err)
@@ -351,6 +374,7 @@ int etw_session_start(struct etw_api *api, const struct etw_session_opts *opts,
 	s->api = api;
 	rc = take_opts(s, opts, err);
 	rc = rc ? rc : take_privileges(s, err);
+	rc = rc ? rc : clear_stale(s, err);
 	rc = rc ? rc : set_interval(s, err);
 	rc = rc ? rc : start_trace(s, err);
 	rc = rc ? rc : verify(s, err);
@@ -406,7 +430,9 @@ static void run_down(struct etw_session *s)
 		return;
 	enable_runtime(s, &clr_guid, false, 0);
 	code = enable_runtime(s, &clr_rundown_guid, true, CLR_KEYWORDS | CLR_END_RUNDOWN);
+	s->waits = true;
 	s->stats.rundown_cut = code || !wait_until_quiet(s, limit_ms);
+	s->waits = false;
 	enable_runtime(s, &clr_rundown_guid, false, 0);
 }
 

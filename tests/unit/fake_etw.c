@@ -13,11 +13,12 @@
 #include "base/os.h"
 #include "base/utf16.h"
 
-#define HEAD_BYTES    72u
-#define WANTED_MODE   (ETW_MODE_FILE | ETW_MODE_SYSTEM_LOGGER | ETW_MODE_INDEPENDENT)
-#define RUNDOWN_FIRST 0xa669021cu /* of the GUID of the .NET runtime's rundown */
-#define TICKS_LEAST   1221u
-#define TICKS_MOST    10000000u
+#define HEAD_BYTES          72u
+#define WANTED_MODE         (ETW_MODE_FILE | ETW_MODE_SYSTEM_LOGGER | ETW_MODE_INDEPENDENT)
+#define FAKE_ETW_NAME_BYTES 26u         /* of the name that stale sessions have */
+#define RUNDOWN_FIRST       0xa669021cu /* of the GUID of the .NET runtime's rundown */
+#define TICKS_LEAST         1221u
+#define TICKS_MOST          10000000u
 
 /* Counts a call. Returns what it has to fail with, 0 = nothing. */
 static uint32_t count_call(struct fake_etw *f)
@@ -99,7 +100,7 @@ static uint32_t start(struct etw_api *api, uint64_t *ret_session, const uint16_t
 	return 0;
 }
 
-static void tell(const struct fake_etw *f, struct etw_properties *p)
+static void describe(const struct fake_etw *f, struct etw_properties *p)
 {
 	p->buffer_kib = 256;
 	p->nr_buffers = 8;
@@ -128,15 +129,17 @@ static uint32_t control(struct etw_api *api, uint64_t session, const uint16_t *n
 		return code;
 	if (!is_laid_out(p) || (!session && !name))
 		return ETW_INVALID_PARAMETER;
-	if (!session && was_stale && what == ETW_STOP) {
-		f->stale = false;
+	if (!session && was_stale) {
+		memcpy(f->name, name, FAKE_ETW_NAME_BYTES);
+		describe(f, p);
+		f->stale = what != ETW_STOP;
 		return 0;
 	}
 	if (!f->runs || session != FAKE_ETW_HANDLE)
 		return ETW_INSTANCE_NOT_FOUND;
 	if (what == ETW_FLUSH)
 		flush(f);
-	tell(f, p);
+	describe(f, p);
 	if (what == ETW_STOP) {
 		f->runs = false;
 		f->nr_enabled = 0;

@@ -287,11 +287,23 @@ Test(options, contradictions_are_refused)
 Test(options, what_is_not_possible_yet_is_never_ignored)
 {
 	static const char *const lines[] = {
-		"--off-cpu",  "--context-switches",    "--syscalls",      "--page-faults",
-		"--block-io", "--event sched:x",       "--event=sched:x", "--scenario cpu",
-		"--script x", "--script-file x.lua",   "--live",          "--lines",
-		"--inlines",  "--container abc",       "--config x.yaml", "diff a b",
-		"agent",      "-d 5 --lines -o x.svg",
+		"--syscalls",
+		"--syscalls -d 1",
+		"--page-faults",
+		"--page-faults -o x.svg",
+		"--block-io",
+		"--scenario cpu",
+		"--scenario=cpu",
+		"--script x",
+		"--script-file x.lua",
+		"--live",
+		"--lines",
+		"--inlines",
+		"--container abc",
+		"--config x.yaml",
+		"diff a b",
+		"agent",
+		"-d 5 --lines -o x.svg",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)

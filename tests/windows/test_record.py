@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Recording: what wine says of ETW is not believed; with a DLL that stands in for ETW the whole way is gone through."""
+
+import glob
+import json
+import os
+import unittest
+
+import wine
+
+STAND_IN = os.path.join(wine.BUILD_WINDOWS, "tests", "record-trace.exe")
+INTERRUPT = os.path.join(wine.BUILD_WINDOWS, "tests", "interrupt.exe")
+NO_ETW = "ETW is not available here"
+
+
+class WithoutEtw(wine.WineTest):
+    def test_recording_says_so(self):
+        _, message = self.run_exe("-d", "1", "-o", "out.svg", status=4)
+        self.assertIn(NO_ETW, message)
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_check_says_so(self):
+        for args in (("check",), ("--etw-check",)):
+            text = self.run_exe(*args, status=4)[0].decode()
+            self.assertIn(NO_ETW, text)
+            self.assertIn("ControlTraceW query", text)
+        checks = json.loads(self.run_exe("check", "--json", status=4)[0])["checks"]
+        self.assertEqual([row["state"] for row in checks if row["required"]], ["missing"])
+
+    def test_what_windows_does_not_have(self):
+        for args in (("--cgroup", "x"), ("--collector", "bpf"), ("--unwind", "fp"), ("--bpf-stats",), ("--", "cmd")):
+            _, message = self.run_exe("-d", "1", "-o", "out.svg", *args, status=4)
+            self.assertIn("not possible on Windows", message)
+        self.run_exe("--event", "sched:sched_switch", "-o", "out.svg", status=2)
+        self.run_exe("-F", "9000", "-o", "out.svg", status=2)
+        self.assertEqual(os.listdir(self.dir), [])
+
+
+class WithStandIn(wine.WineTest):
+    def setUp(self):
+        super().setUp()
+        if not wine.traces():
+            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
+        self.trace = wine.unpack_trace("perfview-net452-x64.etl", self.dir)
+        os.mkdir(self.path("temp"))
+
+    def record(self, *args, exe=STAND_IN, status=0, **env):
+        """Records in a folder of temporary files, of which nothing may be left."""
+        folder = "Z:" + self.path("temp").replace("/", "\\")
+        result = self.run_exe(*args, exe=exe, status=status,
+                              env={"STAND_IN_TRACE": self.trace, "TEMP": folder, "TMP": folder, **env})
+        self.assertEqual(os.listdir(self.path("temp")), [])
+        return result
+
+    def test_a_recording_is_the_conversion_of_its_trace(self):
+        self.run_exe("convert", self.trace, "-q", "-o", "expected.folded")
+        self.record("-d", "500ms", "-q", "-o", "out.folded", "-o", "out.octrace")
+        self.assertEqual(self.read("out.folded"), self.read("expected.folded"))
+        self.run_exe("convert", "out.octrace", "-q", "-o", "later.folded")
+        self.assertEqual(self.read("later.folded"), self.read("expected.folded"))
+
+    def test_the_summary(self):
+        summary = json.loads(self.record("-d", "200ms", "--json", "-q", "-o", "out.svg", "--off-cpu",
+                                         "--event", "etw:01234567-89ab-cdef-0123-456789abcdef:*:5:7")[0])
+        self.assertEqual(summary["kinds"]["cpu"]["kept"], 6320)
+        self.assertEqual(summary["exit"], 0)
+
+    def test_keep_etl(self):
+        name = "behalten \u65e5\u672c.etl"
+        self.record("-d", "200ms", "-q", "-o", "out.svg", "--keep-etl", name)
+        self.assertEqual(self.read(name), self.read(self.trace))
+
+    def test_choosing_processes(self):
+        self.run_exe("convert", self.trace, "-q", "--process", "3676", "-o", "expected.folded")
+        self.record("-d", "200ms", "-q", "-p", "3676", "-o", "out.folded")
+        self.assertTrue(self.read("out.folded"))
+        self.assertEqual(self.read("out.folded"), self.read("expected.folded"))
+
+    def test_a_session_left_behind(self):
+        self.record("-d", "200ms", "-q", "-o", "out.svg", STAND_IN_STALE="1")
+
+    def test_a_call_fails(self):
+        for call, code, status, text in ((6, 5, 3, "Run as administrator"), (6, 1450, 1, "too many sessions"),
+                                         (8, 120, 4, "not available"), (5, 5, 3, "interval"), (9, 87, 4, "methods of .NET")):
+            _, message = self.record("-d", "200ms", "-o", "out.svg", status=status, STAND_IN_FAIL=f"{call}:{code}")
+            self.assertIn(text, message)
+            self.assertFalse(os.path.exists(self.path("out.svg")))
+
+    def test_nothing_was_written(self):
+        _, message = self.record("-d", "200ms", "-o", "out.svg", status=1, STAND_IN_TRACE="")
+        self.assertIn("record-trace: error:", message)
+        self.assertEqual(glob.glob(self.path("out*")), [])
+
+    def test_ctrl_break_stops_and_finishes(self):
+        command = f'"Z:{STAND_IN}" -q -o out.folded'.replace("/", "\\")
+        self.record("2000", command, exe=INTERRUPT)
+        self.assertIn(b";", self.read("out.folded"))
+
+    def test_check(self):
+        checks = json.loads(self.record("check", "--json")[0])["checks"]
+        self.assertEqual({row["state"] for row in checks}, {"ok"})
+        self.assertIn("6320 samples kept", checks[-1]["why"])
+
+
+if __name__ == "__main__":
+    unittest.main()
