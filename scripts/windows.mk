@@ -41,7 +41,7 @@ $(WIN_O)/record-trace.exe: $(WIN_OBJ) $(WIN_O)/objects
 	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_OBJ) $(WIN_LIBS_LD) -o $@
 
 # Programs that tests run under wine; and a record-trace.exe that looks for ETW in a DLL of the tests first.
-WIN_TESTS    := $(addprefix $(WIN_O)/tests/,os_check.exe interrupt.exe stand_in.dll record-trace.exe)
+WIN_TESTS    := $(addprefix $(WIN_O)/tests/,os_check.exe stand_in.dll record-trace.exe)
 WIN_BASE     := $(filter-out $(WIN_O)/obj/src/cli/%,$(WIN_OBJ))
 WIN_STAND_IN := $(WIN_O)/obj/tests/etw_win32.o
 

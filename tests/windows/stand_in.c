@@ -20,7 +20,7 @@ static struct etw_api *api(void)
 {
 	static bool ready;
 	const char *path = getenv("STAND_IN_TRACE"), *failure = getenv("STAND_IN_FAIL");
-	int fd = !ready && path ? os_open_read(path) : -1;
+	int fd = !ready && path && *path ? os_open_read(path) : -1;
 
 	if (ready)
 		return &fake.api;
@@ -30,7 +30,7 @@ static struct etw_api *api(void)
 	fake.rundown_writes = 3;
 	if (failure && sscanf(failure, "%u:%u", &fake.fail_call, &fake.fail_code) != 2)
 		abort();
-	if (path && (fd < 0 || buffer_read_fd(&trace, fd, TRACE_MAX)))
+	if (path && *path && (fd < 0 || buffer_read_fd(&trace, fd, TRACE_MAX)))
 		abort();
 	fake.trace = trace.data;
 	fake.trace_size = trace.len;

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Recording: what wine says of ETW is not believed; with a DLL that stands in for ETW the whole way is gone through."""
 
+import fcntl
 import glob
 import json
 import os
+import pty
+import subprocess
+import termios
+import time
 import unittest
 
 import wine
 
 STAND_IN = os.path.join(wine.BUILD_WINDOWS, "tests", "record-trace.exe")
-INTERRUPT = os.path.join(wine.BUILD_WINDOWS, "tests", "interrupt.exe")
 NO_ETW = "ETW is not available here"
 
 
@@ -42,14 +46,14 @@ class WithStandIn(wine.WineTest):
         if not wine.traces():
             self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
         self.trace = wine.unpack_trace("perfview-net452-x64.etl", self.dir)
-        os.mkdir(self.path("temp"))
 
-    def record(self, *args, exe=STAND_IN, status=0, **env):
-        """Records in a folder of temporary files, of which nothing may be left."""
-        folder = "Z:" + self.path("temp").replace("/", "\\")
-        result = self.run_exe(*args, exe=exe, status=status,
-                              env={"STAND_IN_TRACE": self.trace, "TEMP": folder, "TMP": folder, **env})
-        self.assertEqual(os.listdir(self.path("temp")), [])
+    def temporary_files(self):
+        return glob.glob(os.path.join(self.prefix, "drive_c", "users", "*", "Temp", "onecollect-*"))
+
+    def record(self, *args, status=0, **env):
+        """Records; no temporary file may be left."""
+        result = self.run_exe(*args, exe=STAND_IN, status=status, env={"STAND_IN_TRACE": self.trace, **env})
+        self.assertEqual(self.temporary_files(), [])
         return result
 
     def test_a_recording_is_the_conversion_of_its_trace(self):
@@ -80,8 +84,8 @@ class WithStandIn(wine.WineTest):
         self.record("-d", "200ms", "-q", "-o", "out.svg", STAND_IN_STALE="1")
 
     def test_a_call_fails(self):
-        for call, code, status, text in ((6, 5, 3, "Run as administrator"), (6, 1450, 1, "too many sessions"),
-                                         (8, 120, 4, "not available"), (5, 5, 3, "interval"), (9, 87, 4, "methods of .NET")):
+        for call, code, status, text in ((4, 5, 3, "Run as administrator"), (4, 1450, 1, "too many sessions"),
+                                         (6, 120, 4, "not available"), (3, 5, 3, "interval"), (7, 87, 4, "methods of .NET")):
             _, message = self.record("-d", "200ms", "-o", "out.svg", status=status, STAND_IN_FAIL=f"{call}:{code}")
             self.assertIn(text, message)
             self.assertFalse(os.path.exists(self.path("out.svg")))
@@ -91,10 +95,23 @@ class WithStandIn(wine.WineTest):
         self.assertIn("record-trace: error:", message)
         self.assertEqual(glob.glob(self.path("out*")), [])
 
-    def test_ctrl_break_stops_and_finishes(self):
-        command = f'"Z:{STAND_IN}" -q -o out.folded'.replace("/", "\\")
-        self.record("2000", command, exe=INTERRUPT)
+    def test_ctrl_c_stops_and_finishes(self):
+        """wine makes a console of a terminal, and of the character that Ctrl-C types the event that programs get."""
+        keyboard, terminal = pty.openpty()
+        self.addCleanup(os.close, keyboard)
+        process = subprocess.Popen(["wine", STAND_IN, "-q", "-o", "out.folded"], cwd=self.dir,
+                                   env={**self.env, "STAND_IN_TRACE": self.trace}, stdin=terminal, stdout=terminal,
+                                   stderr=terminal, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(terminal)
+        self.addCleanup(process.kill)
+        began = time.monotonic()
+        while not self.temporary_files() and time.monotonic() - began < wine.LIMIT_S:
+            time.sleep(0.1)
+        os.write(keyboard, b"\x03")
+        self.assertEqual(process.wait(wine.LIMIT_S), 0)
         self.assertIn(b";", self.read("out.folded"))
+        self.assertEqual(self.temporary_files(), [])
 
     def test_check(self):
         checks = json.loads(self.record("check", "--json")[0])["checks"]
