@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include <onecollect/filter.h>
-#include <onecollect/reader.h>
 #include <onecollect/symbolize.h>
 #include <onecollect/version.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/os.h"
+#include "etl_input.h"
 #include "windows-etw/etw_session.h"
 
 #define FREQUENCY_DEFAULT 999
@@ -327,9 +327,25 @@ static bool is_given_up(struct oc_recording *rec)
 	return atomic_load(&rec->stop_requests) > 1;
 }
 
+/* Unlike a trace of elsewhere, this one is of drives that can be asked for. */
+static int read_trace(struct oc_recording *rec, struct oc_error *err)
+{
+	struct oc_input *in;
+	int rc = oc_input_open(rec->etl_path, &in, err);
+
+	if (rc)
+		return rc;
+	rc = etl_input_read(in, rec->machine, etw_win32_add_volumes, err);
+	oc_input_close(in);
+	if (rc)
+		return rc;
+	rc = oc_machine_run_parsed_hooks(rec->machine);
+	return rc ? oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording") : 0;
+}
+
 static int finish(struct oc_recording *rec, struct oc_error *err)
 {
-	int rc = oc_read_file(rec->etl_path, rec->machine, NULL, err);
+	int rc = read_trace(rec, err);
 
 	if (rc)
 		return rc;

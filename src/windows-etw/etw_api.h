@@ -176,7 +176,11 @@ struct etw_api {
 	uint32_t nr_cpus;
 };
 
-/* Fills in the calls of this Windows; etw_win32.c, in a build for Windows only. */
+struct etw_paths;
+
+/* etw_win32.c, in a build for Windows only: fills in the calls of this Windows. */
 void etw_win32_init(struct etw_api *api);
+/* And adds the devices that this Windows has drive letters for. Returns 0 or -ENOMEM. */
+int etw_win32_add_volumes(struct etw_paths *paths);
 
 #endif

@@ -2,6 +2,7 @@
 /*
  * The table of ETW's control calls on Windows itself. Functions are looked up when they are needed: which library has
  * them, and whether there are all of them, depends on the version, and the program has to start on each.
+ * And the drive letters of devices, which live traces lack.
  * Called by src/recording_win32.c.
  * Must not decide anything.
  */
@@ -11,6 +12,9 @@
 
 #include "base/macros.h"
 #include "windows-etw/etw_api.h"
+#include "windows-etw/etw_paths.h"
+
+#define DRIVE_CHARS 3u /* "C:\\" */
 
 /* Tests put a library of their own in front. */
 #ifndef ETW_API_DLL
@@ -114,6 +118,32 @@ static void sleep_ms(struct etw_api *api, uint32_t ms)
 {
 	(void)api;
 	Sleep(ms);
+}
+
+int etw_win32_add_volumes(struct etw_paths *paths)
+{
+	wchar_t drive[] = L"A:\\", device[MAX_PATH];
+	int rc = 0;
+
+	for (; !rc && drive[0] <= L'Z'; drive[0]++) {
+		struct etw_volume volume = {
+			.dos_prefix = { (const uint8_t *)drive, DRIVE_CHARS * sizeof(wchar_t) },
+		};
+		DWORD len;
+
+		drive[2] = L'\0';
+		len = QueryDosDeviceW(drive, device, ARRAY_SIZE(device) - 1);
+		drive[2] = L'\\';
+		if (!len)
+			continue;
+		/* The first of several names is the current one; a prefix ends as a folder does. */
+		len = (DWORD)wcslen(device);
+		device[len] = L'\\';
+		volume.nt_prefix = (struct etw_text){ (const uint8_t *)device,
+						      (uint32_t)((len + 1) * sizeof(wchar_t)) };
+		rc = etw_paths_add(paths, &volume);
+	}
+	return rc;
 }
 
 void etw_win32_init(struct etw_api *api)

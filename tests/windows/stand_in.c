@@ -4,6 +4,7 @@
  * for nowhere: what it checks and refuses shows as an error of the program.
  * Settings: STAND_IN_TRACE, a trace that the session "writes"; STAND_IN_FAIL, "CALL:CODE"; STAND_IN_STALE.
  */
+#include <stdarg.h>
 #include <windows.h>
 
 #include "base/macros.h"
@@ -41,8 +42,7 @@ EXPORT ULONG WINAPI StartTraceW(uint64_t *session, const uint16_t *name, struct 
 EXPORT ULONG WINAPI ControlTraceW(uint64_t session, const uint16_t *name, struct etw_properties *p,
 				  ULONG what);
 EXPORT ULONG WINAPI EnableTraceEx2(uint64_t session, const struct etw_guid *provider, ULONG on,
-				   UCHAR level, uint64_t any, uint64_t all, ULONG timeout_ms,
-				   const struct etw_enable_parameters *parameters);
+				   UCHAR level, ...);
 EXPORT ULONG WINAPI TraceSetInformation(uint64_t session, int what, const void *data, ULONG size);
 EXPORT ULONG WINAPI TraceQueryInformation(uint64_t session, int what, void *data, ULONG size,
 					  ULONG *got);
@@ -58,19 +58,21 @@ ULONG WINAPI ControlTraceW(uint64_t session, const uint16_t *name, struct etw_pr
 	return api()->control(api(), session, name, p, (enum etw_control)what);
 }
 
+/* The other four are keywords, any and all, a time limit and parameters; on x86-64 each is passed in 8 bytes anyway. */
 ULONG WINAPI EnableTraceEx2(uint64_t session, const struct etw_guid *provider, ULONG on,
-			    UCHAR level, uint64_t any, uint64_t all, ULONG timeout_ms,
-			    const struct etw_enable_parameters *parameters)
+			    UCHAR level, ...)
 {
-	const struct etw_enable what = {
-		.provider = *provider,
-		.on = on,
-		.level = level,
-		.keywords = any,
-		.parameters = parameters,
-	};
+	struct etw_enable what = { .provider = *provider, .on = on, .level = level };
+	uint64_t all, timeout_ms;
+	va_list args;
 
-	if (all || timeout_ms)
+	va_start(args, level);
+	what.keywords = va_arg(args, uint64_t);
+	all = va_arg(args, uint64_t);
+	timeout_ms = va_arg(args, uint64_t);
+	what.parameters = va_arg(args, const struct etw_enable_parameters *);
+	va_end(args);
+	if (all || (uint32_t)timeout_ms)
 		return ERROR_INVALID_PARAMETER;
 	return api()->enable(api(), session, &what);
 }

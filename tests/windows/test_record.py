@@ -74,6 +74,17 @@ class WithStandIn(wine.WineTest):
         self.record("-d", "200ms", "-q", "-o", "out.svg", "--keep-etl", name)
         self.assertEqual(self.read(name), self.read(self.trace))
 
+    def test_drive_letters_that_the_trace_does_not_tell(self):
+        name = wine.unpack_trace("airbus-shutdown-kernel.etl.xz", self.dir)
+        device, path = b"\\Device\\HarddiskVolume3\\Windows\\", b":\\Windows\\"
+        # Has wine call a third drive what the trace calls the system's.
+        subprocess.run(["wineserver", "-k", "-w"], env=self.env, check=False)
+        os.symlink("/", os.path.join(self.prefix, "dosdevices", "e:"))
+        self.run_exe("convert", name, "-q", "-o", "other.nettrace")
+        self.record("-d", "200ms", "-q", "-o", "own.nettrace", STAND_IN_TRACE=name)
+        self.assertEqual([text in self.read("other.nettrace") for text in (device, path)], [True, False])
+        self.assertEqual([text in self.read("own.nettrace") for text in (device, path)], [False, True])
+
     def test_choosing_processes(self):
         self.run_exe("convert", self.trace, "-q", "--process", "3676", "-o", "expected.folded")
         self.record("-d", "200ms", "-q", "-p", "3676", "-o", "out.folded")
