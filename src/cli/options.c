@@ -334,6 +334,7 @@ void options_done(struct options *o)
 {
 	free(o->pids.items);
 	free(o->process_filters.items);
+	free(o->events.items);
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);

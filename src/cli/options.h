@@ -55,6 +55,9 @@ struct options {
 	bool help_all;
 	bool version;
 	bool cpu;
+	bool off_cpu;
+	struct text_list events;
+	const char *keep_etl;
 	struct number_list pids;
 	struct text_list process_filters;
 	const char *cgroup;
