@@ -90,7 +90,7 @@ struct collector_wait {
 
 struct collector_sample {
 	uint64_t
-		time_ns; /* 0 = aggregated; of a wait its beginning, so that it lasts from then for `value` */
+		time_ns; /* 0 = aggregated; of a wait its end, so that it lasted `value` until then */
 	uint64_t count;
 	uint64_t value; /* in the unit of its kind */
 	uint32_t kind;  /* index into struct collector.kinds */

@@ -422,12 +422,13 @@ int etw_tell_wait(struct etw_teller *t, const struct etw_pending *p, uint64_t st
 		  uint64_t ready_ns, uint64_t end_ns)
 {
 	struct collector_wait wait = { .reason = etw_wait_reason(p->wait.reason) };
-	struct collector_sample sample = { .kind = ETW_KIND_OFF_CPU, .wait = &wait };
+	struct collector_sample sample = { .kind = ETW_KIND_OFF_CPU,
+					   .time_ns = end_ns,
+					   .wait = &wait };
 
 	/* A trace whose clock went backwards for a moment must not make waits of centuries. */
 	start_ns = MIN(start_ns, end_ns);
 	ready_ns = ready_ns ? MIN(MAX(ready_ns, start_ns), end_ns) : 0;
-	sample.time_ns = start_ns;
 	sample.value = end_ns - start_ns;
 	t->counts->waits++;
 	if (describe(t, p, end_ns, &sample) ||
@@ -436,7 +437,6 @@ int etw_tell_wait(struct etw_teller *t, const struct etw_pending *p, uint64_t st
 	t->sink->ops->sample(t->sink, &sample);
 	if (ready_ns) {
 		sample.kind = ETW_KIND_READY;
-		sample.time_ns = ready_ns;
 		sample.value = end_ns - ready_ns;
 		t->sink->ops->sample(t->sink, &sample);
 	}

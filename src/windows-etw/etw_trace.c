@@ -154,14 +154,18 @@ static int take_switch(struct etw_trace *t, const struct etl_event *event,
 		       const struct etw_switch *change)
 {
 	struct etw_pending pending = { .time = event->time, .pid = ETL_NO_ID, .cpu = event->cpu };
-	bool unseen;
+	struct etw_resumed resumed;
 	int rc = etw_waits_switch(&t->waits, &t->teller.tasks, event->cpu, event->time, change,
-				  &pending.thread, &pending.wait, &unseen);
+				  &resumed);
 
 	t->counts.switches++;
-	t->counts.waits_cut += unseen;
 	if (rc <= 0)
 		return rc;
+	t->counts.waits_cut += resumed.unseen;
+	if (!resumed.wait.out)
+		return 0;
+	pending.thread = resumed.thread;
+	pending.wait = resumed.wait;
 	if (etw_queue_push(&t->queue, &pending))
 		return -ENOMEM;
 	return tell_ready(t);

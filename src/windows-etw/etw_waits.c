@@ -58,13 +58,11 @@ static void begin(struct etw_wait *wait, uint64_t time, const struct etw_switch 
 }
 
 int etw_waits_switch(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
-		     const struct etw_switch *change, uint32_t *ret_thread,
-		     struct etw_wait *ret_wait, bool *ret_unseen)
+		     const struct etw_switch *change, struct etw_resumed *ret)
 {
 	struct etw_wait *old, *wait;
 	uint32_t thread;
 
-	*ret_unseen = false;
 	/* The idle threads, one a processor, share their id and wait for nothing. */
 	if (change->old_tid != TID_IDLE) {
 		old = wait_of(waits, tasks, change->old_tid, &thread);
@@ -77,13 +75,15 @@ int etw_waits_switch(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t 
 		return -ENOMEM;
 	if (change->new_tid == TID_IDLE)
 		return 0;
-	*ret_thread = thread;
-	*ret_wait = *wait;
-	*ret_unseen = !wait->out && !tasks->threads[thread].started;
+	*ret = (struct etw_resumed){
+		.thread = thread,
+		.wait = *wait,
+		.unseen = !wait->out && !tasks->threads[thread].started,
+	};
 	/* From now on it has been seen. */
 	tasks->threads[thread].started = true;
 	*wait = (struct etw_wait){ 0 };
-	return ret_wait->out && ret_wait->out <= time;
+	return 1;
 }
 
 int etw_waits_ready(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,

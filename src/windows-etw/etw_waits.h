@@ -29,15 +29,19 @@ struct etw_waits {
 
 void etw_waits_done(struct etw_waits *waits);
 
+/* A thread that runs again. */
+struct etw_resumed {
+	uint32_t thread;
+	struct etw_wait wait; /* what ended; out == 0: none whose beginning was seen */
+	bool unseen;          /* there was one, whose beginning was not */
+};
+
 /*
  * A processor goes from one thread to another at `time` (raw).
- *
- * ret_thread: index of the thread that runs from now on. ret_wait: what ended for it.
- * Returns 1, 0 when no wait ended whose beginning was seen (then *ret_unseen tells whether there was one), or -ENOMEM.
+ * Returns 1 with *ret when the new one is not an idle thread, else 0, or -ENOMEM.
  */
 int etw_waits_switch(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
-		     const struct etw_switch *change, uint32_t *ret_thread,
-		     struct etw_wait *ret_wait, bool *ret_unseen);
+		     const struct etw_switch *change, struct etw_resumed *ret);
 /* The thread that runs on a processor made another ready. Returns 0 or -ENOMEM. */
 int etw_waits_ready(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
 		    uint32_t tid);
