@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/array.h"
 #include "base/macros.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
@@ -72,7 +73,13 @@ struct parquet {
 	const struct oc_recording_info *info;
 	struct parquet_file file;
 	struct frame_list frames;
-	bool is_next_attribute;
+	struct frame_places places;
+	/* Index + 1 of the name in STACK, and in FUNCTION, by place; 0 = not in this group of rows. */
+	uint32_t *in_stack, *in_function;
+	uint32_t *indices; /* of a list being made: names, or keys and values by turns */
+	size_t nr_indices, indices_cap;
+	uint32_t *values; /* of the values alone */
+	size_t values_cap;
 	uint32_t nr_number_texts; /* in the group of rows */
 };
 
@@ -83,7 +90,7 @@ static void put_id(struct parquet *p, enum leaf leaf, oc_string_id id)
 	size_t len;
 	const char *text = oc_machine_string(p->m, id, &len);
 
-	parquet_put_string(&p->file, leaf, id, false, text, len);
+	parquet_put_string(&p->file, leaf, id, text, len);
 }
 
 /* Text that is absent when it is empty. */
@@ -98,7 +105,7 @@ static void put_id_or_absent(struct parquet *p, enum leaf leaf, oc_string_id id)
 /* key: tells this text from others of its column. */
 static void put_text(struct parquet *p, enum leaf leaf, uint32_t key, const char *text)
 {
-	parquet_put_string(&p->file, leaf, key, false, text, strlen(text));
+	parquet_put_string(&p->file, leaf, key, text, strlen(text));
 }
 
 static void put_times(struct parquet *p, const struct oc_sample *sample)
@@ -162,77 +169,122 @@ static void put_owner(struct parquet *p, const struct oc_sample *sample)
 /* Keys of the names that are no strings of the machine. */
 enum { KEY_NO_STACK = UINT32_MAX - 1, KEY_NO_NAME = UINT32_MAX - 2, KEY_NUMBERS = UINT32_MAX - 3 };
 
-static void put_frame(struct parquet *p, enum leaf leaf, const struct frame *frame, bool is_next)
-{
-	oc_string_id id = 0;
-	struct code code;
-	size_t len;
+struct name {
+	uint32_t key;
 	const char *text;
+	size_t len;
+};
+
+static struct name name_of(const struct parquet *p, const struct frame *frame)
+{
+	struct name name = { .key = frame->location ? KEY_NO_NAME : KEY_NO_STACK };
+	struct code code;
+	oc_string_id id = 0;
 
 	if (frame->location)
 		id = oc_machine_location_name(p->m, frame->location, frame->line);
 	if (id) {
-		text = oc_machine_string(p->m, id, &len);
-		parquet_put_string(&p->file, leaf, id, is_next, text, len);
-		return;
+		name.key = id;
+		name.text = oc_machine_string(p->m, id, &name.len);
+		return name;
 	}
 	code = code_describe(p->m, code_of(p->m, frame));
-	parquet_put_string(&p->file, leaf, frame->location ? KEY_NO_NAME : KEY_NO_STACK, is_next,
-			   code.name, code.name_len);
+	name.text = code.name;
+	name.len = code.name_len;
+	return name;
+}
+
+/* The index of a frame's name in a column; known: the names that are there. */
+static uint32_t index_of(struct parquet *p, enum leaf leaf, uint32_t *known,
+			 const struct frame *frame)
+{
+	uint32_t place = place_of(&p->places, frame);
+	struct name name;
+
+	if (!known[place]) {
+		name = name_of(p, frame);
+		known[place] = parquet_intern(&p->file, leaf, name.key, name.text, name.len) + 1;
+	}
+	return known[place] - 1;
+}
+
+static int reserve_indices(struct parquet *p, size_t nr)
+{
+	return array_reserve(&p->indices, &p->indices_cap, nr, sizeof(*p->indices));
+}
+
+static int put_frames(struct parquet *p, oc_stack_id stack)
+{
+	if (frame_list_fill(&p->frames, p->m, stack) || reserve_indices(p, p->frames.nr))
+		return -ENOMEM;
+	for (size_t i = 0; i < p->frames.nr; i++)
+		p->indices[i] = index_of(p, STACK, p->in_stack, &p->frames.frames[i]);
+	parquet_put_list(&p->file, STACK, p->indices, p->frames.nr);
+	return 0;
 }
 
 /* A stack without frames is an empty list; its function is the name that other formats give it. */
-static void put_stack(struct parquet *p, oc_stack_id stack)
+static int put_stack(struct parquet *p, oc_stack_id stack)
 {
-	const struct frame *leaf;
-	const struct oc_location *location;
-	const struct oc_module *module;
+	struct frame innermost = { 0 };
+	const struct oc_module *module = NULL;
+	uint32_t nr;
+	const oc_location_id *locations = oc_machine_stack(p->m, stack, &nr);
 
-	leaf = &p->frames.frames[p->frames.nr - 1];
-	location = oc_machine_location(p->m, leaf->location);
-	module = location ? oc_machine_module(p->m, location->module) : NULL;
-	put_frame(p, FUNCTION, leaf, false);
+	if (nr) {
+		innermost.location = locations[0];
+		module = oc_machine_module(p->m,
+					   oc_machine_location(p->m, innermost.location)->module);
+	}
+	parquet_put_index(&p->file, FUNCTION, index_of(p, FUNCTION, p->in_function, &innermost));
 	put_id_or_absent(p, MODULE, module ? module->path : 0);
-	if (!stack)
-		parquet_put_absent(&p->file, STACK);
-	for (size_t i = 0; stack && i < p->frames.nr; i++)
-		put_frame(p, STACK, &p->frames.frames[i], i);
+	if (nr)
+		return put_frames(p, stack);
+	parquet_put_list(&p->file, STACK, NULL, 0);
+	return 0;
 }
 
 /* ---- attributes --------------------------------------------------------------------------------------------- */
 
-static int put_attribute(void *arg, const struct oc_attr *attr)
+static int add_attribute(void *arg, const struct oc_attr *attr)
 {
 	struct parquet *p = arg;
 	size_t len;
 	const char *text = oc_machine_string(p->m, attr->key, &len);
+	uint32_t key = KEY_NUMBERS - p->nr_number_texts;
 	char number[24];
 
-	parquet_put_string(&p->file, ATTRIBUTE_KEY, attr->key, p->is_next_attribute, text, len);
+	if (reserve_indices(p, p->nr_indices + 2))
+		return -ENOMEM;
+	p->indices[p->nr_indices++] = parquet_intern(&p->file, ATTRIBUTE_KEY, attr->key, text, len);
 	if (attr->type == OC_ATTR_STRING) {
-		text = oc_machine_string(p->m, (oc_string_id)attr->value, &len);
-		parquet_put_string(&p->file, ATTRIBUTE_VALUE, (oc_string_id)attr->value,
-				   p->is_next_attribute, text, len);
+		key = (oc_string_id)attr->value;
+		text = oc_machine_string(p->m, key, &len);
 	} else {
+		p->nr_number_texts++;
 		len = (size_t)snprintf(number, sizeof(number), "%" PRIu64, attr->value);
-		parquet_put_string(&p->file, ATTRIBUTE_VALUE, KEY_NUMBERS - p->nr_number_texts++,
-				   p->is_next_attribute, number, len);
+		text = number;
 	}
-	p->is_next_attribute = true;
+	p->indices[p->nr_indices++] = parquet_intern(&p->file, ATTRIBUTE_VALUE, key, text, len);
 	return 0;
 }
 
 static int put_attributes(struct parquet *p, oc_attrs_id attrs)
 {
-	p->is_next_attribute = false;
-	if (!p->file.rows_in_group)
-		p->nr_number_texts = 0;
-	if (attrs && oc_machine_walk_attrs(p->m, attrs, put_attribute, p))
+	size_t nr;
+
+	p->nr_indices = 0;
+	if (attrs && oc_machine_walk_attrs(p->m, attrs, add_attribute, p))
 		return -ENOMEM;
-	if (!p->is_next_attribute) {
-		parquet_put_absent(&p->file, ATTRIBUTE_KEY);
-		parquet_put_absent(&p->file, ATTRIBUTE_VALUE);
+	nr = p->nr_indices / 2;
+	if (array_reserve(&p->values, &p->values_cap, nr, sizeof(*p->values)))
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++) {
+		p->values[i] = p->indices[2 * i + 1];
+		p->indices[i] = p->indices[2 * i];
 	}
+	parquet_put_list(&p->file, ATTRIBUTE_KEY, p->indices, nr);
+	parquet_put_list(&p->file, ATTRIBUTE_VALUE, p->values, nr);
 	return 0;
 }
 
@@ -242,13 +294,15 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 {
 	struct parquet *p = arg;
 
-	if (frame_list_fill(&p->frames, p->m, sample->stack))
-		return -ENOMEM;
+	if (!p->file.rows_in_group) {
+		memset(p->in_stack, 0, ((size_t)p->places.nr + 1) * sizeof(*p->in_stack));
+		memset(p->in_function, 0, ((size_t)p->places.nr + 1) * sizeof(*p->in_function));
+		p->nr_number_texts = 0;
+	}
 	put_times(p, sample);
 	put_value(p, sample);
 	put_owner(p, sample);
-	put_stack(p, sample->stack);
-	if (put_attributes(p, sample->attrs))
+	if (put_stack(p, sample->stack) || put_attributes(p, sample->attrs))
 		return -ENOMEM;
 	return parquet_end_row(&p->file);
 }
@@ -329,11 +383,21 @@ static int write_parquet(const struct oc_machine *m, struct oc_output *out, stru
 	p->m = m;
 	p->info = oc_machine_info(m);
 	parquet_file_init(&p->file, out, schema, ARRAY_SIZE(schema));
-	rc = p->file.error ? p->file.error : samples_by_time(m, &order);
+	rc = p->file.error ? p->file.error : frame_places_init(&p->places, m);
+	if (!rc) {
+		p->in_stack = calloc((size_t)p->places.nr + 1, sizeof(*p->in_stack));
+		p->in_function = calloc((size_t)p->places.nr + 1, sizeof(*p->in_function));
+		rc = p->in_stack && p->in_function ? samples_by_time(m, &order) : -ENOMEM;
+	}
 	if (!rc)
 		rc = finish(p);
 	parquet_file_done(&p->file);
 	free(p->frames.frames);
+	free(p->places.first);
+	free(p->in_stack);
+	free(p->in_function);
+	free(p->indices);
+	free(p->values);
 	free(p);
 	return rc;
 }

@@ -160,21 +160,18 @@ static void put_schema(struct parquet_file *f, struct thrift *t)
 
 /* ---- values ------------------------------------------------------------------------------------------------- */
 
-static void put_levels(struct parquet_file *f, struct parquet_leaf *leaf, bool is_there,
-		       bool is_next)
+static void put_definition(struct parquet_file *f, struct parquet_leaf *leaf, bool is_there)
 {
 	if (leaf->max_definition)
 		buffer_putc(&leaf->definitions, is_there);
-	if (leaf->max_repetition)
-		buffer_putc(&leaf->repetitions, is_next);
 	leaf->nr_levels++;
-	f->bytes_in_group += leaf->max_definition + leaf->max_repetition;
+	f->bytes_in_group += leaf->max_definition;
 }
 
 void parquet_put_absent(struct parquet_file *f, uint32_t leaf)
 {
-	assert(f->leaves[leaf].max_definition);
-	put_levels(f, &f->leaves[leaf], false, false);
+	assert(f->leaves[leaf].max_definition && !f->leaves[leaf].max_repetition);
+	put_definition(f, &f->leaves[leaf], false);
 }
 
 void parquet_put_number(struct parquet_file *f, uint32_t leaf, uint64_t value)
@@ -183,44 +180,82 @@ void parquet_put_number(struct parquet_file *f, uint32_t leaf, uint64_t value)
 	size_t size = physical_of(l->node) == PHYSICAL_INT32 ? 4 : 8;
 
 	assert(l->node->type != PARQUET_STRING);
-	put_levels(f, l, true, false);
+	put_definition(f, l, true);
 	parquet_put_le(&l->plain, value, size);
 	l->min = MIN(l->min, (int64_t)value);
 	l->max = MAX(l->max, (int64_t)value);
 	f->bytes_in_group += size;
 }
 
-/* The place of a text in the leaf's dictionary. */
-static uint32_t index_of(struct parquet_file *f, struct parquet_leaf *leaf, uint32_t key,
-			 const char *text, size_t len)
+uint32_t parquet_intern(struct parquet_file *f, uint32_t leaf, uint32_t key, const char *text,
+			size_t len)
 {
+	struct parquet_leaf *l = &f->leaves[leaf];
 	uint32_t index;
 
-	if (u32_map_get(&leaf->known, key + 1, &index))
+	assert(l->node->type == PARQUET_STRING);
+	if (u32_map_get(&l->known, key + 1, &index))
 		return index;
-	if (u32_map_set(&leaf->known, key + 1, leaf->nr_known)) {
+	if (u32_map_set(&l->known, key + 1, l->nr_known)) {
 		set_error(f, -ENOMEM);
 		return 0;
 	}
-	parquet_put_le(&leaf->plain, len, 4);
-	buffer_append(&leaf->plain, text, len);
+	parquet_put_le(&l->plain, len, 4);
+	buffer_append(&l->plain, text, len);
 	f->bytes_in_group += 4 + len;
-	return leaf->nr_known++;
+	return l->nr_known++;
 }
 
-void parquet_put_string(struct parquet_file *f, uint32_t leaf, uint32_t key, bool is_next,
-			const char *text, size_t len)
+static void put_indices(struct parquet_file *f, struct parquet_leaf *leaf, const uint32_t *indices,
+			size_t nr)
+{
+	if (array_reserve(&leaf->indices, &leaf->indices_cap, leaf->nr_indices + nr,
+			  sizeof(*indices))) {
+		set_error(f, -ENOMEM);
+		return;
+	}
+	memcpy(leaf->indices + leaf->nr_indices, indices, nr * sizeof(*indices));
+	leaf->nr_indices += nr;
+	f->bytes_in_group += nr * sizeof(*indices);
+}
+
+void parquet_put_index(struct parquet_file *f, uint32_t leaf, uint32_t index)
+{
+	assert(!f->leaves[leaf].max_repetition && index < MAX(f->leaves[leaf].nr_known, 1U));
+	put_definition(f, &f->leaves[leaf], true);
+	put_indices(f, &f->leaves[leaf], &index, 1);
+}
+
+void parquet_put_string(struct parquet_file *f, uint32_t leaf, uint32_t key, const char *text,
+			size_t len)
+{
+	parquet_put_index(f, leaf, parquet_intern(f, leaf, key, text, len));
+}
+
+/* Appends nr times the same byte. */
+static void put_many(struct buffer *b, char byte, size_t nr)
+{
+	if (buffer_reserve(b, nr))
+		return;
+	memset(b->data + b->len, byte, nr);
+	b->len += nr;
+	b->data[b->len] = '\0';
+}
+
+/* The first level of a row is 0, that of all others of its list 1. An empty list has one level and no value. */
+void parquet_put_list(struct parquet_file *f, uint32_t leaf, const uint32_t *indices, size_t nr)
 {
 	struct parquet_leaf *l = &f->leaves[leaf];
-	uint32_t index = index_of(f, l, key, text, len);
+	size_t nr_levels = MAX(nr, (size_t)1);
 
-	assert(l->node->type == PARQUET_STRING && (!is_next || l->max_repetition));
-	put_levels(f, l, true, is_next);
-	if (array_reserve(&l->indices, &l->indices_cap, l->nr_indices + 1, sizeof(*l->indices)))
-		set_error(f, -ENOMEM);
-	else
-		l->indices[l->nr_indices++] = index;
-	f->bytes_in_group += sizeof(*l->indices);
+	assert(l->max_repetition);
+	buffer_putc(&l->repetitions, 0);
+	put_many(&l->repetitions, 1, nr_levels - 1);
+	put_many(&l->definitions, nr > 0, nr_levels);
+	l->nr_levels += nr_levels;
+	f->bytes_in_group += 2 * nr_levels;
+	if (nr)
+		put_indices(f, l, indices, nr);
 }
 
 /* ---- pages -------------------------------------------------------------------------------------------------- */

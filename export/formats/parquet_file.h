@@ -79,15 +79,20 @@ void parquet_file_init(struct parquet_file *f, struct oc_output *out,
 		       const struct parquet_node *nodes, uint32_t nr);
 void parquet_file_done(struct parquet_file *f);
 
-/* Values of the row being made, for each leaf at least one. An absent value is null, or an empty list. */
+/* Values of the row being made, one for each leaf. An absent value is null. */
 void parquet_put_absent(struct parquet_file *f, uint32_t leaf);
 void parquet_put_number(struct parquet_file *f, uint32_t leaf, uint64_t value);
+void parquet_put_string(struct parquet_file *f, uint32_t leaf, uint32_t key, const char *text,
+			size_t len);
+/* A string, and a list of strings: indices that parquet_intern() gave in this group of rows. */
+void parquet_put_index(struct parquet_file *f, uint32_t leaf, uint32_t index);
+void parquet_put_list(struct parquet_file *f, uint32_t leaf, const uint32_t *indices, size_t nr);
 /*
  * text[len] is kept once in a group of rows under `key`, any number below UINT32_MAX that names this text in this leaf.
- * is_next: an element of a list other than its first.
+ * Returns its index, which is good until parquet_end_row() has written the group; 0 also after an error.
  */
-void parquet_put_string(struct parquet_file *f, uint32_t leaf, uint32_t key, bool is_next,
-			const char *text, size_t len);
+uint32_t parquet_intern(struct parquet_file *f, uint32_t leaf, uint32_t key, const char *text,
+			size_t len);
 /* Ends the row. Writes the group when it is full. Returns 0 or the first error. */
 int parquet_end_row(struct parquet_file *f);
 
