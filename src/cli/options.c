@@ -338,6 +338,7 @@ void options_done(struct options *o)
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->symbol_paths.items);
 	free(o->only_processes.items);
 	free(o->only_threads.items);
 	free(o->only_kinds.items);
