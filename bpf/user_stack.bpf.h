@@ -72,7 +72,7 @@ ALONE int take_by_tables(struct scratch *scratch, struct wire_key *key, bool is_
 	}
 	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
-	walk_tables(&env, scratch, image, request->slot, is_apart);
+	walk_tables(&env, scratch, image, is_apart);
 	key->user_state = env.base.state;
 	key->user_stack = walk_name(&env.base, false);
 	walker = &scratch->walker;

@@ -206,9 +206,11 @@ static int compile_file(const struct unwind_feed *feed, const struct sink_mappin
 	if (cacheable && !table_cache_load(feed->opts.cache, mapping->build_id,
 					   mapping->build_id_size, ret_table))
 		return 0;
-	rc = unwind_table_compile(fd, debug_fd, ret_table, NULL);
+	if (!cacheable)
+		return unwind_table_open(fd, debug_fd, ret_table, NULL);
+	rc = unwind_table_compile(fd, -1, ret_table, NULL);
 	/* A directory that cannot be written costs time in the next recording and nothing else. */
-	if (!rc && cacheable)
+	if (!rc)
 		table_cache_store(feed->opts.cache, mapping->build_id, mapping->build_id_size,
 				  *ret_table);
 	return rc;
@@ -256,6 +258,8 @@ static void preload(struct unwind_feed *feed, const struct feed_module *module)
 	const struct unwind_table *table = module->table;
 	struct unwind_store_stats stats;
 
+	if (table->lazy)
+		return;
 	unwind_store_stats(feed->store, &stats);
 	if (stats.row_bytes + table->nr_rows * sizeof(uint32_t) > room / PRELOAD_PART)
 		return;
