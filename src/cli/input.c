@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading the recording that a command was given.
- * Called by cmd_convert.c and cmd_report.c.
+ * Called by the commands on files.
  * Must not know any format.
  */
 #include "cli/input.h"
@@ -69,13 +69,17 @@ static int check_options(const char *path, const struct options *o, const struct
 	return rc < 0 ? answer_failure(c, rc, &err) : OC_EXIT_OK;
 }
 
+uint64_t input_memory_budget(const struct options *o)
+{
+	return o->memory_budget_bytes ? o->memory_budget_bytes : MEMORY_BUDGET_DEFAULT;
+}
+
 int input_load(const char *path, const struct options *o, const struct console *c,
 	       struct oc_machine **ret_machine)
 {
 	const struct oc_machine_opts opts = {
 		.size = sizeof(opts),
-		.memory_budget_bytes =
-			o->memory_budget_bytes ? o->memory_budget_bytes : MEMORY_BUDGET_DEFAULT,
+		.memory_budget_bytes = input_memory_budget(o),
 	};
 	const struct oc_reader *reader;
 	struct oc_error err = { 0 };

@@ -23,6 +23,7 @@ enum command {
 	COMMAND_HELP,
 	COMMAND_COMPLETION,
 	COMMAND_CONVERT,
+	COMMAND_MERGE,
 	COMMAND_REPORT,
 	COMMAND_DIFF,
 };
@@ -54,6 +55,9 @@ struct options {
 	bool help_all;
 	bool version;
 	bool cpu;
+	bool off_cpu;
+	struct text_list events;
+	const char *keep_etl;
 	struct number_list pids;
 	struct text_list process_filters;
 	const char *cgroup;
@@ -88,6 +92,7 @@ struct options {
 	bool bpf_stats;
 	struct text_list outputs;
 	const char *format;
+	int split; /* enum oc_split; -1 = all in one */
 	bool force;
 	bool json;
 	int verbosity; /* enum verbosity */
