@@ -10,6 +10,7 @@
 
 #include "base/macros.h"
 #include "base/text.h"
+#include "export/origins.h"
 #include "export/selection.h"
 
 static void init_arrays(struct oc_machine *m)
@@ -70,6 +71,7 @@ void oc_machine_free(struct oc_machine *m)
 	layout_done(&m->kernel_layout);
 	sample_store_done(m);
 	selection_free(m->selection);
+	origins_free(m->origins);
 	spill_done(&m->spill);
 	module_index_done(&m->modules_by_build_id);
 	module_index_done(&m->modules_by_inode);

@@ -52,8 +52,6 @@ struct attrs_link {
 	uint32_t next; /* id in links, 0 = last */
 };
 
-/* ---- modules ---- */
-
 /* Modules by one kind of identity. A key may have several modules; entries are never removed, only outlived. */
 struct module_index {
 	struct id_table table; /* ids count the entries of `modules` */
@@ -66,6 +64,7 @@ struct module_index {
 struct process_entry {
 	struct oc_process pub;
 	struct layout layout;
+	uint32_t origin; /* of a merge, see origins.h */
 };
 
 /* The images of one pid by start time; two fit without an allocation, which is what most pids need. */
@@ -211,6 +210,7 @@ struct oc_machine {
 	struct sample_store samples;
 	struct spill spill;
 	struct selection *selection; /* NULL = everything */
+	struct origins *origins;     /* NULL = nothing was merged into it */
 
 	struct hook_list sample_hooks;
 	struct hook_list parsed_hooks;

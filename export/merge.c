@@ -4,23 +4,33 @@
  * Called by whoever joins recordings: of several windows of time, or of several machines.
  * Must not know where either machine came from.
  *
- * A process of both machines is one when host, pid, start time and generation agree. The layouts of all other
- * processes are copied as they are, with all their history; what changed in a common process, or in the kernel, is
- * done again in dst in the order of time.
+ * A process of both machines is one when host, boot, pid, start time and generation agree. The layouts of all other
+ * processes are copied as they are, with all their history; what changed in a common process, or in the common kernel,
+ * is done again in dst in the order of time.
  */
 #include "export/machine_private.h"
 
 #include <errno.h>
 
+#include <onecollect/merge.h>
 #include <onecollect/stack_counts.h>
 
 #include "base/array.h"
+#include "base/buffer.h"
 #include "base/macros.h"
+#include "export/origins.h"
 
 /* A merge under way. Each array is indexed by ids of src and holds ids of dst; entry 0 is 0. */
 struct merge {
 	struct oc_machine *dst;
 	const struct oc_machine *src;
+	struct oc_merge_opts opts;
+	struct oc_error *err;
+	bool is_first;    /* dst has no facts yet */
+	uint32_t origin;  /* of src, in dst->origins */
+	int64_t shift_ns; /* added to times of src */
+	uint32_t *
+		marked; /* by attributes of src: those of dst that tell the host as well; 0 = not made yet */
 	uint32_t kinds[OC_KINDS_MAX + 1];
 	uint32_t *strings;
 	uint32_t *processes;
@@ -54,24 +64,48 @@ static int merge_strings(struct merge *g)
 	return 0;
 }
 
-static bool kind_exists(const struct oc_machine *m, const char *name)
+static const struct oc_kind *kind_named(const struct oc_machine *m, const char *name)
 {
 	for (uint32_t i = 0; i < m->nr_kinds; i++) {
 		if (!strcmp(m->kinds[i].name, name))
-			return true;
+			return &m->kinds[i];
 	}
-	return false;
+	return NULL;
 }
 
-/* All or none, so that -ENOSPC leaves dst as it was. */
+/* Samples of one kind are added up, so they must weigh the same. */
+static int check_kind(struct merge *g, const struct oc_kind *from, const struct oc_kind *to)
+{
+	if (from->unit == to->unit && from->period_ns == to->period_ns)
+		return 0;
+	if (from->unit != to->unit || !from->period_ns || !to->period_ns)
+		return oc_error_set(
+			g->err, -EINVAL,
+			"samples of the kind %s are not of one unit or not taken in one "
+			"way, so they cannot be added up",
+			from->name);
+	return oc_error_set(g->err, -EINVAL,
+			    "samples of the kind %s were taken at %.6g Hz and at %.6g Hz, so they "
+			    "cannot be added up",
+			    from->name, 1e9 / (double)to->period_ns, 1e9 / (double)from->period_ns);
+}
+
+/* All or none, so that an error leaves dst as it was. */
 static int merge_kinds(struct merge *g)
 {
 	uint32_t nr_new = 0;
 
-	for (uint32_t i = 0; i < g->src->nr_kinds; i++)
-		nr_new += !kind_exists(g->dst, g->src->kinds[i].name);
+	for (uint32_t i = 0; i < g->src->nr_kinds; i++) {
+		const struct oc_kind *have = kind_named(g->dst, g->src->kinds[i].name);
+		int rc = have ? check_kind(g, &g->src->kinds[i], have) : 0;
+
+		if (rc)
+			return rc;
+		nr_new += !have;
+	}
 	if (g->dst->nr_kinds + nr_new > OC_KINDS_MAX)
-		return -ENOSPC;
+		return oc_error_set(g->err, -ENOSPC, "they have more than %d kinds together",
+				    OC_KINDS_MAX);
 	for (uint32_t i = 0; i < g->src->nr_kinds; i++) {
 		int64_t to = oc_machine_add_kind(g->dst, &g->src->kinds[i]);
 
@@ -82,42 +116,96 @@ static int merge_kinds(struct merge *g)
 	return 0;
 }
 
-static void merge_info(struct merge *g)
+static uint64_t moved(const struct merge *g, uint64_t time_ns)
+{
+	return origin_time(g->shift_ns, time_ns);
+}
+
+static int find_origin(struct merge *g)
+{
+	const struct oc_recording_info *to = &g->dst->info;
+	int64_t origin;
+
+	g->is_first = !to->start_mono_ns && !to->end_mono_ns && !oc_machine_nr_samples(g->dst);
+	origin = origin_of(g->dst, g->src, g->strings[g->src->info.hostname], g->is_first);
+	if (origin < 0)
+		return (int)origin;
+	g->origin = (uint32_t)origin;
+	g->shift_ns = g->dst->origins->items[origin].shift_ns;
+	return 0;
+}
+
+/* The names of both hosts, or of all. Returns 0 or -ENOMEM. */
+static int merge_hostname(struct merge *g, oc_string_id hostname)
+{
+	struct oc_recording_info *to = &g->dst->info;
+	const char *have = oc_machine_string(g->dst, to->hostname, NULL);
+	const char *name = oc_machine_string(g->dst, hostname, NULL);
+	struct buffer all = BUFFER_INIT;
+	int64_t id;
+
+	if (!*have || !*name) {
+		to->hostname = to->hostname ? to->hostname : hostname;
+		return 0;
+	}
+	for (const char *at = have; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, strlen(name)) &&
+		    (!at[strlen(name)] || at[strlen(name)] == ','))
+			return 0;
+	}
+	buffer_printf(&all, "%s,%s", have, name);
+	id = all.error ? all.error : oc_machine_intern(g->dst, all.data, all.len);
+	buffer_done(&all);
+	if (id < 0)
+		return (int)id;
+	to->hostname = (oc_string_id)id;
+	return 0;
+}
+
+/* The three clocks of the start stay those of one instant, on dst's axis. */
+static void begin_earlier(struct oc_recording_info *to, const struct oc_recording_info *from,
+			  uint64_t start_mono_ns)
+{
+	uint64_t earlier_ns = to->start_mono_ns - start_mono_ns;
+
+	to->start_boot_ns -= MIN(to->start_boot_ns, earlier_ns);
+	to->start_mono_ns = start_mono_ns;
+	to->start_wall_ns = from->start_wall_ns;
+}
+
+static int merge_info(struct merge *g)
 {
 	struct oc_recording_info *to = &g->dst->info;
 	struct oc_recording_info from = g->src->info;
+	uint64_t start = moved(g, from.start_mono_ns);
 
 	from.hostname = g->strings[from.hostname];
 	from.os = g->strings[from.os];
 	from.command = g->strings[from.command];
 	from.tool = g->strings[from.tool];
-	if (!to->start_mono_ns && !to->end_mono_ns && !g->dst->samples.nr_samples) {
+	if (g->is_first) {
 		*to = from;
-		return;
+		return 0;
 	}
-	/* The three clocks of the start stay those of one instant. */
-	if (from.start_mono_ns && (!to->start_mono_ns || from.start_mono_ns < to->start_mono_ns)) {
-		to->start_mono_ns = from.start_mono_ns;
+	if (start && !to->start_mono_ns) {
+		to->start_mono_ns = start;
 		to->start_wall_ns = from.start_wall_ns;
 		to->start_boot_ns = from.start_boot_ns;
+	} else if (start && start < to->start_mono_ns) {
+		begin_earlier(to, &from, start);
 	}
-	to->end_mono_ns = MAX(to->end_mono_ns, from.end_mono_ns);
+	to->end_mono_ns = MAX(to->end_mono_ns, moved(g, from.end_mono_ns));
 	to->nr_cpus = MAX(to->nr_cpus, from.nr_cpus);
-	to->aggregated = to->aggregated && from.aggregated;
+	to->aggregated = to->aggregated || from.aggregated;
 	to->page_size = to->page_size ? to->page_size : from.page_size;
-	to->hostname = to->hostname ? to->hostname : from.hostname;
 	to->os = to->os ? to->os : from.os;
 	to->command = to->command ? to->command : from.command;
 	to->tool = to->tool ? to->tool : from.tool;
+	return merge_hostname(g, from.hostname);
 }
 
 /* ---- processes and threads ---- */
-
-static bool same_host(const struct oc_machine *a, const struct oc_machine *b)
-{
-	return !strcmp(oc_machine_string(a, a->info.hostname, NULL),
-		       oc_machine_string(b, b->info.hostname, NULL));
-}
 
 /* The process that dst had already and that is this one, or 0. */
 static oc_process_id find_common(const struct merge *g, const struct oc_process *process)
@@ -126,10 +214,11 @@ static oc_process_id find_common(const struct merge *g, const struct oc_process 
 	const oc_process_id *ids = process_images(g->dst, process->pid, &nr);
 
 	for (uint32_t i = 0; i < nr; i++) {
-		const struct oc_process *have = oc_machine_process(g->dst, ids[i]);
+		const struct process_entry *have = machine_process(g->dst, ids[i]);
 
-		if (ids[i] <= g->old_processes && !g->taken[ids[i]] &&
-		    have->start_ns == process->start_ns && have->generation == process->generation)
+		if (ids[i] <= g->old_processes && !g->taken[ids[i]] && have->origin == g->origin &&
+		    have->pub.start_ns == process->start_ns &&
+		    have->pub.generation == process->generation)
 			return ids[i];
 	}
 	return 0;
@@ -151,14 +240,19 @@ static void complete_process(struct oc_machine *dst, oc_process_id id,
 
 static int merge_processes(struct merge *g)
 {
-	bool comparable = same_host(g->dst, g->src);
+	struct origin *origin = &g->dst->origins->items[g->origin];
 
-	g->common[0] = true;
+	/* The first kernel is dst's own; others are only told of, and nothing is looked up in them any more. */
+	g->common[0] = !g->origin;
 	for (uint32_t id = 1; id <= g->src->processes.count; id++) {
 		struct oc_process process = *oc_machine_process(g->src, id);
-		oc_process_id have = comparable ? find_common(g, &process) : 0;
-		int64_t to = have;
+		oc_process_id have;
+		int64_t to;
 
+		process.start_ns = moved(g, process.start_ns);
+		process.end_ns = moved(g, process.end_ns);
+		have = find_common(g, &process);
+		to = have;
 		process.parent = g->processes[process.parent];
 		process.comm = g->strings[process.comm];
 		process.exe = g->strings[process.exe];
@@ -171,8 +265,10 @@ static int merge_processes(struct merge *g)
 			to = process_append(g->dst, &process, 0);
 			if (to < 0)
 				return (int)to;
+			machine_process(g->dst, (oc_process_id)to)->origin = g->origin;
 		}
 		g->processes[id] = (uint32_t)to;
+		origin->owner = origin->owner ? origin->owner : (oc_process_id)to;
 	}
 	return 0;
 }
@@ -215,14 +311,22 @@ static int merge_threads(struct merge *g)
 
 /* ---- modules, mappings, layouts ---- */
 
+/* Modules that are one only within their host. */
+static bool is_of_host(const struct oc_module *module)
+{
+	return !module->process && (module->type == OC_MODULE_KERNEL || !module->build_id_size);
+}
+
 static int merge_modules(struct merge *g)
 {
+	oc_process_id owner = g->origin ? g->dst->origins->items[g->origin].owner : 0;
+
 	for (uint32_t id = 1; id <= g->src->modules.count; id++) {
 		struct oc_module module = *oc_machine_module(g->src, id);
 		int64_t to;
 
 		module.path = g->strings[module.path];
-		module.process = g->processes[module.process];
+		module.process = is_of_host(&module) ? owner : g->processes[module.process];
 		to = oc_machine_add_module(g->dst, &module);
 		if (to < 0)
 			return (int)to;
@@ -237,6 +341,8 @@ static struct oc_mapping translated_mapping(const struct merge *g, oc_mapping_id
 
 	mapping.process = g->processes[mapping.process];
 	mapping.module = g->modules[mapping.module];
+	mapping.since_ns = moved(g, mapping.since_ns);
+	mapping.until_ns = moved(g, mapping.until_ns);
 	return mapping;
 }
 
@@ -361,13 +467,13 @@ static int merge_layout(struct merge *g, const struct layout *from, struct layou
 		return -ENOMEM;
 	g->dst->layout_bytes += to->cap_versions * sizeof(*to->versions);
 	for (size_t i = 0; i < from->nr_versions; i++) {
-		to->versions[i].time_ns = from->versions[i].time_ns;
+		to->versions[i].time_ns = moved(g, from->versions[i].time_ns);
 		to->versions[i].root = translated_root(g, from->versions[i].root);
 	}
 	to->nr_versions = from->nr_versions;
 	to->first_root = translated_root(g, from->first_root);
 	to->root = translated_root(g, from->root);
-	to->changed_ns = from->changed_ns;
+	to->changed_ns = moved(g, from->changed_ns);
 	return 0;
 }
 
@@ -522,6 +628,8 @@ static int merge_spans(struct merge *g)
 		int64_t to;
 
 		span.name = g->strings[span.name];
+		span.start_ns = moved(g, span.start_ns);
+		span.end_ns = moved(g, span.end_ns);
 		span.parent += span.parent ? g->first_span : 0;
 		to = oc_machine_add_span(g->dst, &span);
 		if (to < 0)
@@ -532,16 +640,51 @@ static int merge_spans(struct merge *g)
 
 /* ---- samples and ledger ---- */
 
-static int merge_sample(void *arg, const struct oc_sample *from)
+static int find_host(void *arg, const struct oc_attr *attr)
 {
 	const struct merge *g = arg;
-	struct oc_sample sample = *from;
 
+	return !strcmp(oc_machine_string(g->src, attr->key, NULL), "host");
+}
+
+/* Attributes of src with the host of src besides them. Returns those of dst, or a negative errno value. */
+static int64_t mark_host(struct merge *g, oc_attrs_id from)
+{
+	struct oc_attr host = { .value = g->dst->origins->items[g->origin].hostname };
+	int64_t key, marked;
+	int known;
+
+	if (g->marked[from])
+		return g->marked[from];
+	known = from ? oc_machine_walk_attrs(g->src, from, find_host, g) : 0;
+	if (known < 0)
+		return known;
+	key = oc_machine_intern(g->dst, "host", strlen("host"));
+	if (key < 0)
+		return key;
+	host.key = (oc_string_id)key;
+	marked = known ? g->attrs[from] : oc_machine_intern_attrs(g->dst, &host, 1, g->attrs[from]);
+	if (marked > 0)
+		g->marked[from] = (uint32_t)marked;
+	return marked;
+}
+
+static int merge_sample(void *arg, const struct oc_sample *from)
+{
+	struct merge *g = arg;
+	struct oc_sample sample = *from;
+	int64_t attrs = g->attrs[from->attrs];
+
+	if (g->opts.mark_host)
+		attrs = mark_host(g, from->attrs);
+	if (attrs < 0)
+		return (int)attrs;
+	sample.time_ns = moved(g, from->time_ns);
 	sample.kind = g->kinds[from->kind];
 	sample.process = g->processes[from->process];
 	sample.thread = g->threads[from->thread];
 	sample.stack = g->stacks[from->stack];
-	sample.attrs = g->attrs[from->attrs];
+	sample.attrs = (oc_attrs_id)attrs;
 	if (g->src->kinds[from->kind - 1].unit == OC_UNIT_SPAN)
 		sample.value += g->first_span;
 	return sample_store_add(g->dst, &sample);
@@ -609,6 +752,7 @@ static int allocate_maps(struct merge *g)
 		{ &g->locations, g->src->locations.count },
 		{ &g->stacks, g->src->stacks.count },
 		{ &g->attrs, g->src->attrs.count },
+		{ &g->marked, g->src->attrs.count },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
@@ -633,31 +777,57 @@ static void free_maps(struct merge *g)
 	free(g->locations);
 	free(g->stacks);
 	free(g->attrs);
+	free(g->marked);
 	free(g->common);
 	free(g->taken);
 }
 
-int oc_machine_merge(struct oc_machine *dst, const struct oc_machine *src)
+static int merge_all(struct merge *g)
 {
 	/* Each step translates with the arrays that the steps before it filled. */
 	static int (*const steps[])(struct merge * g) = {
-		allocate_maps,   merge_kinds,   merge_strings, merge_processes,
-		merge_threads,   merge_modules, merge_layouts, merge_functions,
-		merge_locations, merge_stacks,  merge_attrs,   merge_spans,
+		allocate_maps, merge_kinds,   merge_strings, find_origin,     merge_processes,
+		merge_threads, merge_modules, merge_layouts, merge_functions, merge_locations,
+		merge_stacks,  merge_attrs,   merge_spans,   merge_info,
 	};
-	struct merge g = { .dst = dst, .src = src };
-	int rc = dst == src ? -EINVAL : 0;
+	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && !rc; i++)
-		rc = steps[i](&g);
+		rc = steps[i](g);
+	/* Nobody knows which host several names mean. */
+	if (!rc && (!g->dst->origins->items[g->origin].hostname ||
+		    strchr(oc_machine_string(g->src, g->src->info.hostname, NULL), ',')))
+		g->opts.mark_host = false;
 	if (!rc)
-		merge_info(&g);
+		rc = oc_machine_each_sample(g->src, merge_sample, g);
 	if (!rc)
-		rc = oc_machine_each_sample(src, merge_sample, &g);
+		rc = merge_stack_counts(g);
 	if (!rc)
-		rc = merge_stack_counts(&g);
-	if (!rc)
-		merge_ledger(&g);
-	free_maps(&g);
+		merge_ledger(g);
 	return rc;
+}
+
+int oc_machine_merge_with(struct oc_machine *dst, const struct oc_machine *src,
+			  const struct oc_merge_opts *opts, struct oc_error *err)
+{
+	struct oc_error own = { 0 };
+	struct merge g = { .dst = dst, .src = src, .err = &own };
+	int rc;
+
+	if (dst == src || dst->selection)
+		return oc_error_set(err, -EINVAL,
+				    "a recording can be merged into another one only, of which "
+				    "nothing is selected");
+	if (opts)
+		memcpy(&g.opts, opts, MIN(opts->size, sizeof(g.opts)));
+	rc = merge_all(&g);
+	free_maps(&g);
+	if (rc)
+		oc_error_set(err, rc, "%s", own.code ? own.message : strerror(-rc));
+	return rc;
+}
+
+int oc_machine_merge(struct oc_machine *dst, const struct oc_machine *src)
+{
+	return oc_machine_merge_with(dst, src, NULL, NULL);
 }

@@ -30,24 +30,10 @@ static const char *name_of(const void *arg, uint32_t node, size_t *ret_len)
 	return oc_graph_name(s->graph, s->nodes[node].name, ret_len);
 }
 
-/* "1,234 samples", "3.5 ms". The first is what other people's viewers of such files look for. */
+/* "1,234 samples" is what other people's viewers of such files look for. */
 static void put_amount(struct buffer *b, const struct svg *s, uint64_t weight)
 {
-	switch (oc_graph_unit(s->graph)) {
-	case OC_UNIT_NANOSECONDS:
-		human_duration(b, weight);
-		return;
-	case OC_UNIT_BYTES:
-		human_bytes(b, weight);
-		return;
-	case OC_UNIT_CYCLES:
-		human_count(b, weight);
-		buffer_puts(b, " cycles");
-		return;
-	default:
-		human_count(b, weight);
-		buffer_puts(b, weight == 1 ? " sample" : " samples");
-	}
+	human_weight(b, oc_graph_unit(s->graph), weight);
 }
 
 /* "1,234 samples of cpu at 999 Hz, 2 CPUs, 5.0 s", host, losses: what the graph is of. */

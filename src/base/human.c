@@ -66,3 +66,22 @@ void human_share(struct buffer *out, uint64_t part, uint64_t whole)
 	else
 		buffer_printf(out, "%.2f %%", percent);
 }
+
+void human_weight(struct buffer *out, enum oc_unit unit, uint64_t weight)
+{
+	switch (unit) {
+	case OC_UNIT_NANOSECONDS:
+		human_duration(out, weight);
+		return;
+	case OC_UNIT_BYTES:
+		human_bytes(out, weight);
+		return;
+	case OC_UNIT_CYCLES:
+		human_count(out, weight);
+		buffer_puts(out, " cycles");
+		return;
+	default:
+		human_count(out, weight);
+		buffer_puts(out, weight == 1 ? " sample" : " samples");
+	}
+}

@@ -119,6 +119,20 @@ void text_put_xml(struct buffer *out, const char *text, size_t len)
 	buffer_append(out, text + from, len - from);
 }
 
+void text_put_file_name(struct buffer *out, const char *text, size_t max)
+{
+	size_t len = text_whole_characters(text, strlen(text), max);
+
+	if (!len)
+		buffer_puts(out, "unknown");
+	for (size_t i = 0; i < len; i++) {
+		bool bad = (unsigned char)text[i] < ' ' || strchr("/\\:*?\"<>|[]", text[i]) ||
+			   (!i && strchr(".- ", text[i]));
+
+		buffer_putc(out, bad ? '_' : text[i]);
+	}
+}
+
 size_t text_whole_characters(const char *text, size_t len, size_t max)
 {
 	if (len <= max)

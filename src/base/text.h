@@ -36,6 +36,12 @@ const char *text_base_name(const char *path);
  */
 void text_put_xml(struct buffer *out, const char *text, size_t len);
 
+/*
+ * Appends clean UTF-8 as a part of a file's name, safe on every system: separators, characters with a meaning to Windows
+ * or a shell's globs, and a dot, dash or blank in front become '_'; at most max bytes; "unknown" for no text.
+ */
+void text_put_file_name(struct buffer *out, const char *text, size_t max);
+
 /* The longest prefix of text[len], valid UTF-8, of at most `max` bytes that does not end inside a character. */
 size_t text_whole_characters(const char *text, size_t len, size_t max);
 

@@ -10,19 +10,19 @@
 #include <inttypes.h>
 
 #include <onecollect/filter.h>
+#include <onecollect/graph.h>
 
-#include "base/human.h"
 #include "base/macros.h"
-#include "base/text.h"
 
 #define ROWS_DEFAULT 20u
 #define COMM_WIDTH   16u
+#define WEIGHT_WIDTH 10u
 
 /* One process, thread, module or kind; id 0 = unknown, of modules: no stack. */
 struct row {
 	uint32_t id;
 	uint64_t total;
-	uint64_t self; /* of modules: it is the leaf's; else as total */
+	uint64_t self; /* of modules: it is the leaf's; of kinds: samples; else as total */
 };
 
 struct breakdown {
@@ -33,7 +33,13 @@ struct breakdown {
 	uint32_t nr;
 	uint64_t *by_stack; /* by module: first counted by stack */
 	uint64_t whole;
+	enum oc_unit unit;
 };
+
+static bool has_two_numbers(const struct breakdown *b)
+{
+	return b->by == BY_MODULE || b->by == BY_KIND;
+}
 
 /* ---- counting ---- */
 
@@ -54,22 +60,25 @@ static uint32_t nr_ids(const struct breakdown *b)
 static int count_sample(void *arg, const struct oc_sample *sample)
 {
 	struct breakdown *b = arg;
+	uint64_t weight;
 
 	if (b->kind && sample->kind != b->kind)
 		return 0;
-	b->whole += sample->count;
+	weight = oc_sample_weight(b->m, sample);
+	b->whole += weight;
 	switch (b->by) {
 	case BY_PROCESS:
-		b->rows[sample->process].total += sample->count;
+		b->rows[sample->process].total += weight;
 		break;
 	case BY_THREAD:
-		b->rows[sample->thread].total += sample->count;
+		b->rows[sample->thread].total += weight;
 		break;
 	case BY_MODULE:
-		b->by_stack[sample->stack] += sample->count;
+		b->by_stack[sample->stack] += weight;
 		break;
 	default:
-		b->rows[sample->kind].total += sample->count;
+		b->rows[sample->kind].self += sample->count;
+		b->rows[sample->kind].total += weight;
 	}
 	return 0;
 }
@@ -142,7 +151,7 @@ static int count_all(struct breakdown *b)
 		if (!row.total)
 			continue;
 		row.id = id;
-		row.self = b->by == BY_MODULE ? row.self : row.total;
+		row.self = has_two_numbers(b) ? row.self : row.total;
 		b->rows[nr_rows++] = row;
 	}
 	b->nr = nr_rows;
@@ -209,13 +218,17 @@ static void put_thread(struct buffer *out, const struct breakdown *b, const stru
 
 static void put_module(struct buffer *out, const struct breakdown *b, const struct row *row)
 {
-	buffer_printf(out, "%5.1f%% %10" PRIu64 "  %s", report_percent(row->total, b->whole),
-		      row->total, module_path(b, row->id));
+	buffer_printf(out, "%5.1f%% ", report_percent(row->total, b->whole));
+	report_weight(out, b->unit, row->total, WEIGHT_WIDTH);
+	buffer_printf(out, "  %s", module_path(b, row->id));
 }
 
 static void put_kind(struct buffer *out, const struct breakdown *b, const struct row *row)
 {
-	buffer_puts(out, oc_machine_kind(b->m, row->id)->name);
+	const struct oc_kind *kind = oc_machine_kind(b->m, row->id);
+
+	report_weight(out, oc_kind_weight_unit(kind), row->total, WEIGHT_WIDTH);
+	buffer_printf(out, "  %s", kind->name);
 }
 
 static const struct {
@@ -223,15 +236,24 @@ static const struct {
 	const char *columns;
 	void (*put)(struct buffer *out, const struct breakdown *b, const struct row *row);
 } tables[] = {
-	[BY_PROCESS] = { "Samples by process", "           samples       pid  command",
+	[BY_PROCESS] = { "Samples by process", "             total       pid  command",
 			 put_process },
 	[BY_THREAD] = { "Samples by thread",
-			"           samples       tid  thread                 pid  command",
+			"             total       tid  thread                 pid  command",
 			put_thread },
 	[BY_MODULE] = { "Samples by module", "              self              total  module",
 			put_module },
-	[BY_KIND] = { "Samples by kind", "   samples  kind", put_kind },
+	[BY_KIND] = { "Samples by kind", "   samples       total  kind", put_kind },
 };
+
+/* Weights of one kind are no share of those of others, so kinds show their samples. */
+static void put_first(struct buffer *out, const struct breakdown *b, const struct row *row)
+{
+	if (b->by != BY_KIND)
+		buffer_printf(out, "%5.1f%% ", report_percent(row->self, b->whole));
+	report_weight(out, b->unit, row->self, WEIGHT_WIDTH);
+	buffer_puts(out, "  ");
+}
 
 static int put_table(struct buffer *out, const struct breakdown *b, const struct stream *s,
 		     uint32_t nr)
@@ -241,10 +263,7 @@ static int put_table(struct buffer *out, const struct breakdown *b, const struct
 	report_head(out, s, tables[b->by].title, tables[b->by].columns);
 	for (uint32_t i = 0; i < nr; i++) {
 		buffer_clear(&line);
-		/* Counts of one kind say nothing of another. */
-		if (b->by != BY_KIND)
-			buffer_printf(&line, "%5.1f%% ", report_percent(b->rows[i].self, b->whole));
-		buffer_printf(&line, "%10" PRIu64 "  ", b->rows[i].self);
+		put_first(&line, b, &b->rows[i]);
 		tables[b->by].put(&line, b, &b->rows[i]);
 		if (line.error)
 			break;
@@ -303,8 +322,11 @@ static void json_row(struct json *j, const struct breakdown *b, const struct row
 		json_text(j, "module", module_path(b, row->id));
 	else
 		json_text(j, "kind", oc_machine_kind(b->m, row->id)->name);
-	if (b->by == BY_MODULE)
-		json_number(j, "self", row->self);
+	if (b->by == BY_KIND)
+		json_text(j, "unit",
+			  report_unit_name(oc_kind_weight_unit(oc_machine_kind(b->m, row->id))));
+	if (has_two_numbers(b))
+		json_number(j, b->by == BY_KIND ? "samples" : "self", row->self);
 	json_number(j, "total", row->total);
 	json_object_end(j);
 }
@@ -338,7 +360,7 @@ static uint32_t apply_limits(struct breakdown *b, const struct options *o)
 	uint32_t nr = 0;
 
 	for (uint32_t i = 0; i < b->nr; i++) {
-		if (!report_leaves_out(&limits, 0, b->rows[i].total, b->whole))
+		if (b->by == BY_KIND || !report_leaves_out(&limits, 0, b->rows[i].total, b->whole))
 			b->rows[nr++] = b->rows[i];
 	}
 	b->nr = nr;
@@ -353,6 +375,7 @@ int breakdown_report(struct buffer *out, const struct oc_machine *m, const struc
 	int rc;
 
 	b.kind = b.by == BY_KIND ? 0 : oc_machine_shown_kind(m);
+	b.unit = b.kind ? oc_kind_weight_unit(oc_machine_kind(m, b.kind)) : OC_UNIT_COUNT;
 	rc = count_all(&b);
 	if (!rc) {
 		nr = apply_limits(&b, o);

@@ -1,93 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `record-trace convert FILE -o OUT...`: a recording in other formats.
+ * `record-trace convert FILE -o OUT...`: a recording, or a part of it, in other formats.
  * Called by main().
  * Must not know how a format is read or written.
  */
 #include "cli/commands.h"
 
-#include <errno.h>
-
-#include "base/clock.h"
-#include "cli/answer.h"
+#include "cli/deliver.h"
 #include "cli/input.h"
-#include "cli/outputs.h"
 
-/* Formats that draw samples over time have nothing to draw when only counts were kept. */
-static bool has_what_is_needed(const struct outputs *outs, const struct oc_machine *m,
-			       const struct options *o, const struct console *c)
+static int load(const struct options *o, const struct console *c, struct oc_machine **ret_machine)
 {
-	for (size_t i = 0; oc_machine_info(m)->aggregated && i < outs->nr; i++) {
-		if (!outs->items[i].format->needs_times)
-			continue;
-		console_error(c,
-			      "'%s' holds counts without times, but the format %s needs times; "
-			      "record with --timeline",
-			      options_arg(o), outs->items[i].format->name);
-		return false;
-	}
-	return true;
-}
-
-/* Recordings list their files in the summary, which would tell of the recording here, not of the conversion. */
-static void tell_written(const struct oc_ledger *ledger, const struct console *c)
-{
-	for (uint32_t i = 0; i < ledger->nr_outputs; i++) {
-		const struct oc_ledger_output *out = &ledger->outputs[i];
-
-		console_note(c, "%s: %llu bytes of %s", out->path, (unsigned long long)out->bytes,
-			     out->format);
-	}
-}
-
-static int write_outputs(struct outputs *outs, const struct options *o, const struct console *c)
-{
-	struct oc_machine *m = NULL;
-	struct oc_ledger *ledger;
-	int exit_code = input_read(options_arg(o), o, c, &m);
-
-	if (exit_code)
-		return exit_code;
-	ledger = oc_machine_ledger(m);
-	if (!has_what_is_needed(outs, m, o, c))
-		exit_code = OC_EXIT_USAGE;
-	else if (outputs_write(outs, m, c))
-		exit_code = OC_EXIT_FAILED;
-	ledger->exit_code = exit_code;
-	if (o->json && exit_code != OC_EXIT_USAGE && answer_json(ledger, c))
-		exit_code = OC_EXIT_FAILED;
-	tell_written(ledger, c);
-	outputs_tell(outs, c);
-	oc_machine_free(m);
-	return exit_code;
-}
-
-static int convert(struct outputs *outs, const struct options *o, const struct console *c)
-{
-	struct oc_error err = { 0 };
-	int rc = outputs_plan(outs, o, (int64_t)(clock_wall_ns() / 1000000000ULL), &err);
-
-	if (rc)
-		return answer_failure(c, rc, &err);
-	rc = outputs_try(outs, &err);
-	if (rc) {
-		console_error(c, "%s", err.message);
-		return OC_EXIT_FAILED;
-	}
-	return write_outputs(outs, o, c);
+	return input_read(options_arg(o), o, c, ret_machine);
 }
 
 int cmd_convert(const struct options *o, const struct console *c)
 {
-	struct outputs outs = { 0 };
-	int exit_code;
-
-	if (!o->outputs.nr) {
-		console_error(c,
-			      "say what to write, as in: record-trace convert FILE -o OUT.pb.gz");
-		return OC_EXIT_USAGE;
-	}
-	exit_code = convert(&outs, o, c);
-	outputs_done(&outs);
-	return exit_code;
+	return deliver(o, c, load);
 }

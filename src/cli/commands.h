@@ -19,6 +19,7 @@ int record_trace(char **argv, char *const *env);
 int cmd_record(const struct options *o, const struct console *c, char *const *argv);
 int cmd_check(const struct options *o, const struct console *c);
 int cmd_convert(const struct options *o, const struct console *c);
+int cmd_merge(const struct options *o, const struct console *c);
 int cmd_report(const struct options *o, const struct console *c);
 int cmd_diff(const struct options *o, const struct console *c);
 int cmd_list(const struct options *o, const struct console *c);

@@ -73,9 +73,10 @@ static void bash_script(struct buffer *out)
 		if (table[i].type != OPTION_LATER && table[i].arg)
 			bash_values(out, &table[i]);
 	}
-	buffer_puts(out,
-		    "\tconvert|report)\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-		    "\t\treturn ;;\n");
+	buffer_puts(
+		out,
+		"\tconvert|merge|report)\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+		"\t\treturn ;;\n");
 	buffer_puts(out, "\tlist)\n\t\tmapfile -t COMPREPLY < <(compgen -W formats -- \"$word\")\n"
 			 "\t\treturn ;;\n"
 			 "\tcompletion)\n\t\tmapfile -t COMPREPLY < <(compgen -W \"bash zsh fish\" "

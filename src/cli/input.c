@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading the recording that a command was given.
- * Called by cmd_convert.c and cmd_report.c.
+ * Called by the commands on files.
  * Must not know any format.
  */
 #include "cli/input.h"
@@ -27,10 +27,23 @@ static void tell_if_partial(const struct oc_machine *m, const char *path, const 
 			     path);
 }
 
-/* Code that was not named when it was recorded may have its file here. */
-static int name_late(struct oc_machine *m, const struct options *o)
+static void tell_of_file(void *arg, const char *text)
 {
-	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(NULL);
+	console_warn(arg, "%s", text);
+}
+
+/* Code that was not named when it was recorded may have its file here. */
+static int name_late(struct oc_machine *m, const struct options *o, const struct console *c)
+{
+	struct console console = *c;
+	const struct oc_symbolizer_opts opts = {
+		.size = sizeof(opts),
+		.symbol_paths = o->symbol_paths.items,
+		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
+		.tell = tell_of_file,
+		.tell_arg = &console,
+	};
+	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(&opts);
 	int rc;
 
 	if (!s)
@@ -56,13 +69,17 @@ static int check_options(const char *path, const struct options *o, const struct
 	return rc < 0 ? answer_failure(c, rc, &err) : OC_EXIT_OK;
 }
 
+uint64_t input_memory_budget(const struct options *o)
+{
+	return o->memory_budget_bytes ? o->memory_budget_bytes : MEMORY_BUDGET_DEFAULT;
+}
+
 int input_load(const char *path, const struct options *o, const struct console *c,
 	       struct oc_machine **ret_machine)
 {
 	const struct oc_machine_opts opts = {
 		.size = sizeof(opts),
-		.memory_budget_bytes =
-			o->memory_budget_bytes ? o->memory_budget_bytes : MEMORY_BUDGET_DEFAULT,
+		.memory_budget_bytes = input_memory_budget(o),
 	};
 	const struct oc_reader *reader;
 	struct oc_error err = { 0 };
@@ -75,7 +92,7 @@ int input_load(const char *path, const struct options *o, const struct console *
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
 	rc = oc_read_file(path, m, &reader, &err);
-	rc = rc ? rc : name_late(m, o);
+	rc = rc ? rc : name_late(m, o, c);
 	rc = rc ? rc : oc_machine_finish(m);
 	if (rc) {
 		oc_machine_free(m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The file that a command works on: read into a machine, finished, and told when it is not whole.
- * Called by cmd_convert.c and cmd_report.c.
+ * Called by the commands on files.
  */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
@@ -22,5 +22,8 @@ int input_load(const char *path, const struct options *o, const struct console *
 /* Likewise, and then selects the samples that the options ask for. */
 int input_read(const char *path, const struct options *o, const struct console *c,
 	       struct oc_machine **ret_machine);
+
+/* Memory for the samples of what is read, in bytes. */
+uint64_t input_memory_budget(const struct options *o);
 
 #endif

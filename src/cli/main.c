@@ -39,6 +39,8 @@ static int dispatch(const struct options *o, const struct console *c, char *cons
 		return cmd_list(o, c);
 	case COMMAND_CONVERT:
 		return cmd_convert(o, c);
+	case COMMAND_MERGE:
+		return cmd_merge(o, c);
 	case COMMAND_REPORT:
 		return cmd_report(o, c);
 	case COMMAND_DIFF:

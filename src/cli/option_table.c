@@ -10,16 +10,15 @@
 
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
-#define WRITING     .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT)
-#define FILES                                                                    \
+/* Commands that read recordings, and those that write files or hold a machine. */
+#define READING                                                                                    \
+	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_REPORT) | \
+	 COMMAND_BIT(COMMAND_DIFF))
+#define WRITING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_DIFF)
-#define HOLDING                                                                  \
-	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF)
-/* Commands that read recordings, and options that choose among their samples. */
-#define READING \
-	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF))
+		    COMMAND_BIT(COMMAND_MERGE)
+#define FILES      WRITING | COMMAND_BIT(COMMAND_DIFF)
+#define HOLDING    .commands = COMMAND_BIT(COMMAND_RECORD) | READING
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
 #define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
 #define EVERYWHERE .commands = COMMAND_ANY
@@ -49,6 +48,20 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_WHAT,
 	  .flags = OPTION_COMMON,
 	  .help = "where CPU time goes, by sampling (the default)" },
+	{ .name = "off-cpu",
+	  .alias = "context-switches",
+	  .type = OPTION_FLAG,
+	  FIELD(off_cpu),
+	  RECORD,
+	  .topic = TOPIC_WHAT,
+	  .help = "time off the CPU as well (Windows)" },
+	{ .name = "event",
+	  .arg = "SPEC",
+	  .type = OPTION_TEXTS,
+	  FIELD(events),
+	  RECORD,
+	  .topic = TOPIC_WHAT,
+	  .help = "a provider, as etw:GUID:KEYWORDS:LEVEL[:ID] (Windows)" },
 
 	{ .letter = 'p',
 	  .name = "pid",
@@ -255,6 +268,14 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "leave addresses unnamed" },
+	{ .name = "symbol-path",
+	  .arg = "DIRS",
+	  .type = OPTION_TEXTS,
+	  FIELD(symbol_paths),
+	  .commands = READING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },
 	{ .name = "collector",
 	  .arg = "NAME",
 	  .type = OPTION_CHOICE,
@@ -294,6 +315,20 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "own memory; samples beyond it go to a temporary file" },
+	{ .name = "keep-etl",
+	  .arg = "FILE",
+	  .type = OPTION_TEXT,
+	  FIELD(keep_etl),
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .help = "keep the trace that the system writes (Windows)" },
+	{ .name = "etw-check",
+	  .type = OPTION_SET,
+	  FIELD(command),
+	  .value = COMMAND_CHECK,
+	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK),
+	  .topic = TOPIC_OTHER,
+	  .help = "the same as the command check" },
 	{ .name = "bpf-stats",
 	  .type = OPTION_FLAG,
 	  FIELD(bpf_stats),
@@ -320,6 +355,15 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "format by name, see: list formats" },
+	{ .name = "split",
+	  .arg = "WHAT",
+	  .type = OPTION_CHOICE,
+	  FIELD(split),
+	  WRITING,
+	  .choices = { "process", "comm", "container", "thread" },
+	  .topic = TOPIC_OUTPUT,
+	  .flags = OPTION_COMMON,
+	  .help = "a file for each, as -o 'x-{comm}.pb.gz'" },
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
@@ -331,8 +375,7 @@ static const struct option_row options[] = {
 	  .type = OPTION_FLAG,
 	  FIELD(json),
 	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) |
-		      COMMAND_BIT(COMMAND_LIST) | COMMAND_BIT(COMMAND_CONVERT) |
-		      COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF),
+		      COMMAND_BIT(COMMAND_LIST) | READING,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "the answer or summary as JSON on stdout" },
@@ -387,11 +430,9 @@ static const struct option_row options[] = {
 	  .flags = OPTION_COMMON,
 	  .help = "version of the command and of its library" },
 
-	{ LATER("off-cpu"), .alias = "context-switches", .help = "recording time off the CPU" },
 	{ LATER("syscalls"), .help = "recording system calls" },
 	{ LATER("page-faults"), .help = "recording page faults" },
 	{ LATER("block-io"), .help = "recording block I/O" },
-	{ LATER("event"), .arg = "SPEC", .help = "recording chosen events" },
 	{ LATER("scenario"), .arg = "NAME", .help = "recording by scenario" },
 	{ LATER("script"), .arg = "TEXT", .help = "scripting" },
 	{ LATER("script-file"), .arg = "FILE", .help = "scripting" },
@@ -411,6 +452,11 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_CONVERT,
 	  .arg = "FILE",
 	  .help = "write a recording in other formats" },
+	{ .name = "merge",
+	  .command = COMMAND_MERGE,
+	  .arg = "FILE...",
+	  .many = true,
+	  .help = "make one recording of several, as of hosts" },
 	{ .name = "report",
 	  .command = COMMAND_REPORT,
 	  .arg = "FILE",

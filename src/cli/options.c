@@ -319,6 +319,7 @@ int options_parse(struct options *ret, char **argv, char *const *env, struct oc_
 	memset(ret, 0, sizeof(*ret));
 	ret->frequency_hz = FREQUENCY_HZ_DEFAULT;
 	ret->min_percent = -1;
+	ret->split = -1;
 	/* argv[0] may be missing when a program is started carelessly. */
 	p.next = argv[0] ? argv + 1 : argv;
 	rc = parse_arguments(&p);
@@ -333,9 +334,11 @@ void options_done(struct options *o)
 {
 	free(o->pids.items);
 	free(o->process_filters.items);
+	free(o->events.items);
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->symbol_paths.items);
 	free(o->only_processes.items);
 	free(o->only_threads.items);
 	free(o->only_kinds.items);

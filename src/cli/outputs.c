@@ -15,6 +15,7 @@
 #include "base/macros.h"
 #include "base/os.h"
 #include "cli/interrupt.h"
+#include "cli/split_outputs.h"
 #include "cli/suggest.h"
 
 /* Formats written when none is asked for, by extension. */
@@ -62,6 +63,12 @@ static int add_output(struct outputs *outs, const struct oc_format *format, char
 	return 0;
 }
 
+int outputs_add(struct outputs *outs, const struct oc_format *format, char *path,
+		struct oc_error *err)
+{
+	return add_output(outs, format, path, NULL, NULL, err);
+}
+
 static char *print_path(const char *stem, unsigned int number, const char *extension)
 {
 	struct buffer path = BUFFER_INIT;
@@ -104,6 +111,8 @@ static int add_defaults(struct outputs *outs, const char *directory, const struc
 	if (*directory && os_last_separator(directory) != directory + strlen(directory) - 1)
 		buffer_putc(&stem, '/');
 	buffer_printf(&stem, "record-trace-%s", stamp);
+	if (outs->split >= 0)
+		buffer_printf(&stem, "-{%s}", split_outputs_word(outs->split));
 	if (stem.error) {
 		buffer_done(&stem);
 		return oc_error_set(err, -ENOMEM, "out of memory");
@@ -126,6 +135,24 @@ static bool is_directory(const char *path)
 	       (!os_file_at(path, true, &file) && file.type == OS_FILE_DIRECTORY);
 }
 
+/* PerfView knows which samples a file has, and of which program, by these names; "{kind}" is "CPU" or "CSwitch". */
+static int add_perfview(struct outputs *outs, const char *directory, const struct oc_format *format,
+			struct oc_error *err)
+{
+	const char *separator = os_last_separator(directory);
+	struct buffer path = BUFFER_INIT;
+
+	if (outs->split < 0)
+		outs->split = OC_SPLIT_COMM;
+	buffer_printf(&path, "%s%st.{%s}.{kind}.PerfView.xml", directory,
+		      separator && !separator[1] ? "" : "/", split_outputs_word(outs->split));
+	if (path.error) {
+		buffer_done(&path);
+		return oc_error_set(err, -ENOMEM, "out of memory");
+	}
+	return add_output(outs, format, path.data, NULL, NULL, err);
+}
+
 static void append_extensions(struct buffer *out)
 {
 	size_t nr;
@@ -143,6 +170,9 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 	const struct oc_format *by_path = oc_format_by_path(path);
 	struct buffer known = BUFFER_INIT;
 
+	if (strcmp(path, "-") && is_directory(path) && format &&
+	    !strcmp(format->name, "perfview-xml"))
+		return add_perfview(outs, path, format, err);
 	if (strcmp(path, "-") && is_directory(path))
 		return add_defaults(outs, path, format, now_s, err);
 	/* One name may disagree with --format; among several, --format would have to break one of them. */
@@ -233,6 +263,7 @@ int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s, s
 	memset(outs, 0, sizeof(*outs));
 	outs->force = o->force;
 	outs->by_default = !o->outputs.nr;
+	outs->split = o->split;
 	if (o->format) {
 		format = find_format(o->format, err);
 		if (!format)
@@ -244,6 +275,8 @@ int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s, s
 		rc = add_asked(outs, o->outputs.items[i], format, o->outputs.nr, now_s, err);
 	if (!rc)
 		rc = check_all_different(outs, err);
+	if (!rc)
+		rc = split_outputs_check(outs, err);
 	return rc ? rc : check_modes(outs, o, err);
 }
 
@@ -304,7 +337,8 @@ void outputs_stream_begin(struct outputs *outs, const struct console *c)
 		struct output *out = &outs->items[i];
 		int rc;
 
-		if (strcmp(out->format->name, "octrace") || !strcmp(out->path, "-"))
+		if (strcmp(out->format->name, "octrace") || !strcmp(out->path, "-") ||
+		    outs->split >= 0)
 			continue;
 		rc = oc_output_open(out->path, outs->force && !out->stem, &out->file, NULL);
 		if (!rc)
@@ -355,6 +389,11 @@ static uint64_t samples_kept(const struct oc_ledger *ledger)
 }
 
 int outputs_write(struct outputs *outs, struct oc_machine *m, const struct console *c)
+{
+	return outs->split < 0 ? outputs_write_all(outs, m, c) : split_outputs_write(outs, m, c);
+}
+
+int outputs_write_all(struct outputs *outs, struct oc_machine *m, const struct console *c)
 {
 	struct oc_ledger *ledger = oc_machine_ledger(m);
 	int first = 0;

@@ -31,6 +31,7 @@ struct outputs {
 	bool to_stdout;   /* one of them is standard output */
 	bool needs_times; /* one of the formats does */
 	bool by_default;  /* no -o was given */
+	int split; /* enum oc_split: paths are templates, see split_outputs.h; -1 = all in one */
 };
 
 /*
@@ -52,8 +53,8 @@ void outputs_stream_begin(struct outputs *outs, const struct console *c);
 void outputs_stream(struct outputs *outs, const struct oc_machine *m, const struct console *c);
 
 /*
- * Writes each output, also when another fails; says what failed. Adds those written to the ledger.
- * Returns 0, or the first failure.
+ * Writes each output, or with split those of each group, also when another fails; says what failed. Adds those written to
+ * the ledger. Returns 0, or the first failure; -E2BIG when split would make too many files, of which none is written.
  */
 int outputs_write(struct outputs *outs, struct oc_machine *m, const struct console *c);
 
@@ -61,5 +62,11 @@ int outputs_write(struct outputs *outs, struct oc_machine *m, const struct conso
 void outputs_tell(const struct outputs *outs, const struct console *c);
 
 void outputs_done(struct outputs *outs);
+
+/* For split_outputs.c: writes as they are. Returns as outputs_write(). */
+int outputs_write_all(struct outputs *outs, struct oc_machine *m, const struct console *c);
+/* For split_outputs.c: takes over path, also when it fails. Returns 0 or -ENOMEM with *err. */
+int outputs_add(struct outputs *outs, const struct oc_format *format, char *path,
+		struct oc_error *err);
 
 #endif

@@ -7,15 +7,17 @@
 #include "cli/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include <onecollect/graph.h>
 
-#include "base/json.h"
+#include "base/human.h"
 #include "base/macros.h"
 #include "base/text.h"
 
 #define REPORT_ROWS 12
 /* "100.0%" and a count of eight digits, twice, with blanks. */
+#define WEIGHT_WIDTH       8u
 #define NUMBERS_WIDTH      34u
 #define FUNCTION_WIDTH_MIN 20u
 #define MODULE_WIDTH       18u
@@ -51,6 +53,8 @@ void report_json_begin(struct json *j, struct buffer *out, const struct oc_kind 
 	json_u64(j, 1);
 	json_key(j, "kind");
 	json_string(j, kind ? kind->name : "");
+	json_key(j, "unit");
+	json_string(j, report_unit_name(kind ? oc_kind_weight_unit(kind) : OC_UNIT_COUNT));
 	json_key(j, "total");
 	json_u64(j, total);
 }
@@ -68,6 +72,35 @@ int report_json_end(struct json *j, const struct oc_machine *m)
 	json_object_end(j);
 	buffer_putc(j->out, '\n');
 	return j->out->error;
+}
+
+const char *report_unit_name(enum oc_unit unit)
+{
+	switch (unit) {
+	case OC_UNIT_NANOSECONDS:
+		return "nanoseconds";
+	case OC_UNIT_BYTES:
+		return "bytes";
+	case OC_UNIT_CYCLES:
+		return "cycles";
+	default:
+		return "samples";
+	}
+}
+
+void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsigned int width)
+{
+	struct buffer text = BUFFER_INIT;
+
+	if (unit == OC_UNIT_COUNT || unit == OC_UNIT_CYCLES)
+		buffer_printf(&text, "%" PRIu64, weight);
+	else
+		human_weight(&text, unit, weight);
+	if (text.error)
+		out->error = text.error;
+	else
+		buffer_printf(out, "%*s", (int)width, text.data);
+	buffer_done(&text);
 }
 
 void report_head(struct buffer *out, const struct stream *s, const char *title, const char *columns)
@@ -111,9 +144,11 @@ static void row(struct buffer *out, const struct layout *l, const struct oc_grap
 		l->with_module ? text_base_name(oc_machine_string(l->machine, f->module, NULL))
 			       : "";
 
-	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", report_percent(f->self, l->total),
-		      (unsigned long long)f->self, report_percent(f->total, l->total),
-		      (unsigned long long)f->total);
+	buffer_printf(out, "%5.1f%% ", report_percent(f->self, l->total));
+	report_weight(out, oc_graph_unit(l->graph), f->self, WEIGHT_WIDTH);
+	buffer_printf(out, "  %5.1f%% ", report_percent(f->total, l->total));
+	report_weight(out, oc_graph_unit(l->graph), f->total, WEIGHT_WIDTH);
+	buffer_puts(out, "  ");
 	cell(out, l, oc_graph_name(l->graph, f->name, NULL), l->function_width, *module);
 	if (*module) {
 		buffer_puts(out, "  ");

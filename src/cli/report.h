@@ -35,7 +35,7 @@ int report_text(struct buffer *out, const struct oc_machine *m, const struct str
  */
 int report_json(struct buffer *out, const struct oc_machine *m, const struct report_limits *limits);
 
-/* The beginning of every report as JSON: an object with version, kind ("" = none) and the total of its samples. */
+/* The beginning of every report as JSON: an object with version, kind ("" = none), unit and the total of its samples. */
 void report_json_begin(struct json *j, struct buffer *out, const struct oc_kind *kind,
 		       uint64_t total);
 /* Its end: the ledger, and a newline. Returns 0 or -ENOMEM. */
@@ -46,6 +46,11 @@ static inline double report_percent(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
+
+/* The name of a unit of weights: "samples", "nanoseconds", "bytes" or "cycles". */
+const char *report_unit_name(enum oc_unit unit);
+/* Appends a weight, right-aligned in `width` columns: a number of samples, or an amount with its unit. */
+void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsigned int width);
 
 /* Appends the head of a table: its title and the names of its columns, each a line in a style of its own. */
 void report_head(struct buffer *out, const struct stream *s, const char *title,

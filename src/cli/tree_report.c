@@ -242,12 +242,15 @@ static int put_text(struct buffer *out, struct tree *t, const struct options *o,
 	int rc;
 
 	buffer_printf(&title, "%s%s: ", titles[o->view], of ? of : "");
-	human_count(&title, t->nodes[0].total);
 	if (t->nodes[0].total != t->whole) {
+		if (oc_graph_unit(t->graph) == OC_UNIT_COUNT)
+			human_count(&title, t->nodes[0].total);
+		else
+			human_weight(&title, oc_graph_unit(t->graph), t->nodes[0].total);
 		buffer_puts(&title, " of ");
-		human_count(&title, t->whole);
 	}
-	buffer_printf(&title, " samples of %s", oc_graph_kind(t->graph)->name);
+	human_weight(&title, oc_graph_unit(t->graph), t->whole);
+	buffer_printf(&title, " of %s", oc_graph_kind(t->graph)->name);
 	rc = title.error;
 	if (!rc) {
 		report_head(out, t->stream, title.data,

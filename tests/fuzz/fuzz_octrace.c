@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 
+#include <onecollect/filter.h>
 #include <onecollect/format.h>
+#include <onecollect/merge.h>
 #include <onecollect/reader.h>
 
 #include "base/macros.h"
@@ -85,6 +87,73 @@ static void check_stable(const void *data, size_t size)
 	oc_machine_free(m);
 }
 
+static int count_sample(void *arg, const struct oc_sample *sample)
+{
+	(void)sample;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+/* What is selected is what is counted, in all and by group. */
+static void check_selection(struct oc_machine *m)
+{
+	static const char *const texts[] = { "*a*", "1" }, *const regexes[] = { "[a-m]" },
+				 *const attrs[] = { "host=*" };
+	const struct oc_filter filter = {
+		.size = sizeof(filter),
+		.processes = texts,
+		.nr_processes = 2,
+		.ignored = regexes,
+		.nr_ignored = 1,
+		.modules = texts,
+		.nr_modules = 1,
+	};
+	const struct oc_filter by_attr = { .size = sizeof(by_attr), .attrs = attrs, .nr_attrs = 1 };
+	uint32_t *group_of = NULL;
+	oc_string_id *names = NULL;
+	uint64_t nr = 0;
+
+	if (oc_machine_select(m, &by_attr, NULL, NULL) ||
+	    oc_machine_select(m, &filter, NULL, NULL) ||
+	    oc_machine_each_sample(m, count_sample, &nr))
+		abort();
+	if (nr != oc_machine_nr_samples(m))
+		abort();
+	oc_output_abort(write_machine(m, "folded"));
+	if (oc_machine_split(m, OC_SPLIT_THREAD, &group_of, &names) < 0 ||
+	    oc_machine_select_group(m, OC_SPLIT_THREAD, group_of, 0) < 0)
+		abort();
+	free(group_of);
+	free(names);
+	if (oc_machine_select(m, NULL, NULL, NULL))
+		abort();
+}
+
+/* Merged with itself, and once more as what it then is. */
+static void check_merge(const struct oc_machine *m)
+{
+	const struct oc_merge_opts opts = { .size = sizeof(opts), .mark_host = true };
+	struct oc_machine *twice = oc_machine_new(NULL), *more = oc_machine_new(NULL);
+	struct oc_output *out = NULL;
+	const void *written;
+	size_t size;
+
+	if (!twice || !more)
+		abort();
+	if (!oc_machine_merge_with(twice, m, &opts, NULL) &&
+	    !oc_machine_merge_with(twice, m, NULL, NULL) &&
+	    !oc_machine_merge_with(more, m, NULL, NULL) &&
+	    !oc_machine_merge_with(more, twice, &opts, NULL) && !oc_machine_finish(more))
+		out = write_machine(more, "octrace");
+	if (out) {
+		written = oc_output_memory(out, &size);
+		check_stable(written, size);
+	}
+	oc_output_abort(out);
+	oc_machine_free(twice);
+	oc_machine_free(more);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *file = malloc(size ? size : 1);
@@ -107,6 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		written = oc_output_memory(first, &written_size);
 		check_stable(written, written_size);
 		oc_output_abort(first);
+		check_selection(m);
+		check_merge(m);
 	}
 	oc_machine_free(m);
 	free(file);

@@ -4,6 +4,7 @@
 import collections
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -222,8 +223,10 @@ class Reports(ViewsTest):
         self.assertEqual(modules["/usr/lib/libc.so.6"], (4, 11))
         self.assertEqual(modules["[no stack]"], (2, 2))
         self.assertEqual(sum(own for own, _ in modules.values()), known.TOTAL)
-        self.assertEqual([(k["kind"], k["total"]) for k in self.json("--by", "kind")["kinds"]],
-                         [("cpu", known.TOTAL), ("page_faults", 9)])
+        self.assertEqual([(k["kind"], k["samples"], k["total"], k["unit"]) for k in self.json("--by", "kind")["kinds"]],
+                         [("cpu", known.TOTAL, known.TOTAL, "samples"), ("page_faults", 9, 9 * 4096, "bytes")])
+        self.assertEqual(self.report("--by", "kind").splitlines()[2:],
+                         ["       101         101  cpu", "         9    36.0 KiB  page_faults"])
         self.assertEqual(self.report("--by", "process", "--limit", "1").splitlines()[3:],
                          ["1 more rows are left out; --limit shows more"])
         self.assertEqual(len(self.json("--by", "module", "--min-percent", "10")["modules"]), 4)
@@ -237,7 +240,8 @@ class Reports(ViewsTest):
         answer = self.json("--view", "tree", "--process", "server", "--ignore", "hot_loop")
         self.assertEqual(answer["total"], SERVER - known.SELF["hot_loop"])
         faults = self.json("--by", "process", "--kind", "page_faults")
-        self.assertEqual((faults["kind"], faults["total"]), ("page_faults", 9))
+        self.assertEqual((faults["kind"], faults["unit"], faults["total"]), ("page_faults", "bytes", 9 * 4096))
+        self.assertIn("100.0%   36.0 KiB", self.report("--by", "process", "--kind", "page_faults"))
 
     def test_what_makes_no_sense_together(self):
         for options, message in (
@@ -259,3 +263,159 @@ class Reports(ViewsTest):
             with self.subTest(options=options):
                 self.run_cli("report", self.sample("empty"), *options)
                 self.run_cli("report", "--json", self.sample("empty"), *options)
+
+
+class Merges(ViewsTest):
+    def test_totals_are_sums_in_every_format(self):
+        one, other = self.sample("timeline"), self.sample("timeline", "other-host")
+        names = [f["name"] for f in json.loads(self.run_cli("list", "formats", "--json")[0])["formats"]]
+        for name in names:
+            self.run_cli("merge", one, other, "--format", name, "-o", name)
+        samples = pprof_tool.raw(self.path("pprof"))["samples"]
+        self.assertEqual(sum(values[0] for values, _, _ in samples), 2 * known.TOTAL)
+        hosts = collections.Counter()
+        for values, _, labels in samples:
+            hosts[labels["host"]] += values[0]
+        self.assertEqual(hosts, {"host.example": known.TOTAL, "other.example": known.TOTAL})
+        with open(self.path("octrace"), "rb") as file:
+            recording = octrace.Recording(file.read())
+        # All that is of a host is there twice, the kernel too.
+        self.assertEqual(recording.self_weights(), collections.Counter({n: 2 * c for n, c in known.ALL_SELF.items()}))
+        self.assertEqual(len(recording.tables["PROCESS"]), 4)
+        with open(self.path("folded"), encoding="utf-8") as file:
+            self.assertEqual(sum(int(line.rpartition(" ")[2]) for line in file), 2 * known.TOTAL)
+        with open(self.path("jsonl"), encoding="utf-8") as file:
+            self.assertEqual(sum(json.loads(line).get("count", 0) for line in file), 2 * known.TOTAL)
+        for name, pattern in (
+            ("callgrind", r"(?m)^totals: (\d+)$"),
+            ("perfview-xml", r'<Samples Count="(\d+)"'),
+        ):
+            with open(self.path(name), encoding="utf-8") as file:
+                self.assertEqual(re.findall(pattern, file.read()), [str(2 * known.TOTAL)], name)
+        with open(self.path("perf-script"), encoding="utf-8") as file:
+            self.assertEqual(len(re.findall(r"(?m)^\S.* cpu: $", file.read())), 2 * known.TOTAL)
+        with open(self.path("cpuprofile"), encoding="utf-8") as file:
+            self.assertEqual(sum(node.get("hitCount", 0) for node in json.load(file)["nodes"]), 2 * known.TOTAL)
+
+    def test_times_are_as_far_apart_as_the_wall_clocks_say(self):
+        self.run_cli("merge", self.sample("timeline", "other-host"), self.sample("timeline"), "-o", "both.octrace")
+        self.assertEqual(self.total("both.octrace", "--time-range", "..5s", "--attr", "host=host.example"), known.TOTAL)
+        self.assertEqual(self.total("both.octrace", "--time-range", "10s..", "--attr", "host=other.*"), known.TOTAL)
+        self.assertEqual(self.total("both.octrace", "--time-range", "5s..10s"), 0)
+
+    def test_windows_of_one_boot_are_of_the_same_processes(self):
+        self.run_cli("merge", self.sample("timeline"), self.sample("two-kinds"), "-o", "both.octrace")
+        self.assertEqual(self.folded("both.octrace"), {"server": 2 * SERVER, "no:de </script>": 2 * NODE})
+        processes = json.loads(self.run_cli("report", "-q", "--json", "--by", "process", "both.octrace")[0])["processes"]
+        self.assertEqual([(p["pid"], p["total"]) for p in processes], [(100, 2 * SERVER), (200, 2 * NODE)])
+        ledger = self.ledger("both.octrace")["kinds"]
+        self.assertEqual((ledger["cpu"]["taken"], ledger["cpu"]["kept"], ledger["page_faults"]["kept"]),
+                         (2 * (known.TOTAL + 3), 2 * known.TOTAL, 9))
+        # Some of it has no times.
+        self.assertIn("needs times", self.run_cli("convert", "both.octrace", "-o", "both.nettrace", status=2)[1])
+        _, err = self.run_cli("convert", "both.octrace", "--time-range", "0s..", "-o", "timed.folded")
+        self.assertIn("110 samples have no time", err)
+        self.assertEqual(self.total("both.octrace", "--time-range", "0s.."), known.TOTAL)
+
+    def test_filters_and_summary(self):
+        out, _ = self.run_cli("merge", self.sample(), self.sample("other-host"), "--process", "server", "--json",
+                              "-o", "some.folded")
+        cpu = json.loads(out)["kinds"]["cpu"]
+        self.assertEqual((cpu["kept"], cpu["filtered"]), (2 * SERVER, 2 * NODE))
+
+    def test_one_is_a_copy(self):
+        self.run_cli("merge", self.sample("timeline"), "-o", "copy.octrace")
+        self.assertEqual(self.folded("copy.octrace"), self.folded(self.sample("timeline")))
+
+    def test_what_cannot_be_merged(self):
+        self.assertIn("say which file", self.run_cli("merge", "-o", "x.folded", status=2)[1])
+        self.assertIn("say what to write", self.run_cli("merge", self.sample(), status=2)[1])
+        self.assertIn("missing", self.run_cli("merge", self.sample(), "missing", "-o", "x.folded", status=1)[1])
+
+
+class Splits(ViewsTest):
+    def split(self, recording, *args, status=0):
+        before = set(os.listdir(self.dir))
+        _, err = self.run_cli("convert", recording, *args, status=status)
+        return sorted(set(os.listdir(self.dir)) - before), err
+
+    def test_by_everything(self):
+        recording = self.sample("timeline")
+        for what, template, files in (
+            ("comm", "c-{comm}.folded", ["c-no;de __script_.folded", "c-server.folded"]),
+            ("process", "p-{comm}-{pid}.folded", ["p-no;de __script_-200.folded", "p-server-100.folded"]),
+            ("container", "g-{container}.folded", ["g-c0ffee.folded", "g-host.folded"]),
+            ("thread", "t-{thread}-{tid}.folded", ["t-no;de __script_-0.folded", "t-no;de __script_-200.folded",
+                                                   "t-server-100.folded", "t-work;er_n1-101.folded"]),
+        ):
+            with self.subTest(split=what):
+                made, _ = self.split(recording, "-o", template, "--split", what)
+                self.assertEqual(made, files)
+                total = 0
+                for name in made:
+                    with open(self.path(name), encoding="utf-8") as file:
+                        total += sum(int(line.rpartition(" ")[2]) for line in file)
+                self.assertEqual(total, known.TOTAL)
+
+    def test_each_file_has_a_ledger_of_its_own(self):
+        self.split(self.sample("timeline"), "-o", "{comm}.octrace", "--split", "comm")
+        cpu = self.ledger("server.octrace")["kinds"]["cpu"]
+        self.assertEqual((cpu["kept"], cpu["filtered"]), (SERVER, NODE))
+
+    def test_of_a_selection_and_in_several_formats(self):
+        made, _ = self.split(self.sample(), "--process", "server", "-o", "{pid}.folded", "-o", "{pid}.pb.gz", "--split",
+                             "process")
+        self.assertEqual(made, ["100.folded", "100.pb.gz"])
+
+    def test_equal_names_get_numbers(self):
+        made, _ = self.split(self.sample(), "-o", "x-{pid}.folded", "--split", "thread")
+        self.assertEqual(made, ["x-100-2.folded", "x-100.folded", "x-200-2.folded", "x-200.folded"])
+
+    def test_directories(self):
+        os.mkdir(self.path("d"))
+        self.split(self.sample(), "-o", "d/", "--format", "perfview-xml")
+        self.assertEqual(sorted(os.listdir(self.path("d"))),
+                         ["t.no;de __script_.CPU.PerfView.xml", "t.server.CPU.PerfView.xml"])
+        os.mkdir(self.path("e"))
+        self.split(self.sample(), "-o", "e", "--format", "folded", "--split", "process")
+        made = os.listdir(self.path("e"))
+        self.assertEqual(len(made), 2)
+        for name in made:
+            self.assertRegex(name, r"^record-trace-\d+-\d+-(server|no;de __script_)\.folded$")
+
+    def test_hostile_names_stay_in_their_directory(self):
+        known.write_hostile(("octrace", self.path("hostile.octrace")))
+        os.mkdir(self.path("d"))
+        for what in ("comm", "thread"):
+            self.split("hostile.octrace", "-o", f"d/{{{what}}}.folded", "--split", what, "--force")
+            made = os.listdir(self.path("d"))
+            self.assertEqual(len(made), len(known.HOSTILE), made)
+            total = 0
+            for name in made:
+                self.assertNotRegex(name, r"[\x00-\x1f/\\:*?\"<>|\[\]]|^[.\- ]")
+                self.assertLess(len(name.encode()), 200)
+                with open(self.path("d/" + name), encoding="utf-8") as file:
+                    total += sum(int(line.rpartition(" ")[2]) for line in file)
+            self.assertEqual(total, sum(known.HOSTILE_SELF.values()))
+            for name in made:
+                os.unlink(self.path("d/" + name))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["d", "hostile.octrace"])
+
+    def test_what_makes_no_sense(self):
+        recording = self.sample()
+        for options, message in (
+            (("--split", "comm", "-o", "x.folded"), "put {comm} into it"),
+            (("--split", "comm", "-o", "{pid}.folded"), "have no {pid}"),
+            (("--split", "comm", "-o", "-", "--format", "folded"), "contradict each other"),
+            (("--split", "thread", "-o", "{kind}.folded"), "must differ"),
+        ):
+            with self.subTest(options=options):
+                made, err = self.split(recording, *options, status=2)
+                self.assertEqual(made, [])
+                self.assertIn(message, err)
+
+    def test_files_that_exist_stay(self):
+        recording = self.sample()
+        self.split(recording, "-o", "{comm}.folded", "--split", "comm")
+        self.assertIn("exists", self.split(recording, "-o", "{comm}.folded", "--split", "comm", status=1)[1])
+        self.split(recording, "-o", "{comm}.folded", "--split", "comm", "--force")

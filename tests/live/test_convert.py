@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Real recordings through .octrace: the files made later are those made at once; names can be found later."""
+"""Real recordings through .octrace: files made later are those made at once; names found later; parts; several in one."""
 
 import re
 import subprocess
@@ -50,3 +50,34 @@ class Convert(LiveTest):
         mine = [s for s in later if s.comm == "program"]
         self.assertGreater(weight(mine), 0)
         self.assertFalse([f for s in mine for f in s.frames if re.match("alpha_|take_", f)])
+
+    def test_parts_add_up_to_the_whole(self):
+        result = self.record_shares("--timeline")
+        whole = result.outputs["octrace"]
+        kept = result.cpu["kept"]
+        for one, rest in (
+            (("--process", "shares"), ()),
+            (("--function", "^take_half$"), ("--ignore", "^take_half$")),
+            (("--time-range", "..1s"), ("--time-range", "1s..")),
+            (("--cpus", "0"), ("--cpus", "1-1023")),
+        ):
+            with self.subTest(options=one):
+                first = weight(read_folded(self.convert(whole, *one)))
+                second = weight(read_folded(self.convert(whole, *rest))) if rest else kept - first
+                self.assertEqual(first + second, kept)
+                self.assertGreater(first, 0)
+
+    def test_two_recordings_in_one(self):
+        paths, kept = [], 0
+        for number, options in enumerate(((), ("--timeline",))):
+            result = self.record_shares(*options)
+            path = self.dir / f"{number}.octrace"
+            path.write_bytes(result.outputs["octrace"].read_bytes())
+            paths.append(path)
+            kept += result.cpu["kept"]
+        both = self.dir / "both.octrace"
+        subprocess.run([RECORD_TRACE, "merge", *paths, "-q", "-o", both], check=True, timeout=60)
+        merged = read_folded(self.convert(both, "--no-symbols"))
+        parts = [s for p in paths for s in read_folded(self.convert(p, "--no-symbols"))]
+        self.assertEqual(weight(merged), kept)
+        self.assertEqual(self_weights(merged), self_weights(parts))

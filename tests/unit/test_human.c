@@ -79,3 +79,21 @@ Test(human, shares)
 	share_is(1, 1000000, "<0.01 %");
 	share_is(5, 5, "100.00 %");
 }
+
+static void weight_is(enum oc_unit unit, uint64_t weight, const char *want)
+{
+	struct buffer out = BUFFER_INIT;
+
+	human_weight(&out, unit, weight);
+	cr_assert_str_eq(out.data, want);
+	buffer_done(&out);
+}
+
+Test(human, weights)
+{
+	weight_is(OC_UNIT_COUNT, 1, "1 sample");
+	weight_is(OC_UNIT_COUNT, 1234, "1,234 samples");
+	weight_is(OC_UNIT_NANOSECONDS, 3500000, "3.5 ms");
+	weight_is(OC_UNIT_BYTES, 1536, "1.5 KiB");
+	weight_is(OC_UNIT_CYCLES, 1234, "1,234 cycles");
+}

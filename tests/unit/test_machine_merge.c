@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include <onecollect/machine.h>
+#include <onecollect/merge.h>
 
 #include "base/buffer.h"
+
+#define SECOND 1000000000ULL
 
 static oc_string_id intern(struct oc_machine *m, const char *text)
 {
@@ -383,29 +386,182 @@ Test(merge, a_merged_machine_can_be_filled_on)
 	oc_machine_free(both);
 }
 
-Test(merge, processes_of_other_hosts_are_others)
+/* A recording of one host: booted at boot_s, began at start_s, both by the wall clock. */
+static struct oc_machine *of_host(const char *hostname, uint64_t boot_s, uint64_t start_s)
 {
-	struct oc_machine *a = oc_machine_new(NULL), *b = oc_machine_new(NULL);
-	struct oc_recording_info info = { .start_mono_ns = 50,
-					  .start_wall_ns = 500,
-					  .end_mono_ns = 90 };
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_recording_info info = {
+		.start_mono_ns = (start_s - boot_s) * SECOND,
+		.start_boot_ns = (start_s - boot_s) * SECOND,
+		.start_wall_ns = start_s * SECOND,
+		.end_mono_ns = (start_s - boot_s + 10) * SECOND,
+		.hostname = intern(m, hostname),
+	};
 
-	feed_common(a);
-	feed_common(b);
-	info.hostname = intern(a, "a");
-	oc_machine_set_info(a, &info);
-	info = (struct oc_recording_info){ .start_mono_ns = 40,
-					   .start_wall_ns = 400,
-					   .end_mono_ns = 70 };
-	info.hostname = intern(b, "b");
+	oc_machine_set_info(m, &info);
+	return m;
+}
+
+/* One process with a file and kernel frames, sampled `count` times at offset_s seconds. */
+static void feed_host(struct oc_machine *m, uint64_t count, uint64_t offset_s)
+{
+	oc_process_id p = feed_common(m);
+	const uint64_t addresses[] = { 0xffff0100, 0x1020 };
+	struct oc_sample s = { .kind = add_kind(m, "cpu", OC_UNIT_COUNT), .process = p, .cpu = 0 };
+
+	s.count = s.value = count;
+	s.time_ns = oc_machine_info(m)->start_mono_ns + offset_s * SECOND;
+	s.thread = (oc_thread_id)oc_machine_add_thread(m, p, 1);
+	s.stack = stack_of(m, p, addresses, 2, 1);
+	cr_assert_eq(oc_machine_add_sample(m, &s), 1);
+	oc_machine_ledger(m)->kinds[0].taken = count;
+	cr_assert_eq(oc_machine_finish(m), 0);
+}
+
+static void merge_marked(struct oc_machine *dst, struct oc_machine *src)
+{
+	const struct oc_merge_opts opts = { .size = sizeof(opts), .mark_host = true };
+	struct oc_error err = { 0 };
+
+	cr_assert_eq(oc_machine_merge_with(dst, src, &opts, &err), 0, "%s", err.message);
+	oc_machine_free(src);
+}
+
+/* What samples say, each in a line of "wall time in s, process id, count, attributes". */
+static int dump_wall(void *arg, const struct oc_sample *s)
+{
+	struct dump *d = arg;
+	const struct oc_recording_info *info = oc_machine_info(d->m);
+
+	buffer_printf(
+		&d->text, "%llu %u %llu",
+		(unsigned long long)((s->time_ns - info->start_mono_ns + info->start_wall_ns) /
+				     SECOND),
+		s->process, (unsigned long long)s->count);
+	oc_machine_walk_attrs(d->m, s->attrs, dump_attr, d);
+	buffer_putc(&d->text, '\n');
+	return 0;
+}
+
+static void expect_samples(const struct oc_machine *m, const char *wanted)
+{
+	struct dump d = { .m = m };
+
+	cr_assert_eq(oc_machine_each_sample(m, dump_wall, &d), 0);
+	cr_assert_str_eq(d.text.data, wanted);
+	buffer_done(&d.text);
+}
+
+Test(merge, hosts_are_told_apart_and_brought_to_one_clock)
+{
+	struct oc_machine *all = oc_machine_new(NULL), *m;
+
+	m = of_host("web", 1000, 5000);
+	feed_host(m, 1, 2);
+	merge_marked(all, m);
+	m = of_host("db", 3000, 4990);
+	feed_host(m, 10, 3);
+	merge_marked(all, m);
+	m = of_host("web", 1001, 6000); /* its clock was set back by a second meanwhile */
+	feed_host(m, 100, 0);
+	merge_marked(all, m);
+	m = of_host("db", 3000, 6000);
+	feed_host(m, 1000, 0);
+	merge_marked(all, m);
+	m = of_host("web", 7000, 8000); /* booted anew */
+	feed_host(m, 10000, 1);
+	merge_marked(all, m);
+
+	expect_samples(all, "5002 1 1 host=web\n4993 2 10 host=db\n5999 1 100 host=web\n"
+			    "6000 2 1000 host=db\n8001 3 10000 host=web\n");
+	cr_assert_eq(oc_machine_nr_processes(all), 3);
+	/* A kernel and a file without a build-id for each. */
+	cr_assert_eq(oc_machine_nr_modules(all), 6);
+	cr_assert_eq(oc_machine_nr_locations(all), 6);
+	cr_assert_eq(oc_machine_info(all)->start_wall_ns, 4990 * SECOND);
+	cr_assert_eq(oc_machine_info(all)->start_mono_ns, 3990 * SECOND);
+	cr_assert_str_eq(oc_machine_string(all, oc_machine_info(all)->hostname, NULL), "web,db");
+	cr_assert_eq(oc_machine_ledger(all)->kinds[0].kept, 11111);
+	cr_assert_eq(oc_machine_ledger(all)->kinds[0].taken, 11111);
+	oc_machine_free(all);
+}
+
+Test(merge, what_was_merged_already_keeps_its_hosts)
+{
+	struct oc_machine *two = oc_machine_new(NULL), *again = oc_machine_new(NULL), *m;
+
+	m = of_host("web", 1000, 5000);
+	feed_host(m, 1, 0);
+	merge_marked(two, m);
+	m = of_host("db", 2000, 5000);
+	feed_host(m, 2, 0);
+	merge_marked(two, m);
+	merge_marked(again, two);
+	m = of_host("web", 1000, 5000);
+	feed_host(m, 4, 0);
+	merge_marked(again, m);
+	expect_samples(again, "5000 1 1 host=web\n5000 2 2 host=db\n5000 3 4 host=web\n");
+	cr_assert_eq(oc_machine_nr_modules(again), 6);
+	oc_machine_free(again);
+}
+
+Test(merge, same_boot)
+{
+	struct oc_machine *a = of_host("web", 1000, 5000), *b = of_host("web", 1004, 6000),
+			  *c = of_host("web", 1006, 6000), *d = of_host("db", 1000, 5000);
+
+	cr_assert(oc_machine_same_boot(a, b));
+	cr_assert(!oc_machine_same_boot(a, c));
+	cr_assert(!oc_machine_same_boot(a, d));
+	oc_machine_free(a);
+	oc_machine_free(b);
+	oc_machine_free(c);
+	oc_machine_free(d);
+}
+
+Test(merge, hostile_clocks_do_no_harm)
+{
+	struct oc_machine *a = of_host("a", 1000, 5000), *b = of_host("b", 2000, 5000);
+	struct oc_recording_info info = *oc_machine_info(b);
+
+	feed_host(a, 1, 0);
+	feed_host(b, 1, 0);
+	info.start_mono_ns = UINT64_MAX - 1;
+	info.start_wall_ns = 1;
 	oc_machine_set_info(b, &info);
 	cr_assert_eq(oc_machine_merge(a, b), 0);
-	cr_assert_eq(oc_machine_nr_processes(a), 2);
-	cr_assert_eq(oc_machine_nr_modules(a), 2, "files are compared by what they are");
-	cr_assert_eq(oc_machine_info(a)->start_mono_ns, 40);
-	cr_assert_eq(oc_machine_info(a)->start_wall_ns, 400);
-	cr_assert_eq(oc_machine_info(a)->end_mono_ns, 90);
-	cr_assert_str_eq(oc_machine_string(a, oc_machine_info(a)->hostname, NULL), "a");
+	cr_assert_eq(oc_machine_nr_samples(a), 2);
+	oc_machine_free(a);
+	oc_machine_free(b);
+}
+
+Test(merge, samples_that_weigh_differently_are_refused)
+{
+	struct oc_machine *a = oc_machine_new(NULL), *b = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT, .period_ns = 1000000 };
+	struct oc_error err = { 0 };
+
+	cr_assert_eq(oc_machine_add_kind(a, &kind), 1);
+	kind.period_ns = 10000000;
+	cr_assert_eq(oc_machine_add_kind(b, &kind), 1);
+	feed_common(b);
+	cr_assert_eq(oc_machine_merge_with(a, b, NULL, &err), -EINVAL);
+	cr_assert(strstr(err.message, "at 1000 Hz and at 100 Hz"), "%s", err.message);
+	cr_assert_eq(oc_machine_nr_processes(a), 0, "nothing was added");
+	oc_machine_free(a);
+	oc_machine_free(b);
+}
+
+Test(merge, counts_and_times_together_count_as_counts)
+{
+	struct oc_machine *a = of_host("a", 1000, 5000), *b = of_host("a", 1000, 6000);
+	struct oc_recording_info info = *oc_machine_info(a);
+
+	feed_host(b, 1, 0);
+	info.aggregated = true;
+	oc_machine_set_info(a, &info);
+	cr_assert_eq(oc_machine_merge(a, b), 0);
+	cr_assert(oc_machine_info(a)->aggregated);
 	oc_machine_free(a);
 	oc_machine_free(b);
 }

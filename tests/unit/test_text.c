@@ -199,3 +199,25 @@ Test(text, base_names)
 	cr_assert_str_eq(text_base_name("/tmp/"), "/tmp/");
 	cr_assert_str_eq(text_base_name(""), "");
 }
+
+static void file_name_is(const char *text, size_t max, const char *want)
+{
+	struct buffer out = BUFFER_INIT;
+
+	text_put_file_name(&out, text, max);
+	cr_assert_str_eq(out.data, want);
+	buffer_done(&out);
+}
+
+Test(text, file_names)
+{
+	file_name_is("nginx", 100, "nginx");
+	file_name_is("", 100, "unknown");
+	file_name_is("../../etc/passwd", 100, "_._.._etc_passwd");
+	file_name_is("..", 100, "_.");
+	file_name_is("-rf", 100, "_rf");
+	file_name_is("a/b\\c:d*e?f\"g<h>i|j[k]", 100, "a_b_c_d_e_f_g_h_i_j_k_");
+	file_name_is("\n\x1b[2J", 100, "___2J");
+	file_name_is("a\xe2\x82\xac", 3, "a");
+	file_name_is("abcdef", 3, "abc");
+}

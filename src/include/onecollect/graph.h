@@ -81,6 +81,9 @@ OC_API const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, si
  * kinds OC_UNIT_NANOSECONDS, OC_UNIT_BYTES or OC_UNIT_CYCLES.
  */
 OC_API enum oc_unit oc_graph_unit(const struct oc_graph *g);
+/* What a sample of m weighs in graphs of its kind, and the unit of that: oc_graph_unit(). */
+OC_API uint64_t oc_sample_weight(const struct oc_machine *m, const struct oc_sample *sample);
+OC_API enum oc_unit oc_kind_weight_unit(const struct oc_kind *kind);
 /* The kind that the graph is of. */
 OC_API const struct oc_kind *oc_graph_kind(const struct oc_graph *g);
 

@@ -72,11 +72,11 @@ struct oc_recording_info {
 	uint64_t end_mono_ns;
 	uint32_t nr_cpus; /* CPUs recorded */
 	uint32_t page_size;
-	bool aggregated; /* samples carry counts and no times */
-	oc_string_id hostname;
-	oc_string_id os;      /* e.g. "Linux 6.1.0-47-amd64 x86_64" */
-	oc_string_id command; /* the command line that asked for the recording */
-	oc_string_id tool;    /* name and version of the recorder */
+	bool aggregated;       /* samples carry counts and no times */
+	oc_string_id hostname; /* of a merge: all of them, with commas between */
+	oc_string_id os;       /* e.g. "Linux 6.1.0-47-amd64 x86_64" */
+	oc_string_id command;  /* the command line that asked for the recording */
+	oc_string_id tool;     /* name and version of the recorder */
 };
 OC_API void oc_machine_set_info(struct oc_machine *m, const struct oc_recording_info *info);
 OC_API const struct oc_recording_info *oc_machine_info(const struct oc_machine *m);
@@ -130,7 +130,7 @@ struct oc_module {
 	bool deleted;          /* the file was already deleted when mapped */
 	uint64_t device;       /* dev_t of the file, 0 = unknown */
 	uint64_t inode;        /* 0 = unknown */
-	oc_process_id process; /* owner, for ANON and UNKNOWN; else 0 */
+	oc_process_id process; /* owner, for ANON and UNKNOWN; else 0, but see onecollect/merge.h */
 };
 
 /*
@@ -418,9 +418,8 @@ OC_API int64_t oc_machine_split(const struct oc_machine *m, enum oc_split by,
 				uint32_t **ret_group_of, oc_string_id **ret_names);
 
 /*
- * Adds everything of src to dst: ids are interned anew, times kept. src is not changed and must be finished or not
- * be filled meanwhile. Processes of equal host, pid, start and generation become one; hooks are not run.
- * Returns 0, -EINVAL (dst == src), -ENOMEM (dst holds a part), -ENOSPC (too many kinds; dst unchanged), or a file error.
+ * Adds everything of src to dst: ids are interned anew; hooks are not run. src is not changed. How hosts and clocks
+ * are dealt with stands in onecollect/merge.h, and what is returned: this is oc_machine_merge_with() without options.
  */
 OC_API int oc_machine_merge(struct oc_machine *dst, const struct oc_machine *src);
 
