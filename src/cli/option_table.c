@@ -10,12 +10,16 @@
 
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
-/* Commands that read recordings, and those that write them. */
-#define READING \
-	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_REPORT))
+/* Commands that read recordings, those that write them, and those that write any files. */
+#define READING                                                                                    \
+	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_REPORT) | \
+	 COMMAND_BIT(COMMAND_DIFF))
 #define WRITING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
 		    COMMAND_BIT(COMMAND_MERGE)
+#define FILES                                                                    \
+	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
+		    COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_DIFF)
 #define HOLDING    .commands = COMMAND_BIT(COMMAND_RECORD) | READING
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
 #define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
@@ -209,7 +213,9 @@ static const struct option_row options[] = {
 	  .arg = "N",
 	  .type = OPTION_NUMBER,
 	  FIELD(row_limit),
-	  REPORT,
+	  .commands = COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF),
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_COMMON,
 	  .min = 1,
 	  .max = ROWS_MAX,
 	  .help = "at most so many rows" },
@@ -303,7 +309,7 @@ static const struct option_row options[] = {
 	  .arg = "FILE",
 	  .type = OPTION_TEXTS,
 	  FIELD(outputs),
-	  WRITING,
+	  FILES,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "write FILE, format by extension; - = stdout; repeatable" },
@@ -327,7 +333,7 @@ static const struct option_row options[] = {
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
-	  WRITING,
+	  FILES,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "replace existing files" },
@@ -423,6 +429,11 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_REPORT,
 	  .arg = "FILE",
 	  .help = "the hottest functions and the summary of a recording" },
+	{ .name = "diff",
+	  .command = COMMAND_DIFF,
+	  .arg = "FILE",
+	  .many = true,
+	  .help = "how the shares of functions changed from one recording to another" },
 	{ .name = "check",
 	  .command = COMMAND_CHECK,
 	  .help = "what works on this machine, and how to fix what does not" },
@@ -432,7 +443,6 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_COMPLETION,
 	  .arg = "bash|zsh|fish",
 	  .help = "a completion script for your shell" },
-	{ .name = "diff", .later = true },
 	{ .name = "agent", .later = true },
 };
 
