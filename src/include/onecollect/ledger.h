@@ -106,7 +106,7 @@ struct oc_ledger_command {
 	  "events of the trace whose content has a form that is not known")                   \
 	X(WAITS_CUT, "waits_cut",                                                             \
 	  "waits that began before the recording or had not ended with it; not in it")        \
-	X(NOT_SELECTED, "not_selected", "samples left out by filters, or in other files of a split") \
+	X(NOT_SELECTED, "not_selected", "samples that filters or --split left out of a file") \
 	X(FRAME_FILTERS_IGNORED, "frame_filters_ignored",                                     \
 	  "patterns of frames that a profile asks to leave out or to keep; all are kept")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
