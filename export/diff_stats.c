@@ -509,21 +509,19 @@ int diff_count_side(struct oc_diff *d, unsigned int side)
 
 /* ---- judging ---- */
 
-/* The dispersion to use for a side: its own, else the other's, else what is assumed; never below 1. */
+/* The dispersion to use for a side: its own, else the other's; never below that of independent samples. */
 static double dispersion_of(const struct oc_diff *d, const struct diff_sums *sums,
 			    unsigned int side, double *ret_freedom)
 {
-	const struct diff_sums *from = &sums[side];
+	const struct diff_sums *from = isnan(sums[side].dispersion) ? &sums[!side] : &sums[side];
+	/* Threads share what happens to the machine, which makes them more alike than two recordings are. */
+	double least = d->info.method[side] == OC_DIFF_SLICES ? 1 : OC_DIFF_ASSUMED_DISPERSION;
 
 	*ret_freedom = FREEDOM_INFINITE;
-	if (d->info.method[side] == OC_DIFF_ASSUMED)
-		return OC_DIFF_ASSUMED_DISPERSION;
-	if (isnan(from->dispersion))
-		from = &sums[!side];
-	if (isnan(from->dispersion))
-		return 1;
-	*ret_freedom = from->dispersion > 1 ? from->freedom : FREEDOM_INFINITE;
-	return MAX(from->dispersion, 1);
+	if (!(from->dispersion > least)) /* also when neither is known */
+		return least;
+	*ret_freedom = from->freedom;
+	return from->dispersion;
 }
 
 /* Fills in margin and p, which is not corrected yet. Returns whether the change is one that is tested. */
@@ -609,8 +607,9 @@ static int set_median_dispersion(struct oc_diff *d, unsigned int side)
 	}
 	qsort(values, nr, sizeof(*values), compare_doubles);
 	d->info.dispersion[side] = nr ? values[nr / 2] : NAN;
-	if (d->info.method[side] == OC_DIFF_ASSUMED)
-		d->info.dispersion[side] = OC_DIFF_ASSUMED_DISPERSION;
+	if (d->info.method[side] == OC_DIFF_THREADS || d->info.method[side] == OC_DIFF_ASSUMED)
+		d->info.dispersion[side] =
+			fmax(d->info.dispersion[side], OC_DIFF_ASSUMED_DISPERSION);
 	free(values);
 	return 0;
 }

@@ -16,8 +16,10 @@ WIN_ALL    := -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) -fstack-protector-s
 WIN_LIBS_LD := -L$(WIN_LIBS)/lib -lprotobuf-c -lzstd -liberty -lz -lssp
 
 # What only Linux has a use for: ELF, /proc, fork.
+PORTABLE_SYMBOLS := $(addprefix %/,demangle.c msf_file.c symbol_match.c symbol_path.c undecorate.c windows_symbols.c) \
+	      src/symbolize/pe_%.c src/symbolize/pdb_%.c %_win32.c
 LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c src/base/vdso.c \
-	      $(filter-out %/demangle.c %_win32.c,$(wildcard src/symbolize/*.c))
+	      $(filter-out $(PORTABLE_SYMBOLS),$(wildcard src/symbolize/*.c))
 WIN_DIRS   := src src/base src/symbolize src/windows-etw src/cli export export/formats
 WIN_SRC    := $(filter-out %_posix.c $(LINUX_ONLY),$(sort $(wildcard $(addsuffix /*.c,$(WIN_DIRS)))))
 WIN_OBJ    := $(patsubst %.c,$(WIN_O)/obj/%.o,$(WIN_SRC)) $(patsubst $(O)/gen/%.c,$(WIN_O)/obj/gen/%.o,$(GEN_C))
@@ -40,14 +42,31 @@ $(WIN_O)/record-trace.exe: $(WIN_OBJ) $(WIN_O)/objects
 	$(call say,LINK)
 	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_OBJ) $(WIN_LIBS_LD) -o $@
 
-# Programs that tests run under wine.
-WIN_TESTS := $(patsubst tests/windows/%.c,$(WIN_O)/tests/%.exe,$(wildcard tests/windows/*.c))
-WIN_BASE  := $(filter-out $(WIN_O)/obj/src/cli/%,$(WIN_OBJ))
+# Programs that tests run under wine; and a record-trace.exe that looks for ETW in a DLL of the tests first.
+WIN_TESTS    := $(addprefix $(WIN_O)/tests/,os_check.exe stand_in.dll record-trace.exe)
+WIN_BASE     := $(filter-out $(WIN_O)/obj/src/cli/%,$(WIN_OBJ))
+WIN_STAND_IN := $(WIN_O)/obj/tests/etw_win32.o
 
 $(WIN_O)/tests/%.exe: tests/windows/%.c $(WIN_BASE) $(WIN_O)/objects
 	$(call say,TEST)
 	@mkdir -p $(@D)
 	$(Q)$(WIN_CC) $(WIN_ALL) -MMD -MP -MF $@.d -static $< $(WIN_BASE) $(WIN_LIBS_LD) -o $@
+
+$(WIN_O)/tests/stand_in.dll: tests/windows/stand_in.c tests/unit/fake_etw.c tests/unit/fake_etw.h $(WIN_BASE)
+	$(call say,TEST)
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_ALL) -Itests/unit -shared -static $(filter %.c,$^) \
+		$(filter $(WIN_O)/obj/src/base/%,$(WIN_BASE)) $(WIN_LIBS_LD) -o $@
+
+$(WIN_STAND_IN): src/windows-etw/etw_win32.c src/windows-etw/etw_api.h $(WIN_O)/flags $(WIN_LIBS)/complete
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_ALL) '-DETW_API_DLL=L"stand_in.dll"' -c $< -o $@
+
+$(WIN_O)/tests/record-trace.exe: $(WIN_STAND_IN) $(WIN_OBJ) $(WIN_O)/objects
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_STAND_IN) \
+		$(filter-out %/etw_win32.o,$(WIN_OBJ)) $(WIN_LIBS_LD) -o $@
 
 ifneq ($(filter windows% check-windows $(WIN_O)/%,$(MAKECMDGOALS)),)
 $(shell mkdir -p $(WIN_O))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The input format "etl": a Windows trace, told to the sink that fills the machine.
- * Called through the table of input formats, export/formats/readers.c.
+ * Called through the table of input formats, export/formats/readers.c, and by recordings on Windows.
  * Must not know how traces are made up.
  */
-#include <onecollect/reader.h>
+#include "etl_input.h"
 
 #include <errno.h>
+
+#include <onecollect/reader.h>
 
 #include "base/le.h"
 #include "base/macros.h"
@@ -86,16 +88,24 @@ static int tell(struct oc_machine *m, struct etw_trace *trace, struct oc_error *
 	return rc;
 }
 
-static int read_etl(const struct oc_input *in, struct oc_machine *m, struct oc_error *err)
+int etl_input_read(const struct oc_input *in, struct oc_machine *m,
+		   int (*add_volumes)(struct etw_paths *paths), struct oc_error *err)
 {
 	struct etw_trace *trace;
 	int rc = etw_trace_open(in, &trace, err);
 
 	if (rc)
 		return rc;
-	rc = tell(m, trace, err);
+	if (add_volumes && add_volumes(etw_trace_paths(trace)))
+		rc = oc_error_set(err, -ENOMEM, "out of memory");
+	rc = rc ? rc : tell(m, trace, err);
 	etw_trace_free(trace);
 	return rc;
+}
+
+static int read_etl(const struct oc_input *in, struct oc_machine *m, struct oc_error *err)
+{
+	return etl_input_read(in, m, NULL, err);
 }
 
 /*

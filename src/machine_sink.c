@@ -62,6 +62,8 @@ struct machine_sink {
 
 	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
 	struct u64_map unjudged[OC_KINDS_MAX];
+	/* The same of those whose walk found no caller at an address that makes sense; a root has none. */
+	struct u64_map unled[OC_KINDS_MAX];
 };
 
 static struct machine_sink *self(struct sink *sink)
@@ -498,14 +500,14 @@ static int count_stacks(struct machine_sink *ms, struct oc_ledger_kind *row, oc_
 	return oc_machine_count_stacks(ms->machine, process, reason, count);
 }
 
-static int remember_unjudged(struct machine_sink *ms, const struct collector_sample *in,
+static int remember_unjudged(struct u64_map *map, const struct collector_sample *in,
 			     oc_stack_id stack)
 {
 	uint64_t key = (uint64_t)in->process << 32 | stack;
-	uint64_t *count = u64_map_find(&ms->unjudged[in->kind], key);
+	uint64_t *count = u64_map_find(map, key);
 
 	if (!count)
-		return u64_map_set(&ms->unjudged[in->kind], key, in->count);
+		return u64_map_set(map, key, in->count);
 	*count += in->count;
 	return 0;
 }
@@ -526,7 +528,9 @@ static int note_completeness(struct machine_sink *ms, const struct collector_sam
 	else if (reason == OC_STACK_COUNT && !stack)
 		reason = OC_STACK_NO_STACK;
 	else if (reason == OC_STACK_COUNT)
-		return remember_unjudged(ms, in, stack);
+		return remember_unjudged(&ms->unjudged[in->kind], in, stack);
+	else if (reason == OC_STACK_BAD_ADDRESS && stack && !is_cut)
+		return remember_unjudged(&ms->unled[in->kind], in, stack);
 	return count_stacks(ms, row, in->process, reason, in->count);
 }
 
@@ -676,23 +680,31 @@ static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
 
 /* ---- completeness ------------------------------------------------------------------------------------------- */
 
+/* otherwise: the reason of stacks that do not reach their root; OC_STACK_COUNT = whatever their end tells. */
+static void judge(struct machine_sink *ms, uint32_t kind, const struct u64_map *map,
+		  enum oc_stack_reason otherwise)
+{
+	for (size_t i = 0; map->slots && i <= map->mask; i++) {
+		const struct u64_slot *slot = &map->slots[i];
+		enum oc_stack_reason reason;
+
+		if (!slot->key)
+			continue;
+		reason = stack_end(ms->machine, (oc_stack_id)slot->key);
+		if (reason != OC_STACK_COUNT && otherwise != OC_STACK_COUNT)
+			reason = otherwise;
+		keep(ms, count_stacks(ms, ledger_kind(ms, kind), (oc_process_id)(slot->key >> 32),
+				      reason, slot->value));
+	}
+}
+
 void machine_sink_judge_stacks(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
 
 	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
-		const struct u64_map *map = &ms->unjudged[kind];
-
-		for (size_t i = 0; map->slots && i <= map->mask; i++) {
-			const struct u64_slot *slot = &map->slots[i];
-
-			if (slot->key)
-				keep(ms,
-				     count_stacks(ms, ledger_kind(ms, kind),
-						  (oc_process_id)(slot->key >> 32),
-						  stack_end(ms->machine, (oc_stack_id)slot->key),
-						  slot->value));
-		}
+		judge(ms, kind, &ms->unjudged[kind], OC_STACK_COUNT);
+		judge(ms, kind, &ms->unled[kind], OC_STACK_BAD_ADDRESS);
 	}
 }
 
@@ -766,7 +778,9 @@ void machine_sink_free(struct sink *sink)
 	free(ms->parts);
 	free(ms->joined);
 	named_code_done(&ms->code);
-	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
+	for (uint32_t i = 0; i < OC_KINDS_MAX; i++) {
 		u64_map_done(&ms->unjudged[i]);
+		u64_map_done(&ms->unled[i]);
+	}
 	free(ms);
 }

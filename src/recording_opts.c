@@ -29,6 +29,13 @@ static int check(const struct oc_recording_opts *opts, struct oc_error *err)
 		return oc_error_set(err, -EINVAL,
 				    "frequency %u Hz is out of range; 1 to %u are possible",
 				    opts->frequency_hz, FREQUENCY_MAX);
+	if (opts->off_cpu)
+		return oc_error_set(err, -EOPNOTSUPP,
+				    "recording time off the CPU is not possible in this version");
+	if (opts->nr_events || opts->etl_file)
+		return oc_error_set(err, -EOPNOTSUPP,
+				    "events of ETW, and its trace file, are not possible but on "
+				    "Windows");
 	if (opts->command && (opts->nr_pids || opts->nr_process_globs || opts->cgroup))
 		return oc_error_set(
 			err, -EINVAL,

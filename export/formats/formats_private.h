@@ -19,6 +19,7 @@ extern const struct oc_format oc_format_perf_script;      /* perf_script.c */
 extern const struct oc_format oc_format_nettrace;         /* nettrace.c */
 extern const struct oc_format oc_format_octrace;          /* octrace.c */
 extern const struct oc_format oc_format_otlp;             /* otlp.c */
+extern const struct oc_format oc_format_parquet;          /* parquet.c */
 extern const struct oc_format oc_format_perfetto;         /* perfetto.c */
 extern const struct oc_format oc_format_perfview_xml;     /* perfview_xml.c */
 extern const struct oc_format oc_format_perfview_xml_zip; /* perfview_xml.c */

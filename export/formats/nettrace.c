@@ -285,10 +285,9 @@ static uint32_t label_list_id(struct nettrace *n, oc_attrs_id attrs)
 
 /* ---- samples ------------------------------------------------------------------------------------------------ */
 
-/* When a sample is said to have been taken; one that was counted: in its process's last moment. */
-static uint64_t time_of(void *arg, const struct oc_sample *sample)
+/* When a sample was taken; one that was counted: in its process's last moment. */
+static uint64_t time_taken(const struct nettrace *n, const struct oc_sample *sample)
 {
-	const struct nettrace *n = arg;
 	const struct oc_process *process;
 	uint64_t time = sample->time_ns;
 
@@ -301,11 +300,20 @@ static uint64_t time_of(void *arg, const struct oc_sample *sample)
 	return MIN(MAX(time, n->start), CHANGE_TIME_MAX);
 }
 
+/* When it is said to have been taken, so that readers find its process under its pid. */
+static uint64_t time_of(void *arg, const struct oc_sample *sample)
+{
+	const struct nettrace *n = arg;
+	const struct sampled *life = &n->sampled[sample->process];
+
+	return MIN(MAX(time_taken(n, sample), life->first), life->last);
+}
+
 static int note_sampled(void *arg, const struct oc_sample *sample)
 {
 	struct nettrace *n = arg;
 	struct sampled *sampled = &n->sampled[sample->process];
-	uint64_t time = time_of(n, sample);
+	uint64_t time = time_taken(n, sample);
 
 	sampled->first = MIN(sampled->first, time);
 	sampled->last = MAX(sampled->last, time);
@@ -389,6 +397,7 @@ static int prepare(struct nettrace *n)
 	rc = oc_machine_each_sample(n->m, note_sampled, n);
 	if (!rc)
 		rc = changes_list(n->m, n->sampled, n->start, &n->changes, &n->nr_changes);
+	n->sampled[0] = (struct sampled){ 0, UINT64_MAX };
 	n->inlined_left_out = count_left_out(n);
 	return rc;
 }

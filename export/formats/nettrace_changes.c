@@ -34,11 +34,16 @@ static int compare_changes(const void *a, const void *b)
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
-	if (x->process != y->process)
-		return x->process < y->process ? -1 : 1;
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
 	if (x->type != y->type)
 		return (int)x->type - (int)y->type;
 	return x->mapping < y->mapping ? -1 : 1;
+}
+
+static bool has_samples(const struct sampled *sampled)
+{
+	return sampled->first <= sampled->last;
 }
 
 static struct life life_of(const struct oc_machine *m, oc_process_id id,
@@ -47,7 +52,7 @@ static struct life life_of(const struct oc_machine *m, oc_process_id id,
 	const struct oc_process *process = oc_machine_process(m, id);
 	struct life life = { process->pid, id, process->start_ns, process->end_ns };
 
-	if (sampled->first <= sampled->last) {
+	if (has_samples(sampled)) {
 		life.from = MIN(life.from, sampled->first);
 		/* A sample of the very last moment is one of this process still. */
 		if (life.until != UINT64_MAX)
@@ -59,12 +64,26 @@ static struct life life_of(const struct oc_machine *m, oc_process_id id,
 	return life;
 }
 
-/* At no time two images of one pid: who comes ends who was. lives[nr] is sorted. */
-static void end_replaced(struct life *lives, uint32_t nr)
+/*
+ * At no time two images of one pid: who comes ends who was, but waits for its last sample until its own first.
+ * lives[nr] is sorted.
+ */
+static void end_replaced(struct life *lives, uint32_t nr, const struct sampled *sampled)
 {
 	for (uint32_t i = 0; i + 1 < nr; i++) {
-		if (lives[i].pid == lives[i + 1].pid)
-			lives[i].until = MIN(lives[i].until, lives[i + 1].from);
+		const struct sampled *was = &sampled[lives[i].process];
+		struct life *next = &lives[i + 1];
+
+		if (lives[i].pid != next->pid)
+			continue;
+		if (has_samples(was)) {
+			uint64_t after = MIN(was->last + 1, sampled[next->process].first);
+
+			next->from = MAX(next->from, MAX(after, lives[i].from + 1));
+		}
+		next->from = MAX(next->from, lives[i].from);
+		next->until = MAX(next->until, next->from + has_samples(&sampled[next->process]));
+		lives[i].until = MIN(lives[i].until, next->from);
 	}
 }
 
@@ -78,7 +97,7 @@ static bool stays(const struct oc_machine *m, const struct oc_mapping *mapping)
 /* An image that was over when the recording began, and has no samples, is none of it. */
 static bool is_past(const struct life *life, const struct sampled *sampled, uint64_t start)
 {
-	return life->until <= start && sampled[life->process].first > sampled[life->process].last;
+	return life->until <= start && !has_samples(&sampled[life->process]);
 }
 
 /* lives: of all processes, of which those that are past have no id. */
@@ -90,11 +109,15 @@ static size_t fill(const struct oc_machine *m, const struct life *lives, const u
 	for (uint32_t i = 0; i < oc_machine_nr_processes(m); i++) {
 		if (!lives[i].process)
 			continue;
-		changes[nr++] =
-			(struct change){ lives[i].from, lives[i].process, CHANGE_CREATE, 0 };
+		changes[nr++] = (struct change){ .time = lives[i].from,
+						 .process = lives[i].process,
+						 .type = CHANGE_CREATE,
+						 .place = i };
 		if (lives[i].until != UINT64_MAX)
-			changes[nr++] =
-				(struct change){ lives[i].until, lives[i].process, CHANGE_EXIT, 0 };
+			changes[nr++] = (struct change){ .time = lives[i].until,
+							 .process = lives[i].process,
+							 .type = CHANGE_EXIT,
+							 .place = i };
 	}
 	for (oc_mapping_id id = 1; id <= oc_machine_nr_mappings(m); id++) {
 		const struct oc_mapping *mapping = oc_machine_mapping(m, id);
@@ -110,12 +133,13 @@ static size_t fill(const struct oc_machine *m, const struct life *lives, const u
 			mapping->process,
 			CHANGE_MAPPING,
 			id,
+			life_of_id[mapping->process],
 		};
 	}
 	return nr;
 }
 
-int changes_list(const struct oc_machine *m, const struct sampled *sampled, uint64_t start,
+int changes_list(const struct oc_machine *m, struct sampled *sampled, uint64_t start,
 		 struct change **ret_changes, size_t *ret_nr)
 {
 	uint32_t nr = oc_machine_nr_processes(m);
@@ -133,7 +157,7 @@ int changes_list(const struct oc_machine *m, const struct sampled *sampled, uint
 	for (oc_process_id id = 1; id <= nr; id++)
 		lives[id - 1] = life_of(m, id, &sampled[id], start);
 	qsort(lives, nr, sizeof(*lives), compare_lives);
-	end_replaced(lives, nr);
+	end_replaced(lives, nr, sampled);
 	for (uint32_t i = 0; i < nr; i++) {
 		life_of_id[lives[i].process] = i;
 		if (is_past(&lives[i], sampled, start))
@@ -142,6 +166,11 @@ int changes_list(const struct oc_machine *m, const struct sampled *sampled, uint
 	*ret_nr = fill(m, lives, life_of_id, changes);
 	qsort(changes, *ret_nr, sizeof(*changes), compare_changes);
 	*ret_changes = changes;
+	for (uint32_t i = 0; i < nr; i++) {
+		if (lives[i].process)
+			sampled[lives[i].process] =
+				(struct sampled){ lives[i].from, lives[i].until - 1 };
+	}
 	free(lives);
 	free(life_of_id);
 	return 0;

@@ -21,26 +21,29 @@ struct change {
 	oc_process_id process;
 	enum change_type type;
 	oc_mapping_id mapping; /* of CHANGE_MAPPING */
+	uint32_t place;        /* of the process among all, by pid and then by time */
 };
 
-/* When a process's samples were taken; first > last = it has none. */
+/* When a process's samples were taken, or may be said to have been; first > last = it has none, or was no more. */
 struct sampled {
 	uint64_t first, last;
 };
 
 /*
- * Makes the list of changes of all processes, sorted by time, then process.
+ * Makes the list of changes of all processes, sorted by time, then pid, then by who had the pid first.
  *
- * sampled: by process id.
- * start: what happened before is said to have happened then.
- * Every process is created once, before its first sample. One that ended, or whose pid went to another image (by exec
- * or reuse), exits once, after its last sample unless the other image was there before that.
+ * sampled: by process id. Is set to the time between creation and exit, for readers know a process by its pid: samples
+ * that other images of the pid leave no room for (clocks of two CPUs differ) are to be said to be of its ends.
+ * start: what happened before is said to have happened then. A process that was over by then has no changes, unless it
+ * has samples.
+ * Every other is created once, before its first sample. One that ended, or whose pid went to another image (by exec or
+ * reuse), exits once, after its last sample unless the other image has samples before that.
  * Mappings are those that were there until their process ended: ones that were replaced would overlap those behind
  * them, because the format cannot say that a mapping has ended.
  * ret_changes: set to an array of *ret_nr that the caller frees with free(3).
  * Returns 0 or -ENOMEM.
  */
-int changes_list(const struct oc_machine *m, const struct sampled *sampled, uint64_t start,
+int changes_list(const struct oc_machine *m, struct sampled *sampled, uint64_t start,
 		 struct change **ret_changes, size_t *ret_nr);
 
 #endif

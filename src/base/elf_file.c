@@ -8,7 +8,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 
@@ -22,33 +21,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are copied
 #define SYMBOLS_CHUNK (48u * 1024)
 #define NOTE_GNU      "GNU"
 
-static int source_read(const struct elf_source *s, uint64_t offset, void *buf, size_t size)
-{
-	size_t done = 0;
-
-	if (offset > s->size || size > s->size - offset)
-		return -EBADMSG;
-	if (s->fd < 0) {
-		memcpy(buf, s->memory + offset, size);
-		return 0;
-	}
-	while (done < size) {
-		ssize_t n = pread(s->fd, (char *)buf + done, size - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return -EBADMSG; /* truncated since it was opened */
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 int elf_file_read(const struct elf_file *f, uint64_t offset, void *buf, size_t size)
 {
-	return source_read(&f->source, offset, buf, size);
+	return byte_source_read(&f->source, offset, buf, size);
 }
 
 /* The fields of a file header that matter, of either class. */
@@ -89,7 +64,7 @@ static int read_header(struct elf_file *f, struct header *h)
 	if (f->source.size < sizeof(u.e32))
 		return -ENOEXEC;
 	memset(&u, 0, sizeof(u));
-	rc = source_read(&f->source, 0, &u, (size_t)MIN(f->source.size, (uint64_t)sizeof(u)));
+	rc = byte_source_read(&f->source, 0, &u, (size_t)MIN(f->source.size, (uint64_t)sizeof(u)));
 	if (rc)
 		return rc;
 	if (memcmp(u.ident, ELFMAG, SELFMAG) || u.ident[EI_DATA] != ELFDATA2LSB)
@@ -127,7 +102,7 @@ static int read_segments(struct elf_file *f, const struct header *h)
 	f->segments = malloc(sizeof(*f->segments) * h->nr_segments);
 	if (!raw || !f->segments)
 		return -ENOMEM;
-	rc = source_read(&f->source, h->segments_offset, raw, entry * h->nr_segments);
+	rc = byte_source_read(&f->source, h->segments_offset, raw, entry * h->nr_segments);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; i < h->nr_segments; i++) {
@@ -252,7 +227,7 @@ static int build_id_in(const struct elf_file *f, uint64_t offset, uint64_t size,
 		if (!large)
 			return -ENOMEM;
 	}
-	rc = source_read(&f->source, offset, notes, size);
+	rc = byte_source_read(&f->source, offset, notes, size);
 	return rc ? rc : find_build_id(notes, size, ret_id);
 }
 
@@ -316,7 +291,7 @@ int elf_file_load_sections(struct elf_file *f)
 
 	if (f->sections_loaded || !f->sections_offset)
 		return 0;
-	rc = source_read(&f->source, f->sections_offset, first, entry);
+	rc = byte_source_read(&f->source, f->sections_offset, first, entry);
 	if (rc)
 		return rc;
 	/* Numbers too large for the header stand in the first section. */
@@ -332,7 +307,7 @@ int elf_file_load_sections(struct elf_file *f)
 	if (!raw || !f->sections)
 		rc = -ENOMEM;
 	else
-		rc = source_read(&f->source, f->sections_offset, raw, count * entry);
+		rc = byte_source_read(&f->source, f->sections_offset, raw, count * entry);
 	if (rc) {
 		free(take_ptr(&f->sections));
 		return rc;
@@ -369,7 +344,7 @@ const struct elf_section *elf_file_section_by_name(const struct elf_file *f, con
 			continue;
 		if (__builtin_add_overflow(names->offset, (uint64_t)s->name, &(uint64_t){ 0 }))
 			continue;
-		if (source_read(&f->source, names->offset + s->name, text, size))
+		if (byte_source_read(&f->source, names->offset + s->name, text, size))
 			continue;
 		if (!memcmp(text, name, size))
 			return s;
@@ -397,7 +372,7 @@ int elf_file_string(const struct elf_file *f, const struct elf_section *table, u
 		size = (size_t)MIN((uint64_t)size, left - at);
 		if (buffer_reserve(out, size))
 			return -ENOMEM;
-		rc = source_read(&f->source, table->offset + at, out->data + out->len, size);
+		rc = byte_source_read(&f->source, table->offset + at, out->data + out->len, size);
 		end = rc ? out->data + out->len : memchr(out->data + out->len, '\0', size);
 		out->len = end ? (size_t)(end - out->data) : out->len + size;
 		out->data[out->len] = '\0';
@@ -451,7 +426,7 @@ int elf_file_each_symbol(const struct elf_file *f, const struct elf_section *tab
 		return -EBADMSG;
 	for (uint64_t done = 0; done < size;) {
 		size_t chunk = (size_t)MIN((uint64_t)SYMBOLS_CHUNK, size - done);
-		int rc = source_read(&f->source, table->offset + done, raw, chunk);
+		int rc = byte_source_read(&f->source, table->offset + done, raw, chunk);
 
 		for (size_t i = 0; !rc && i < chunk; i += entry) {
 			struct elf_symbol symbol;

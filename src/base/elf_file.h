@@ -15,15 +15,9 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/byte_source.h"
 
 #define ELF_BUILD_ID_MAX 20
-
-/* What is read: a file, or an image in memory. */
-struct elf_source {
-	int fd;                /* -1 = memory */
-	const uint8_t *memory; /* [size]; borrowed */
-	uint64_t size;
-};
 
 struct elf_segment {
 	uint32_t type;
@@ -45,7 +39,7 @@ struct elf_section {
 
 /* An opened ELF file. The descriptor stays the caller's. */
 struct elf_file {
-	struct elf_source source;
+	struct byte_source source;
 	bool is_64;
 	uint16_t machine;             /* EM_* */
 	struct elf_segment *segments; /* [nr_segments], owned */

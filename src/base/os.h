@@ -45,6 +45,12 @@ char *os_temporary_directory(void);
 int os_file_of(int fd, struct os_file *ret_file);
 int os_file_at(const char *path, bool follow_links, struct os_file *ret_file);
 
+/*
+ * Calls fn with each name in a directory but "." and "..", in no order; fn's nonzero result stops and is returned.
+ * Returns 0, fn's result, or a negative errno value when the directory cannot be read.
+ */
+int os_each_name(const char *directory, int (*fn)(void *arg, const char *name), void *arg);
+
 /* As pread(2) and pwrite(2), any thread: up to `size` bytes. Return how many, or a negative errno value, never -EINTR. */
 int64_t os_read_at(int fd, void *data, size_t size, uint64_t offset);
 int64_t os_write_at(int fd, const void *data, size_t size, uint64_t offset);

@@ -6,6 +6,7 @@
  */
 #include "base/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -134,6 +135,22 @@ int64_t os_write_at(int fd, const void *data, size_t size, uint64_t offset)
 		n = pwrite(fd, data, size, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+int os_each_name(const char *directory, int (*fn)(void *arg, const char *name), void *arg)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(directory);
+	int rc = 0;
+
+	if (!dir)
+		return -errno;
+	while (!rc && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			rc = fn(arg, entry->d_name);
+	}
+	closedir(dir);
+	return rc;
 }
 
 int os_remove(const char *path)

@@ -202,6 +202,31 @@ int64_t os_write_at(int fd, const void *data, size_t size, uint64_t offset)
 	return done;
 }
 
+int os_each_name(const char *directory, int (*fn)(void *arg, const char *name), void *arg)
+{
+	struct buffer pattern __cleanup(buffer_done) = BUFFER_INIT;
+	wchar_t *wide __cleanup(cleanup_free) = NULL;
+	WIN32_FIND_DATAW found;
+	HANDLE search;
+	int rc = 0;
+
+	buffer_printf(&pattern, "%s\\*", directory);
+	wide = pattern.error ? NULL : to_wide(pattern.data);
+	search = wide ? FindFirstFileW(wide, &found) : INVALID_HANDLE_VALUE;
+	if (search == INVALID_HANDLE_VALUE)
+		return pattern.error ? pattern.error : last_error();
+	do {
+		char *name __cleanup(cleanup_free) = to_utf8(found.cFileName);
+
+		if (!name)
+			rc = -ENOMEM;
+		else if (strcmp(name, ".") && strcmp(name, ".."))
+			rc = fn(arg, name);
+	} while (!rc && FindNextFileW(search, &found));
+	FindClose(search);
+	return rc;
+}
+
 int os_remove(const char *path)
 {
 	wchar_t *wide __cleanup(cleanup_free) = to_wide(path);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UTF-16 little-endian to UTF-8 (RFC 2781, RFC 3629).
- * Called by readers of Windows formats.
+ * UTF-16 little-endian to UTF-8 and back (RFC 2781, RFC 3629).
+ * Called by readers of Windows formats and by callers of Windows.
  * Must not know where the text comes from.
  */
 #include "base/utf16.h"
+
+#include <errno.h>
 
 #include "base/le.h"
 
@@ -80,4 +82,44 @@ void utf16_to_utf8(struct buffer *out, const uint8_t *data, size_t size)
 	}
 	*to = '\0';
 	out->len = (size_t)(to - out->data);
+}
+
+/* Reads the character at *text and moves behind it. Returns it, or UINT32_MAX when that is not UTF-8. */
+static uint32_t take_char(const char **text)
+{
+	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	const uint8_t *at = (const uint8_t *)*text;
+	unsigned int more = at[0] < 0x80 ? 0 : at[0] < 0xe0 ? 1 : at[0] < 0xf0 ? 2 : 3;
+	uint32_t c = more ? at[0] & (0x3f >> more) : at[0];
+
+	if (at[0] >= 0xf8 || (at[0] >= 0x80 && at[0] < 0xc0))
+		return UINT32_MAX;
+	for (unsigned int i = 1; i <= more; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return UINT32_MAX;
+		c = c << 6 | (at[i] & 0x3f);
+	}
+	*text += more + 1;
+	return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? UINT32_MAX : c;
+}
+
+int utf8_to_utf16(const char *text, uint16_t *out, size_t cap)
+{
+	size_t nr = 0;
+
+	while (*text) {
+		uint32_t c = take_char(&text);
+
+		if (c == UINT32_MAX)
+			return -EILSEQ;
+		if (nr + 2 >= cap)
+			return -ENAMETOOLONG;
+		if (c >= 0x10000) {
+			out[nr++] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
+			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+		}
+		out[nr++] = (uint16_t)c;
+	}
+	out[nr] = 0;
+	return (int)nr;
 }

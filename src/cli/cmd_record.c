@@ -57,6 +57,10 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.unwind = (enum oc_unwind)o->unwind,
 		.unwind_budget_bytes = o->unwind_budget_bytes,
 		.unwind_cache = o->unwind_cache,
+		.off_cpu = o->off_cpu,
+		.events = o->events.items,
+		.nr_events = (uint32_t)o->events.nr,
+		.etl_file = o->keep_etl,
 	};
 }
 

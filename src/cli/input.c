@@ -27,10 +27,23 @@ static void tell_if_partial(const struct oc_machine *m, const char *path, const 
 			     path);
 }
 
-/* Code that was not named when it was recorded may have its file here. */
-static int name_late(struct oc_machine *m, const struct options *o)
+static void tell_of_file(void *arg, const char *text)
 {
-	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(NULL);
+	console_warn(arg, "%s", text);
+}
+
+/* Code that was not named when it was recorded may have its file here. */
+static int name_late(struct oc_machine *m, const struct options *o, const struct console *c)
+{
+	struct console console = *c;
+	const struct oc_symbolizer_opts opts = {
+		.size = sizeof(opts),
+		.symbol_paths = o->symbol_paths.items,
+		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
+		.tell = tell_of_file,
+		.tell_arg = &console,
+	};
+	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(&opts);
 	int rc;
 
 	if (!s)
@@ -79,7 +92,7 @@ int input_load(const char *path, const struct options *o, const struct console *
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
 	rc = oc_read_file(path, m, &reader, &err);
-	rc = rc ? rc : name_late(m, o);
+	rc = rc ? rc : name_late(m, o, c);
 	rc = rc ? rc : oc_machine_finish(m);
 	if (rc) {
 		oc_machine_free(m);

@@ -10,16 +10,14 @@
 
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
-/* Commands that read recordings, those that write them, and those that write any files. */
+/* Commands that read recordings, and those that write files or hold a machine. */
 #define READING                                                                                    \
 	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_REPORT) | \
 	 COMMAND_BIT(COMMAND_DIFF))
 #define WRITING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
 		    COMMAND_BIT(COMMAND_MERGE)
-#define FILES                                                                    \
-	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_MERGE) | COMMAND_BIT(COMMAND_DIFF)
+#define FILES      WRITING | COMMAND_BIT(COMMAND_DIFF)
 #define HOLDING    .commands = COMMAND_BIT(COMMAND_RECORD) | READING
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
 #define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
@@ -50,6 +48,20 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_WHAT,
 	  .flags = OPTION_COMMON,
 	  .help = "where CPU time goes, by sampling (the default)" },
+	{ .name = "off-cpu",
+	  .alias = "context-switches",
+	  .type = OPTION_FLAG,
+	  FIELD(off_cpu),
+	  RECORD,
+	  .topic = TOPIC_WHAT,
+	  .help = "time off the CPU as well (Windows)" },
+	{ .name = "event",
+	  .arg = "SPEC",
+	  .type = OPTION_TEXTS,
+	  FIELD(events),
+	  RECORD,
+	  .topic = TOPIC_WHAT,
+	  .help = "a provider, as etw:GUID:KEYWORDS:LEVEL[:ID] (Windows)" },
 
 	{ .letter = 'p',
 	  .name = "pid",
@@ -208,7 +220,7 @@ static const struct option_row options[] = {
 	  FIELD(view_by),
 	  REPORT,
 	  .choices = { "function", "process", "thread", "module", "kind" },
-	  .help = "rows" },
+	  .help = "rows of the table" },
 	{ .name = "limit",
 	  .arg = "N",
 	  .type = OPTION_NUMBER,
@@ -256,6 +268,14 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "leave addresses unnamed" },
+	{ .name = "symbol-path",
+	  .arg = "DIRS",
+	  .type = OPTION_TEXTS,
+	  FIELD(symbol_paths),
+	  .commands = READING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },
 	{ .name = "collector",
 	  .arg = "NAME",
 	  .type = OPTION_CHOICE,
@@ -295,6 +315,20 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "own memory; samples beyond it go to a temporary file" },
+	{ .name = "keep-etl",
+	  .arg = "FILE",
+	  .type = OPTION_TEXT,
+	  FIELD(keep_etl),
+	  RECORD,
+	  .topic = TOPIC_HOW,
+	  .help = "keep the trace that the system writes (Windows)" },
+	{ .name = "etw-check",
+	  .type = OPTION_SET,
+	  FIELD(command),
+	  .value = COMMAND_CHECK,
+	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK),
+	  .topic = TOPIC_OTHER,
+	  .help = "the same as the command check" },
 	{ .name = "bpf-stats",
 	  .type = OPTION_FLAG,
 	  FIELD(bpf_stats),
@@ -329,7 +363,7 @@ static const struct option_row options[] = {
 	  .choices = { "process", "comm", "container", "thread" },
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
-	  .help = "one file each" },
+	  .help = "a file for each, as -o 'x-{comm}.pb.gz'" },
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
@@ -396,11 +430,9 @@ static const struct option_row options[] = {
 	  .flags = OPTION_COMMON,
 	  .help = "version of the command and of its library" },
 
-	{ LATER("off-cpu"), .alias = "context-switches", .help = "recording time off the CPU" },
 	{ LATER("syscalls"), .help = "recording system calls" },
 	{ LATER("page-faults"), .help = "recording page faults" },
 	{ LATER("block-io"), .help = "recording block I/O" },
-	{ LATER("event"), .arg = "SPEC", .help = "recording chosen events" },
 	{ LATER("scenario"), .arg = "NAME", .help = "recording by scenario" },
 	{ LATER("script"), .arg = "TEXT", .help = "scripting" },
 	{ LATER("script-file"), .arg = "FILE", .help = "scripting" },

@@ -334,9 +334,11 @@ void options_done(struct options *o)
 {
 	free(o->pids.items);
 	free(o->process_filters.items);
+	free(o->events.items);
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->symbol_paths.items);
 	free(o->only_processes.items);
 	free(o->only_threads.items);
 	free(o->only_kinds.items);

@@ -55,6 +55,9 @@ struct options {
 	bool help_all;
 	bool version;
 	bool cpu;
+	bool off_cpu;
+	struct text_list events;
+	const char *keep_etl;
 	struct number_list pids;
 	struct text_list process_filters;
 	const char *cgroup;
@@ -85,6 +88,7 @@ struct options {
 	double min_percent; /* below 0 = as the view sees fit */
 	bool stack_report;  /* report: by process how complete its stacks are */
 	bool no_symbols;
+	struct text_list symbol_paths; /* each may hold several, separated by semicolons */
 	bool bpf_stats;
 	struct text_list outputs;
 	const char *format;

@@ -50,8 +50,8 @@ static int probe_helpers(struct oc_error *err)
 		memset(&os, 0, sizeof(os));
 	return oc_error_set(
 		err, -EOPNOTSUPP,
-		"kernel %s is too old for our BPF programs: they need bpf_loop(), which "
-		"Linux 5.17 and newer have",
+		"kernel %s is too old for our BPF programs, for --unwind=copy as well: they need "
+		"bpf_loop(), which Linux 5.17 and newer have",
 		os.release);
 }
 

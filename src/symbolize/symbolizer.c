@@ -23,6 +23,7 @@
 #include "symbolize/kernel_symbols.h"
 #include "symbolize/module_files.h"
 #include "symbolize/perf_map.h"
+#include "symbolize/windows_symbols.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
 #define DEBUG_DIR_DEFAULT  "/usr/lib/debug"
@@ -31,6 +32,7 @@
 struct oc_symbolizer {
 	struct module_files files;
 	struct jit_processes jits;
+	struct windows_symbols windows;
 	char *debug_dir;
 	oc_kernel_symbol_fn kernel_symbol; /* NULL = nobody to ask */
 	void *kernel_arg;
@@ -87,8 +89,8 @@ struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 	s->files.max_file_bytes = o.max_file_bytes ? o.max_file_bytes : FILE_BYTES_DEFAULT;
 	s->files.max_open = o.max_files ? o.max_files : max_files;
 	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : DEBUG_DIR_DEFAULT);
-	if (!s->debug_dir) {
-		free(s);
+	if (!s->debug_dir || windows_symbols_init(&s->windows, &o)) {
+		oc_symbolizer_free(s);
 		return NULL;
 	}
 	return s;
@@ -100,6 +102,7 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 		return;
 	module_files_done(&s->files);
 	jit_processes_done(&s->jits);
+	windows_symbols_done(&s->windows);
 	free(s->debug_dir);
 	free(s);
 }
@@ -621,5 +624,7 @@ int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
 
 int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
 {
-	return name_all(s, m, true);
+	int rc = windows_symbols_name(&s->windows, m);
+
+	return rc ? rc : name_all(s, m, true);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The symbolize pass on Windows: names come with the trace (methods of .NET); no ELF file is there to be read.
+ * The symbolize pass on Windows: names come with the trace (methods of .NET) and from PE and PDB files; no ELF file is there to be read.
  * Called as symbolizer.c is on Linux, of which a Windows build has this in place.
  * Must not know the operating system's events or any output format.
  */
@@ -9,9 +9,10 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "symbolize/windows_symbols.h"
 
 struct oc_symbolizer {
-	char *debug_dir;
+	struct windows_symbols windows;
 };
 
 struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
@@ -23,9 +24,8 @@ struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 		return NULL;
 	if (opts)
 		memcpy(&o, opts, MIN(opts->size, sizeof(o)));
-	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : "");
-	if (!s->debug_dir) {
-		free(s);
+	if (windows_symbols_init(&s->windows, &o)) {
+		oc_symbolizer_free(s);
 		return NULL;
 	}
 	return s;
@@ -35,7 +35,7 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 {
 	if (!s)
 		return;
-	free(s->debug_dir);
+	windows_symbols_done(&s->windows);
 	free(s);
 }
 
@@ -91,7 +91,5 @@ int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
 
 int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
 {
-	(void)s;
-	(void)m;
-	return 0;
+	return windows_symbols_name(&s->windows, m);
 }

@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/pdb_id.h"
 #include "base/text.h"
 #include "base/utf16.h"
 
@@ -100,17 +101,6 @@ static int end_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
 
 /* ---- images and methods -------------------------------------------------------------------------------------- */
 
-/* The identity of a PE file as symbol servers write it: the GUID's numbers in reading order, then the age. */
-static void make_build_id(const struct etw_pdb *pdb, uint8_t *ret_build_id)
-{
-	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-
-	for (size_t i = 0; i < sizeof(order); i++)
-		ret_build_id[i] = pdb->guid[order[i]];
-	for (size_t i = 0; i < 4; i++)
-		ret_build_id[16 + i] = (uint8_t)(pdb->age >> (24 - 8 * i));
-}
-
 /* The image that has its process's name is its program. What the kernel cuts to 15 bytes may match only so far. */
 static void learn_exe(struct etw_teller *t, uint32_t pid, const char *path)
 {
@@ -133,7 +123,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 {
 	bool kernel = etw_is_kernel(image->base, pointer_size);
 	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
-	uint8_t build_id[20];
+	uint8_t build_id[PDB_ID_SIZE];
 	struct collector_mapping mapping = {
 		.type = kernel ? COLLECTOR_KERNEL : COLLECTOR_FILE,
 		.start = image->base,
@@ -151,7 +141,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 		return -ENOMEM;
 	mapping.path = t->text.data ? t->text.data : "";
 	if (pdb) {
-		make_build_id(pdb, build_id);
+		pdb_id_make(pdb->guid, pdb->age, build_id);
 		mapping.build_id = build_id;
 		mapping.build_id_size = sizeof(build_id);
 	}

@@ -342,6 +342,11 @@ void etw_trace_free(struct etw_trace *t)
 	free(t);
 }
 
+struct etw_paths *etw_trace_paths(struct etw_trace *t)
+{
+	return &t->facts.paths;
+}
+
 void etw_trace_info(const struct etw_trace *t, struct etw_trace_info *ret_info)
 {
 	const struct etl_log *log = etl_reader_log(t->reader);

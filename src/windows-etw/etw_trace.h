@@ -12,6 +12,7 @@
 #include "collector.h"
 #include "windows-etw/etl_reader.h"
 
+struct etw_paths;
 struct etw_trace;
 
 /* What its samples are of; those behind the first only where the trace has context switches. */
@@ -57,6 +58,9 @@ struct etw_trace_counts {
 int etw_trace_open(const struct oc_input *in, struct etw_trace **ret_trace, struct oc_error *err);
 /* Accepts NULL. */
 void etw_trace_free(struct etw_trace *t);
+
+/* Names of volumes, to which more may be added before the trace is told; what the trace says itself goes first. */
+struct etw_paths *etw_trace_paths(struct etw_trace *t);
 
 void etw_trace_info(const struct etw_trace *t, struct etw_trace_info *ret_info);
 

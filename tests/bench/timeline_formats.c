@@ -39,7 +39,7 @@ static double write_ns(const struct oc_format *format, const struct oc_machine *
 
 int main(int argc, char **argv)
 {
-	static const char *const names[] = { "nettrace", "perfview-xml", "perfetto" };
+	static const char *const names[] = { "nettrace", "perfview-xml", "perfetto", "parquet" };
 	const struct bench_recording recording = {
 		.nr_samples = NR_SAMPLES,
 		.nr_stacks = 4000,

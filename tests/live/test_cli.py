@@ -78,7 +78,7 @@ class Usage(CliTest):
             (["--frequncy", "99"], "did you mean --frequency"),
             (["-F", "0"], "1 to 100000"),
             (["-d", "0"], "out of range"),
-            (["--off-cpu"], "not possible in this version"),
+            (["--syscalls"], "not possible in this version"),
             (["--unwind", "lbr"], "'lbr' is not known"),
             (["diff", "x"], "say which two recordings"),
             (["diff", "x", "y", "z"], "say which two recordings"),

@@ -299,14 +299,22 @@ Test(machine_sink, judges_stacks_by_their_root)
 	sample.count = 5;
 	sample.incomplete = OC_STACK_TRUNCATED;
 	f.ops->sample(f.sink, &sample);
+	/* What a root's description says of a caller leads nowhere. */
+	sample.count = 3;
+	sample.incomplete = OC_STACK_BAD_ADDRESS;
+	f.ops->sample(f.sink, &sample);
+	sample.user_stack = 2;
+	sample.count = 4;
+	f.ops->sample(f.sink, &sample);
 	sample.user_stack = 0;
 	sample.has_user_part = false;
 	f.ops->sample(f.sink, &sample);
 	oc_machine_each_sample(f.machine, first_sample, &stored);
 	name_frame(&f, &stored, 1, "__libc_start_main@@GLIBC_2.34");
 	machine_sink_judge_stacks(f.sink);
-	cr_assert_eq(row(&f)->stacks, 10 + 11 + 12 + 5);
-	cr_assert_eq(row(&f)->complete, 10);
+	cr_assert_eq(row(&f)->stacks, 10 + 11 + 12 + 5 + 3 + 4);
+	cr_assert_eq(row(&f)->complete, 10 + 3);
+	cr_assert_eq(row(&f)->incomplete[OC_STACK_BAD_ADDRESS], 4);
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_BROKEN], 11);
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_NO_MAPPING], 12);
 	cr_assert_eq(row(&f)->incomplete[OC_STACK_TRUNCATED], 5);

@@ -662,6 +662,35 @@ Test(nettrace, images_of_a_pid, .fini = trace_done)
 	}
 }
 
+/* Each sample is one of its own image, whatever clocks say: at the second's exec one of the first, and one after its end. */
+Test(nettrace, samples_at_the_ends_of_images, .fini = trace_done)
+{
+	static const char *const expected[] = {
+		"ExistingProcess", "cpu",           "ProcessExit", "ProcessCreate", "cpu", "cpu",
+		"ProcessExit",     "ProcessCreate", "ProcessExit", "ProcessCreate", "cpu"
+	};
+	static const uint64_t times[] = { 1000, 1999, 2000, 2000, 2000, 3500,
+					  3501, 3501, 3501, 3501, 4000 };
+	struct oc_machine *m = machine();
+	oc_process_id first = must(oc_machine_process_start(m, 7, 0, 500)), second, last;
+
+	second = must(oc_machine_process_exec(m, 7, 2000, intern(m, "b")));
+	sample(m, first, 0x10, 2000);
+	sample(m, second, 0x20, 2000);
+	sample(m, second, 0x20, 3500);
+	must(oc_machine_process_exec(m, 7, 3000, intern(m, "c")));
+	last = must(oc_machine_process_exec(m, 7, 3200, intern(m, "d")));
+	sample(m, last, 0x30, 4000);
+	must(oc_machine_finish(m));
+	write_and_read(m);
+	for (size_t i = 0; i < trace.nr_events; i++) {
+		cr_assert(event_is(&trace.events[i], expected[i]), "event %zu", i);
+		cr_expect_eq(trace.events[i].time, times[i], "event %zu: %llu", i,
+			     (unsigned long long)trace.events[i].time);
+	}
+	cr_assert_eq(trace.nr_events, ARRAY_SIZE(expected));
+}
+
 /* start is 1000: what was over by then did not exist at the start. */
 Test(nettrace, images_of_before, .fini = trace_done)
 {

@@ -287,14 +287,13 @@ Test(options, contradictions_are_refused)
 Test(options, what_is_not_possible_yet_is_never_ignored)
 {
 	static const char *const lines[] = {
-		"--off-cpu",
-		"--context-switches",
 		"--syscalls",
+		"--syscalls -d 1",
 		"--page-faults",
+		"--page-faults -o x.svg",
 		"--block-io",
-		"--event sched:x",
-		"--event=sched:x",
 		"--scenario cpu",
+		"--scenario=cpu",
 		"--script x",
 		"--script-file x.lua",
 		"--live",

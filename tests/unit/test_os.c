@@ -98,3 +98,34 @@ Test(os, separators)
 	cr_assert_eq(os_last_separator(path), path + 1);
 	cr_assert_null(os_last_separator("a"));
 }
+
+static int count_name(void *arg, const char *name)
+{
+	unsigned int *nr = arg;
+
+	cr_assert(name[0] == 'a' || name[0] == 'b');
+	(*nr)++;
+	return 0;
+}
+
+static int stop_at_once(void *arg, const char *name)
+{
+	(void)name;
+	(*(unsigned int *)arg)++;
+	return 7;
+}
+
+Test(os, names_in_a_directory)
+{
+	unsigned int nr = 0;
+
+	close(make("a", ""));
+	close(make("b", ""));
+	cr_assert_eq(os_each_name(".", count_name, &nr), 0);
+	cr_assert_eq(nr, 2);
+	cr_assert_eq(os_each_name(dir, stop_at_once, &nr), 7);
+	cr_assert_eq(nr, 3);
+	cr_assert_eq(os_each_name("nowhere", count_name, &nr), -ENOENT);
+	unlink("a");
+	unlink("b");
+}

@@ -30,6 +30,22 @@ Test(recording_opts, defaults)
 	recording_opts_done(&copy);
 }
 
+Test(recording_opts, what_only_windows_has)
+{
+	const char *events[] = { "etw:01234567-89ab-cdef-0123-456789abcdef:1:5" };
+	struct oc_recording_opts refused[] = { OPTS(.off_cpu = true),
+					       OPTS(.events = events, .nr_events = 1),
+					       OPTS(.etl_file = "x.etl") };
+	struct recording_opts copy = { 0 };
+	struct oc_error err = { 0 };
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		cr_assert_eq(recording_opts_copy(&copy, &refused[i], &err), -EOPNOTSUPP);
+		cr_assert_not_null(strstr(err.message, "possible"));
+	}
+	recording_opts_done(&copy);
+}
+
 Test(recording_opts, copies_deeply)
 {
 	uint32_t pids[] = { (uint32_t)getpid(), (uint32_t)getpid() };

@@ -4,9 +4,12 @@
  */
 #include <criterion/criterion.h>
 
+#include <errno.h>
+
 #include <string.h>
 
 #include "base/le.h"
+#include "base/macros.h"
 #include "base/utf16.h"
 
 static void expect(const void *data, size_t size, const char *want)
@@ -42,6 +45,26 @@ Test(utf16, half_pairs_are_replaced)
 	       "a");
 	expect(high, 2, "\xef\xbf\xbd");
 	expect(two, sizeof(two), "\xef\xbf\xbd\xf0\x9f\x98\x80");
+}
+
+Test(utf16, from_utf8)
+{
+	static const char *const wrong[] = {
+		"\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff"
+	};
+	uint16_t out[8];
+
+	cr_assert_eq(utf8_to_utf16("a\xc3\xa4\xe6\x97\xa5\xf0\x9f\x98\x80", out, 8), 5);
+	cr_assert_eq(out[0], 'a');
+	cr_assert_eq(out[1], 0xe4);
+	cr_assert_eq(out[2], 0x65e5);
+	cr_assert_eq(out[3], 0xd83d);
+	cr_assert_eq(out[4], 0xde00);
+	cr_assert_eq(out[5], 0);
+	cr_assert_eq(utf8_to_utf16("", out, 1), 0);
+	cr_assert_eq(utf8_to_utf16("abcdefgh", out, 8), -ENAMETOOLONG);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_assert_eq(utf8_to_utf16(wrong[i], out, 8), -EILSEQ, "%zu", i);
 }
 
 Test(utf16, length_up_to_nul)

@@ -229,7 +229,7 @@ for every tool. {versions()}, {time.strftime("%B %Y")}.
 
 {chr(10).join(rows)}
 
-- musl as Debian builds it has neither call frame information nor frame pointers: no tool can find who called `main`.
+- musl as Debian builds it has neither call frame information nor frame pointers; see below.
 - C++ and Rust: while an exception is thrown, libgcc overwrites its own frames with those of the handler.
 - Truncated are stacks deeper than 255 frames, and, before the tables of a program are loaded, samples that come as
   copies of 16 KiB of their stack: mostly the first ones of a recording.

@@ -67,10 +67,34 @@ static void check_publish(void)
 	CHECK(os_open_read("taken") == -ENOENT && os_open_read(".") == -EISDIR);
 }
 
+/* "\xc3\xa4" is a letter outside ASCII. */
+static int take_name(void *arg, const char *name)
+{
+	unsigned int *seen = arg;
+
+	*seen += !strcmp(name, "one") ? 1 : !strcmp(name, "\xc3\xa4") ? 10 : 100;
+	return *seen >= 1000 ? 7 : 0;
+}
+
+static void check_names(void)
+{
+	unsigned int seen = 0;
+
+	make("one", "");
+	make("\xc3\xa4", "");
+	CHECK(os_each_name(".", take_name, &seen) == 0 && seen == 11);
+	seen = 1000;
+	CHECK(os_each_name(".", take_name, &seen) == 7);
+	CHECK(os_each_name("no such folder", take_name, &seen) == -ENOENT);
+	os_remove("one");
+	os_remove("\xc3\xa4");
+}
+
 int main(void)
 {
 	os_prepare_streams();
 	check_temporary();
 	check_publish();
+	check_names();
 	return nr_failed ? 1 : 0;
 }

@@ -38,6 +38,7 @@ class WineTest(unittest.TestCase):
     def setUpClass(cls):
         prefix = tempfile.TemporaryDirectory()
         cls.addClassCleanup(prefix.cleanup)
+        cls.prefix = prefix.name
         cls.env = {**os.environ, "WINEPREFIX": prefix.name, "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=",
                    "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
         cls.env.pop("DISPLAY", None)

@@ -15,13 +15,13 @@ extern "C" {
 
 /* Where the spread of shares within a recording was taken from. */
 enum oc_diff_method {
-	OC_DIFF_SLICES,  /* slices of time, from samples with times */
-	OC_DIFF_THREADS, /* threads of one name, from counts without times */
-	OC_DIFF_ASSUMED, /* nothing to take it from: OC_DIFF_ASSUMED_DISPERSION times that of independent samples */
+	OC_DIFF_SLICES, /* slices of time, from samples with times */
+	OC_DIFF_THREADS, /* threads of one name, from counts without times; OC_DIFF_ASSUMED_DISPERSION at least */
+	OC_DIFF_ASSUMED, /* nothing to take it from: OC_DIFF_ASSUMED_DISPERSION */
 	OC_DIFF_NONE, /* what is added up are no samples (bytes, fractions): there are no intervals */
 };
 
-/* Variance of a share, in multiples of that of independent samples, where it cannot be estimated. */
+/* Variance of a share, in multiples of that of independent samples, where times do not tell it. */
 #define OC_DIFF_ASSUMED_DISPERSION 4.0
 
 /* How a share changed. Shares are 0..1. */

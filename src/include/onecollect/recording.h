@@ -7,6 +7,9 @@
  *     if (!oc_recording_new(&opts, &rec, &err) && !oc_recording_run(rec, &err))
  *             oc_format_write_file(oc_format_by_name("pprof"), oc_recording_machine(rec), "cpu.pb.gz", false, NULL, &err);
  *     oc_recording_free(rec);
+ *
+ * On Windows ETW writes a trace while the recording runs, and it is read at the end: the machine stays empty until then,
+ * and pids, process_globs and cpus choose from a recording of the whole machine.
  */
 #ifndef ONECOLLECT_RECORDING_H
 #define ONECOLLECT_RECORDING_H
@@ -54,6 +57,10 @@ struct oc_recording_opts {
 	const char *
 		unwind_cache; /* directory to keep unwind tables in, made by the caller; NULL = none */
 	uint64_t unwind_budget_bytes; /* for unwind tables in the kernel; 0 = default (8 MiB) */
+	bool off_cpu;                 /* record time off the CPU as well; Windows */
+	const char *const *events;    /* [nr_events] "etw:GUID:KEYWORDS:LEVEL[:ID]"; Windows */
+	uint32_t nr_events;
+	const char *etl_file; /* keep the trace that ETW writes, under this name; Windows */
 };
 
 /* A look at a running recording. */
@@ -91,7 +98,7 @@ OC_API void oc_recording_stop(struct oc_recording *rec);
 
 /* The machine, finished after oc_recording_run(); owned by the recording. Hooks are added before the run. */
 OC_API struct oc_machine *oc_recording_machine(struct oc_recording *rec);
-/* Name of the collector in use ("bpf", "perf-event"), and why not a better one ("" when it is the best). */
+/* Name of the collector in use ("bpf", "perf-event", "etw"), and why not a better one ("" when it is the best). */
 OC_API const char *oc_recording_collector(const struct oc_recording *rec, const char **ret_why);
 /* Wait status of the command as from waitpid(2); -1 while it runs or when there is none. */
 OC_API int oc_recording_command_status(const struct oc_recording *rec);

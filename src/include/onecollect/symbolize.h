@@ -18,6 +18,16 @@ struct oc_symbolizer_opts {
 	uint64_t max_file_bytes; /* larger files are refused (counted); 0 = 4 GiB */
 	uint32_t max_files;      /* files kept open at most; 0 = half of RLIMIT_NOFILE */
 	const char *debug_dir;   /* where separate debug files are; NULL = /usr/lib/debug */
+	/*
+	 * [nr_symbol_paths], copied: where PDB files and images of Windows programs are, folders separated by semicolons.
+	 * A folder holds files, or is a symbol server's cache (NAME.pdb/KEY/NAME.pdb, in one or two tiers). Files are told
+	 * by their content and found by GUID and age, whatever their names; damaged ones are refused (counted).
+	 */
+	const char *const *symbol_paths;
+	uint32_t nr_symbol_paths;
+	/* Told, once each, why a file from there is not used; text is borrowed for the call. NULL = nobody wants to know. */
+	void (*tell)(void *arg, const char *text);
+	void *tell_arg;
 };
 
 /* opts may be NULL. Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one. Returns NULL = no memory. */
@@ -93,7 +103,8 @@ OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
 /*
  * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
  * code in files with a build-id, which are looked for under their path in our own root and taken only when their
- * build-id is the same. Kernels and generated code are left as they are. As oc_symbolizer_run() otherwise.
+ * build-id is the same; of Windows programs, libraries and drivers in opts->symbol_paths, with inlined functions and
+ * lines. Kernels of Linux and generated code are left as they are. As oc_symbolizer_run() otherwise.
  */
 OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The folders that symbol files of Windows programs are looked for in, and what is in them.
+ * Used by windows_symbols.c. A file is told by its content, and found by the identity that it shares with its program.
+ */
+#ifndef SYMBOLIZE_SYMBOL_PATH_H
+#define SYMBOLIZE_SYMBOL_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pdb_id.h"
+
+enum symbol_file_kind { SYMBOL_FILE_PDB, SYMBOL_FILE_IMAGE };
+
+/* A file that lies in a folder itself. */
+struct symbol_file {
+	char *name;
+	enum symbol_file_kind kind;
+	uint8_t id[PDB_ID_SIZE];
+};
+
+struct symbol_folder {
+	char *path;
+	bool is_listed;
+	struct symbol_file *files; /* [nr_files] */
+	size_t nr_files;
+	size_t files_cap;
+	char **stores; /* [nr_stores] folders called NAME.pdb, or "na/NAME.pdb", as symbol servers have them */
+	size_t nr_stores;
+	size_t stores_cap;
+};
+
+/* Told, for people, why a file is not used. `path`: of the file. */
+typedef void (*symbol_path_tell)(void *arg, const char *path, const char *reason);
+
+struct symbol_path {
+	struct symbol_folder
+		*folders; /* [nr_folders], in the order in which they are looked into */
+	size_t nr_folders;
+	size_t folders_cap;
+	uint64_t max_file_bytes;
+	symbol_path_tell tell;
+	void *arg;
+};
+
+/* Adds the folders of a list that is separated by semicolons. Returns 0 or -ENOMEM. */
+int symbol_path_add(struct symbol_path *sp, const char *list);
+/* Accepts all zero. */
+void symbol_path_done(struct symbol_path *sp);
+
+/* An open file; path is for people. */
+struct symbol_found {
+	int fd; /* owned by who asked */
+	uint64_t size;
+	char path[4096];
+};
+
+/*
+ * Looks for the PDB file, or for the image, of an identity. The folders are listed when something is looked for first.
+ * What is found has to be opened once more by its reader, who then proves the identity.
+ * Returns 1 with *ret, 0 = there is none, or -ENOMEM.
+ */
+int symbol_path_find(struct symbol_path *sp, enum symbol_file_kind kind,
+		     const uint8_t id[PDB_ID_SIZE], struct symbol_found *ret);
+
+/* Tells of files that have the name which the PDB file of `image_name` would have, but another identity. */
+void symbol_path_tell_others(struct symbol_path *sp, const char *image_name);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names of places in Windows programs, libraries and drivers.
+ * Used by the symbolizer. The files come from folders that the user names: the trace is mostly of another machine.
+ */
+#ifndef SYMBOLIZE_WINDOWS_SYMBOLS_H
+#define SYMBOLIZE_WINDOWS_SYMBOLS_H
+
+#include <onecollect/machine.h>
+#include <onecollect/symbolize.h>
+
+#include "symbolize/symbol_path.h"
+
+/* Told, for people, which file is not used and why. */
+typedef void (*windows_symbols_tell)(void *arg, const char *text);
+
+/* All zero = no folders. */
+struct windows_symbols {
+	struct symbol_path path;
+	windows_symbols_tell tell; /* NULL = nobody wants to know */
+	void *arg;
+	uint64_t refused; /* files that were told of */
+};
+
+/*
+ * Takes from opts what concerns files of Windows; the rest is not looked at. windows_symbols_done() is due in any case.
+ * Returns 0 or -ENOMEM.
+ */
+int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_opts *opts);
+void windows_symbols_done(struct windows_symbols *ws);
+
+/*
+ * Names all locations without a name in images of Windows that can be told from all others: functions, inlined functions
+ * and lines by an image's PDB file, else exports by the image. Both are taken only when they have the module's identity.
+ * Returns 0, also when there is no file or it is damaged (told, and counted in the ledger), or -ENOMEM.
+ */
+int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m);
+
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Parquet files read by DuckDB and by Arrow, of the versions that scripts/install-readers fetches."""
+
+import os
+import sys
+
+import known_recording
+
+sys.path.append(os.path.join(known_recording.BUILD, "readers", "python"))
+import duckdb  # pylint: disable=wrong-import-position
+import pyarrow.parquet  # pylint: disable=wrong-import-position
+
+
+def query(folder, sql):
+    """Rows of a query over files of a folder, which it names as they are called there."""
+    with duckdb.connect() as connection:
+        connection.execute("SET file_search_path = ?", [folder])
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(sql).fetchall()
+
+
+def weights(path):
+    """Samples by innermost function, of which DuckDB and Arrow must say the same."""
+    folder, name = os.path.split(path)
+    rows = dict(query(folder, f"SELECT function, sum(count)::BIGINT FROM '{name}' WHERE kind = 'cpu' GROUP BY function"))
+    found = {}
+    table = arrow(path)
+    for function, kind, count in zip(*(table.column(column).to_pylist() for column in ("function", "kind", "count"))):
+        if kind == "cpu":
+            found[function] = found.get(function, 0) + count
+    if found != rows:
+        raise AssertionError(f"{path}: DuckDB and Arrow differ: {rows} {found}")
+    return rows
+
+
+def arrow(path):
+    table = pyarrow.parquet.read_table(path)
+    table.validate(full=True)
+    return table
+
+
+def about(path):
+    """What the file says of itself: groups of rows, and key-value pairs."""
+    metadata = pyarrow.parquet.read_metadata(path)
+    return metadata, {key.decode(): value.decode() for key, value in metadata.metadata.items()}

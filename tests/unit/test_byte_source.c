@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base/byte_source.h and base/pdb_id.h.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/byte_source.h"
+#include "base/macros.h"
+#include "base/pdb_id.h"
+
+static void expect_reads(const struct byte_source *s)
+{
+	char text[8] = "";
+
+	cr_assert_eq(byte_source_read(s, 2, text, 3), 0);
+	cr_assert_str_eq(text, "cde");
+	cr_assert_eq(byte_source_read(s, 6, text, 0), 0);
+	cr_assert_eq(byte_source_read(s, 4, text, 3), -EBADMSG);
+	cr_assert_eq(byte_source_read(s, 7, text, 0), -EBADMSG);
+	cr_assert_eq(byte_source_read(s, UINT64_MAX, text, 1), -EBADMSG);
+	cr_assert_eq(byte_source_read(s, 1, text, SIZE_MAX), -EBADMSG);
+}
+
+Test(byte_source, memory)
+{
+	const struct byte_source s = { .fd = -1, .memory = (const uint8_t *)"abcdef", .size = 6 };
+
+	expect_reads(&s);
+}
+
+Test(byte_source, file_and_one_that_shrinks)
+{
+	char path[] = "/tmp/byte_source.XXXXXX", byte;
+	const struct byte_source s = { .fd = mkstemp(path), .size = 6 };
+
+	cr_assert_geq(s.fd, 0);
+	cr_assert_eq(write(s.fd, "abcdef", 6), 6);
+	expect_reads(&s);
+	cr_assert_eq(ftruncate(s.fd, 3), 0);
+	cr_assert_eq(byte_source_read(&s, 2, &byte, 1), 0);
+	cr_assert_eq(byte_source_read(&s, 3, &byte, 1), -EBADMSG);
+	close(s.fd);
+	unlink(path);
+}
+
+Test(pdb_id, key_as_symbol_servers_write_it)
+{
+	static const uint8_t guid[16] = { 0xd4, 0xc3, 0xb2, 0xa1, 0xf6, 0xe5, 0x18, 0x07,
+					  0x09, 0x1a, 0x2b, 0x3c, 0x4d, 0x5e, 0x6f, 0x70 };
+	char key[PDB_ID_KEY_SIZE];
+	uint8_t id[PDB_ID_SIZE];
+
+	pdb_id_make(guid, 2, id);
+	pdb_id_key(id, key);
+	cr_assert_str_eq(key, "A1B2C3D4E5F60718091A2B3C4D5E6F702");
+	pdb_id_make(guid, 0xffffffff, id);
+	pdb_id_key(id, key);
+	cr_assert_str_eq(key, "A1B2C3D4E5F60718091A2B3C4D5E6F70FFFFFFFF");
+}

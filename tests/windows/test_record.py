@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Recording: what wine says of ETW is not believed; with a DLL that stands in for ETW the whole way is gone through."""
+
+import fcntl
+import glob
+import json
+import os
+import pty
+import subprocess
+import termios
+import time
+import unittest
+
+import wine
+
+STAND_IN = os.path.join(wine.BUILD_WINDOWS, "tests", "record-trace.exe")
+NO_ETW = "ETW is not available here"
+
+
+class WithoutEtw(wine.WineTest):
+    def test_recording_says_so(self):
+        _, message = self.run_exe("-d", "1", "-o", "out.svg", status=4)
+        self.assertIn(NO_ETW, message)
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_check_says_so(self):
+        for args in (("check",), ("--etw-check",)):
+            text = self.run_exe(*args, status=4)[0].decode()
+            self.assertIn(NO_ETW, text)
+            self.assertIn("ControlTraceW query", text)
+        checks = json.loads(self.run_exe("check", "--json", status=4)[0])["checks"]
+        self.assertEqual([row["state"] for row in checks if row["required"]], ["missing"])
+
+    def test_what_windows_does_not_have(self):
+        for args in (("--cgroup", "x"), ("--collector", "bpf"), ("--unwind", "fp"), ("--bpf-stats",), ("--", "cmd")):
+            _, message = self.run_exe("-d", "1", "-o", "out.svg", *args, status=4)
+            self.assertIn("not possible on Windows", message)
+        self.run_exe("--event", "sched:sched_switch", "-o", "out.svg", status=2)
+        self.run_exe("-F", "9000", "-o", "out.svg", status=2)
+        self.assertEqual(os.listdir(self.dir), [])
+
+
+class WithStandIn(wine.WineTest):
+    def setUp(self):
+        super().setUp()
+        if not wine.traces():
+            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
+        self.trace = wine.unpack_trace("perfview-net452-x64.etl", self.dir)
+
+    def temporary_files(self):
+        return glob.glob(os.path.join(self.prefix, "drive_c", "users", "*", "Temp", "onecollect-*"))
+
+    def record(self, *args, status=0, **env):
+        """Records; no temporary file may be left."""
+        result = self.run_exe(*args, exe=STAND_IN, status=status, env={"STAND_IN_TRACE": self.trace, **env})
+        self.assertEqual(self.temporary_files(), [])
+        return result
+
+    def test_a_recording_is_the_conversion_of_its_trace(self):
+        self.run_exe("convert", self.trace, "-q", "-o", "expected.folded")
+        self.record("-d", "500ms", "-q", "-o", "out.folded", "-o", "out.octrace")
+        self.assertEqual(self.read("out.folded"), self.read("expected.folded"))
+        self.run_exe("convert", "out.octrace", "-q", "-o", "later.folded")
+        self.assertEqual(self.read("later.folded"), self.read("expected.folded"))
+
+    def test_the_summary(self):
+        summary = json.loads(self.record("-d", "200ms", "--json", "-q", "-o", "out.svg", "--off-cpu",
+                                         "--event", "etw:01234567-89ab-cdef-0123-456789abcdef:*:5:7")[0])
+        self.assertEqual(summary["kinds"]["cpu"]["kept"], 6320)
+        self.assertEqual(summary["exit"], 0)
+
+    def test_keep_etl(self):
+        name = "behalten \u65e5\u672c.etl"
+        self.record("-d", "200ms", "-q", "-o", "out.svg", "--keep-etl", name)
+        self.assertEqual(self.read(name), self.read(self.trace))
+
+    def test_drive_letters_that_the_trace_does_not_tell(self):
+        name = wine.unpack_trace("airbus-shutdown-kernel.etl.xz", self.dir)
+        device, path = b"\\Device\\HarddiskVolume3\\Windows\\", b":\\Windows\\"
+        # Has wine call a third drive what the trace calls the system's.
+        subprocess.run(["wineserver", "-k", "-w"], env=self.env, check=False)
+        os.symlink("/", os.path.join(self.prefix, "dosdevices", "e:"))
+        self.run_exe("convert", name, "-q", "-o", "other.nettrace")
+        self.record("-d", "200ms", "-q", "-o", "own.nettrace", STAND_IN_TRACE=name)
+        self.assertEqual([text in self.read("other.nettrace") for text in (device, path)], [True, False])
+        self.assertEqual([text in self.read("own.nettrace") for text in (device, path)], [False, True])
+
+    def test_choosing_processes(self):
+        self.run_exe("convert", self.trace, "-q", "--process", "3676", "-o", "expected.folded")
+        self.record("-d", "200ms", "-q", "-p", "3676", "-o", "out.folded")
+        self.assertTrue(self.read("out.folded"))
+        self.assertEqual(self.read("out.folded"), self.read("expected.folded"))
+
+    def test_a_session_left_behind(self):
+        self.record("-d", "200ms", "-q", "-o", "out.svg", STAND_IN_STALE="1")
+
+    def test_a_call_fails(self):
+        for call, code, status, text in ((4, 5, 3, "Run as administrator"), (4, 1450, 1, "too many sessions"),
+                                         (6, 120, 4, "not available"), (3, 5, 3, "interval"), (7, 87, 4, "methods of .NET")):
+            _, message = self.record("-d", "200ms", "-o", "out.svg", status=status, STAND_IN_FAIL=f"{call}:{code}")
+            self.assertIn(text, message)
+            self.assertFalse(os.path.exists(self.path("out.svg")))
+
+    def test_nothing_was_written(self):
+        _, message = self.record("-d", "200ms", "-o", "out.svg", status=1, STAND_IN_TRACE="")
+        self.assertIn("record-trace: error:", message)
+        self.assertEqual(glob.glob(self.path("out*")), [])
+
+    def test_ctrl_c_stops_and_finishes(self):
+        """wine makes a console of a terminal, and of the character that Ctrl-C types the event that programs get."""
+        keyboard, terminal = pty.openpty()
+        self.addCleanup(os.close, keyboard)
+        process = subprocess.Popen(["wine", STAND_IN, "-q", "-o", "out.folded"], cwd=self.dir,
+                                   env={**self.env, "STAND_IN_TRACE": self.trace}, stdin=terminal, stdout=terminal,
+                                   stderr=terminal, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(terminal)
+        self.addCleanup(process.kill)
+        began = time.monotonic()
+        while not self.temporary_files() and time.monotonic() - began < wine.LIMIT_S:
+            time.sleep(0.1)
+        os.write(keyboard, b"\x03")
+        self.assertEqual(process.wait(wine.LIMIT_S), 0)
+        self.assertIn(b";", self.read("out.folded"))
+        self.assertEqual(self.temporary_files(), [])
+
+    def test_check(self):
+        checks = json.loads(self.record("check", "--json")[0])["checks"]
+        self.assertEqual({row["state"] for row in checks}, {"ok"})
+        self.assertIn("6320 samples kept", checks[-1]["why"])
+
+
+if __name__ == "__main__":
+    unittest.main()
