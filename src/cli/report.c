@@ -103,10 +103,18 @@ void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsig
 	buffer_done(&text);
 }
 
+static void head_line(struct buffer *out, const struct stream *s, enum style style,
+		      const char *text)
+{
+	buffer_puts(out, style_begin(s, style));
+	text_fit(out, text, s->width, false);
+	buffer_printf(out, "%s\n", style_end(s, style));
+}
+
 void report_head(struct buffer *out, const struct stream *s, const char *title, const char *columns)
 {
-	buffer_printf(out, "%s%s%s\n", style_begin(s, STYLE_BOLD), title, style_end(s, STYLE_BOLD));
-	buffer_printf(out, "%s%s%s\n", style_begin(s, STYLE_DIM), columns, style_end(s, STYLE_DIM));
+	head_line(out, s, STYLE_BOLD, title);
+	head_line(out, s, STYLE_DIM, columns);
 }
 
 void report_last_cell(struct buffer *out, const struct stream *s, const char *text,

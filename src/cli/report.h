@@ -52,7 +52,7 @@ const char *report_unit_name(enum oc_unit unit);
 /* Appends a weight, right-aligned in `width` columns: a number of samples, or an amount with its unit. */
 void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsigned int width);
 
-/* Appends the head of a table: its title and the names of its columns, each a line in a style of its own. */
+/* Appends the head of a table: its title and the names of its columns, each a line that fits, in a style of its own. */
 void report_head(struct buffer *out, const struct stream *s, const char *title,
 		 const char *columns);
 /* Appends the last column of a row: cut on a terminal that has `room` columns left for it, kept anywhere else. */

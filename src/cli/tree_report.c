@@ -217,16 +217,14 @@ static int put_rows(struct buffer *out, struct tree *t)
 
 	while (!rc && (node = next_node(t, &prefix, &mark))) {
 		if (t->limits->rows && t->nr_rows++ == t->limits->rows) {
-			buffer_puts(out, "more rows are left out; raise --limit to see them\n");
+			buffer_puts(out, "more is left out; raise --limit to see it\n");
 			return 0;
 		}
 		put_row(out, t, node, prefix, mark);
 		rc = t->prefix.error ? t->prefix.error : enter(t, node);
 	}
 	if (!rc && t->left_out && t->limits->min_percent < 0)
-		buffer_printf(out,
-			      "calls with less than %.1f%% of the samples are left out; "
-			      "--min-percent 0 shows them\n",
+		buffer_printf(out, "less than %.1f%% is left out; --min-percent 0 shows it\n",
 			      MIN_PERCENT);
 	return rc;
 }

@@ -181,7 +181,7 @@ class Reports(ViewsTest):
         self.assertEqual(self.report("--view", "tree", "--limit", "2").splitlines()[2:], [
             " 70.3%    0.0%  + server",
             " 70.3%    0.0%  | main",
-            "more rows are left out; raise --limit to see them",
+            "more is left out; raise --limit to see it",
         ])
 
     def test_tree_as_json_is_all_of_it(self):
