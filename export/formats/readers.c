@@ -15,6 +15,7 @@
 /* Those that know their files by a magic number first. */
 static const struct oc_reader *const readers[] = {
 	&oc_reader_octrace,
+	&oc_reader_perf_data,
 	&oc_reader_etl,
 };
 
