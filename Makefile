@@ -63,8 +63,9 @@ endif
 # ---- sources ----------------------------------------------------------------------------------------------------
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
 LIB_DIRS := src src/base src/linux src/symbolize src/unwind src/windows-etw export export/formats
-LIB_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
-CLI_SRC  := $(sort $(wildcard src/cli/*.c))
+# *_win32.c are for Windows, see scripts/windows.mk.
+LIB_SRC  := $(filter-out %_win32.c,$(sort $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))))
+CLI_SRC  := $(filter-out %_win32.c,$(sort $(wildcard src/cli/*.c)))
 PROTO    := $(sort $(wildcard export/formats/*.proto))
 EMBED    := $(sort $(wildcard $(addprefix export/formats/*/*.,js css html)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
@@ -83,7 +84,7 @@ GEN_C    := $(patsubst export/formats/%.proto,$(O)/gen/%.pb-c.c,$(PROTO))
 EMBED_H  := $(patsubst export/formats/%,$(O)/gen/embed/%.h,$(EMBED))
 LIB_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(LIB_SRC)) $(patsubst $(O)/gen/%.c,$(O)/obj/gen/%.o,$(GEN_C))
 CLI_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(CLI_SRC))
-UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main.c,$(CLI_SRC)))
+UNIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(UNIT_SRC) $(filter-out src/cli/main_posix.c,$(CLI_SRC)))
 
 LIB_A    := $(O)/libonecollect.a
 LIB_SO   := $(O)/libonecollect.so.$(VERSION)
@@ -223,6 +224,7 @@ fixtures: $(FIXTURES)
 tests: all $(O)/tests/unit fixtures $(LIVE) $(INTEROP) unwind-base
 
 include tests/unwind/rules.mk
+include scripts/windows.mk
 
 # ---- the two commands of a newcomer -----------------------------------------------------------------------------
 demo: ## install what is needed, record a real workload for 5 s, show where the time went (root)
@@ -319,6 +321,6 @@ help: ## this list
 
 .PHONY: all unit fixtures tests fuzzers replays fuzz demo check check-live vm-programs check-kernels \
 	verifier-baseline check-interop check-arm64 lint tidy bench install uninstall clean help \
-	check-tables check-unwind bench-unwind
+	check-tables check-unwind bench-unwind windows windows-exe windows-tests check-windows
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

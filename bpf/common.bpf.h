@@ -16,6 +16,9 @@
 
 #include "wire.h"
 
+/* What is seldom needed stands apart: between two samples a program falls out of the caches, each line of which counts. */
+#define APART static __noinline
+
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h, unchanged since 2.6.27 */
 
 /* Set before load, constant afterwards: the verifier removes the branches that cannot be taken. */

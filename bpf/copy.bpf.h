@@ -30,25 +30,49 @@ struct copy_request {
 	bool is_wanted;
 	bool is_timed; /* not a copy, but the sample's time is wanted */
 	u8 why;        /* enum unwind_outcome */
+	u32 slot;      /* enum scratch_slot of the program */
 	u32 module;
 	u64 page;
 	u64 address;
 	u64 image;
 };
 
-/* One page, or what the stack pointer leaves of it. */
-static long copy_page(u32 i, struct wire_copy **arg)
+/*
+ * How much of the stack is to be copied. Most threads' stacks end a little above their stack pointer, where their frames
+ * end but their memory does not: the first thread's where its image's began, with the arguments above; another one's at its
+ * control block, which the C libraries put on top of the stack. What lies elsewhere is no end.
+ */
+static __always_inline u32 stack_bytes(struct task_struct *task, u64 sp)
 {
-	struct wire_copy *copy = *arg;
-	u32 at = copy->nr_bytes;
-	u64 from = copy->regs.numbered[REG_SP] + at;
-	u32 bytes = WIRE_COPY_PAGE_BYTES - (from & (WIRE_COPY_PAGE_BYTES - 1));
+	u64 to_start = BPF_CORE_READ(task, mm, start_stack) - sp;
+	u64 to_block = THREAD_POINTER(task) - sp;
+	u64 bytes = to_start < to_block ? to_start : to_block;
 
-	if (at >= copy_bytes ||
-	    bpf_probe_read_user((char *)(copy + 1) + (at & (copy_bytes - 1)), bytes, (void *)from))
-		return 1;
-	copy->nr_bytes = at + bytes;
-	return 0;
+	bytes += 2 * sizeof(u64); /* a frame record may be the last thing */
+	return bytes < copy_bytes ? bytes : copy_bytes;
+}
+
+/*
+ * Reads the stack into the room of that index, page by page, until one cannot be read. Returns how many bytes, at most
+ * `wanted`. A function of its own, which the verifier looks at once.
+ */
+__noinline int copy_stack(u32 index, u64 sp, u32 wanted)
+{
+	struct wire_copy *copy = bpf_map_lookup_elem(&stack_copies, &index);
+	u32 at = 0;
+
+	if (!copy)
+		return 0;
+	for (u32 i = 0; i <= WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES && at < wanted; i++) {
+		u64 from = sp + at;
+		u32 bytes = WIRE_COPY_PAGE_BYTES - (from & (WIRE_COPY_PAGE_BYTES - 1));
+
+		if (bpf_probe_read_user((char *)(copy + 1) + (at & (copy_bytes - 1)), bytes,
+					(void *)from))
+			break;
+		at += bytes;
+	}
+	return at < wanted ? at : wanted;
 }
 
 static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct *task,
@@ -69,16 +93,16 @@ static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct
 	copy->module = request->module;
 	copy->page = request->page;
 	copy->address = request->address;
-	copy->nr_bytes = 0;
 }
 
 /* Sends the sample with its registers and stack. Sent, it is one of those taken and not lost. */
-static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
-				      struct scratch *scratch, u32 slot, struct wire_key *key,
-				      const struct copy_request *request)
+APART void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
+		     struct scratch *scratch, struct wire_key *key,
+		     const struct copy_request *request)
 {
-	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + slot, bytes;
+	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + request->slot;
 	struct wire_copy *copy = bpf_map_lookup_elem(&stack_copies, &index);
+	u32 bytes;
 
 	if (!copy) {
 		count_lost(outcome, WIRE_LOSS_SCRATCH);
@@ -90,10 +114,11 @@ static __always_inline void emit_copy(struct wire_outcome *outcome, struct task_
 	fill_copy(copy, task, key, request);
 	copy->regs = scratch->regs.all;
 	copy->is_behind_syscall = is_behind_syscall(&scratch->regs);
-	bpf_loop(WIRE_COPY_BYTES_MAX / WIRE_COPY_PAGE_BYTES + 1, copy_page, &copy, 0);
-	bytes = copy->nr_bytes;
+	bytes = copy_stack(index, copy->regs.numbered[REG_SP],
+			   stack_bytes(task, copy->regs.numbered[REG_SP]));
 	if (bytes > copy_bytes)
-		bytes = copy->nr_bytes = copy_bytes;
+		bytes = copy_bytes;
+	copy->nr_bytes = bytes;
 	/*
 	 * Somebody waits for it: for lack of tables, other samples are incomplete. But only the first one wakes user space:
 	 * woken by each, it would run in step with the sampling, and other processes would be sampled too often or too seldom.

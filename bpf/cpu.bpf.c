@@ -63,7 +63,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 {
 	u32 kind = WIRE_KIND_CPU, slot = SCRATCH_SAMPLE;
 	struct wire_key key = { .kind = WIRE_KIND_CPU };
-	struct copy_request request = {};
+	struct copy_request request = { .slot = SCRATCH_SAMPLE };
 	struct wire_outcome *outcome = bpf_map_lookup_elem(&outcomes, &kind);
 	u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct task_struct *task;
@@ -93,7 +93,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 		key.task = ~key.task;
 	take_kernel_stack(ctx, scratch, &key);
 	if (request.is_wanted)
-		emit_copy(outcome, task, scratch, slot, &key, &request);
+		emit_copy(outcome, task, scratch, &key, &request);
 	else if (is_timeline || request.is_timed)
 		emit_sample(outcome, task, scratch, &key);
 	else

@@ -66,13 +66,12 @@ struct {
 	__type(value, struct wire_outcome);
 } outcomes SEC(".maps");
 
-/* A piece of a user stack, read at once. */
-#define WINDOW_WORDS 64
-#define WINDOW_BYTES (WINDOW_WORDS * 8)
+/* A piece of a user stack, read at once. A power of two. */
+#define WINDOW_BYTES 512
 struct stack_window {
 	u64 start;
-	u64 bytes; /* from start on; 0 = nothing was read */
-	u64 words[WINDOW_WORDS];
+	u64 last; /* distance of the last word that was read */
+	u64 words[WINDOW_BYTES / 8];
 };
 
 /* The user-mode registers of the current task. */
@@ -88,11 +87,11 @@ struct user_regs {
  * so what runs in task context must use the second slot. */
 enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT = WIRE_SCRATCH_SLOTS };
 struct scratch {
+	struct unwind_walker walker;
+	struct user_regs regs;
+	struct stack_window window;
 	struct wire_stack user;
 	struct wire_stack kernel;
-	struct stack_window window;
-	struct user_regs regs;
-	struct unwind_walker walker;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

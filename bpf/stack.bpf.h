@@ -138,7 +138,7 @@ static __always_inline u64 task_name(struct task_struct *task)
 /* The name of a process in its present image, the same in all its threads; never 0. */
 static __always_inline u64 image_name(struct task_struct *task)
 {
-	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	u64 start = task->group_leader->start_boottime;
 	u64 name = mix(mix(mix(hash_seed, start), task->self_exec_id), (u32)task->tgid);
 
 	return name ? name : 1;
@@ -168,56 +168,68 @@ static __always_inline long send_task(struct wire_outcome *outcome, struct task_
 }
 
 /* Makes known whatever a key names. Returns 0, or -1 when the sample is lost (and counted). */
-static __always_inline long send_names(struct wire_outcome *outcome, struct task_struct *task,
-				       struct scratch *scratch, const struct wire_key *key)
+APART long send_names(struct wire_outcome *outcome, struct task_struct *task,
+		      struct scratch *scratch, const struct wire_key *key)
 {
 	if (send_task(outcome, task, key) || send_stack(outcome, &scratch->user, key->user_stack))
 		return -1;
 	return send_stack(outcome, &scratch->kernel, key->kernel_stack);
 }
 
-/*
- * Adds one to the key's counter. A row that is there already names only what was made known when it was made, so the
- * usual case is one lookup. A row that is new may be made by two CPUs at once, and then the second one adds to it.
- */
-static __always_inline void count_row(struct wire_outcome *outcome, struct task_struct *task,
-				      struct scratch *scratch, struct wire_key *key, void *map,
-				      u32 generation)
+static __always_inline void add_to_row(struct wire_count *row)
 {
-	struct wire_count one = { .count = 1, .value = 1 };
-	struct wire_count *row = bpf_map_lookup_elem(map, key);
-	long rc;
-
-	if (!row) {
-		if (send_names(outcome, task, scratch, key))
-			return;
-		rc = bpf_map_update_elem(map, key, &one, BPF_NOEXIST);
-		if (!rc) {
-			__sync_fetch_and_add(&rows_added[generation & 1], 1);
-			return;
-		}
-		row = bpf_map_lookup_elem(map, key);
-		if (!row) {
-			count_lost(outcome,
-				   rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
-			return;
-		}
-	}
 	__sync_fetch_and_add(&row->count, 1);
 	__sync_fetch_and_add(&row->value, 1);
 }
 
-static __always_inline void emit_count(struct wire_outcome *outcome, struct task_struct *task,
-				       struct scratch *scratch, struct wire_key *key)
+/* A counter that is new may be made by two CPUs at once, and then the second one adds to it. */
+APART void count_new_row(struct wire_outcome *outcome, struct task_struct *task,
+			 struct scratch *scratch, const struct wire_key *key, u32 generation)
 {
-	if (epoch & 1)
-		count_row(outcome, task, scratch, key, &counts_odd, 1);
+	struct wire_count one = { .count = 1, .value = 1 };
+	void *map = generation ? (void *)&counts_odd : (void *)&counts_even;
+	struct wire_count *row;
+	long rc;
+
+	if (send_names(outcome, task, scratch, key))
+		return;
+	rc = bpf_map_update_elem(map, key, &one, BPF_NOEXIST);
+	if (!rc) {
+		__sync_fetch_and_add(&rows_added[generation & 1], 1);
+		return;
+	}
+	row = bpf_map_lookup_elem(map, key);
+	if (row)
+		add_to_row(row);
 	else
-		count_row(outcome, task, scratch, key, &counts_even, 0);
+		count_lost(outcome, rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
 }
 
-static __always_inline void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
-					struct scratch *scratch, const struct wire_key *key)
+/*
+ * Adds one to the key's counter. A row that is there already names only what was made known when it was made, so the
+ * usual case is one lookup.
+ */
+static __always_inline void emit_count(struct wire_outcome *outcome, struct task_struct *task,
+				       struct scratch *scratch, const struct wire_key *key)
+{
+	u32 generation = epoch & 1;
+	struct wire_count *row;
+
+	/* Two calls for two maps, so that the kernel calls the right lookup directly. */
+	if (generation) {
+		row = bpf_map_lookup_elem(&counts_odd, key);
+		barrier_var(row);
+	} else {
+		row = bpf_map_lookup_elem(&counts_even, key);
+	}
+	if (row)
+		add_to_row(row);
+	else
+		count_new_row(outcome, task, scratch, key, generation);
+}
+
+APART void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
+		       struct scratch *scratch, const struct wire_key *key)
 {
 	struct wire_sample sample;
 

@@ -45,6 +45,17 @@ struct UNWIND_ARRAY(512 * 8, 1) unwind_directory SEC(".maps");
 struct UNWIND_ARRAY(16 * 16, 1) unwind_rules SEC(".maps");
 struct UNWIND_ARRAY(4 * UNWIND_CHUNK_WORDS, 1) unwind_rows SEC(".maps");
 
+/* Slot of scratches -> what walks on this CPU found out. Programs write; what is found elsewhere takes a place over. */
+struct unwind_known_part {
+	struct unwind_known known[UNWIND_KNOWN_MAX];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_COUNT);
+	__type(key, u32);
+	__type(value, struct unwind_known_part);
+} unwind_known SEC(".maps");
+
 /* A walk by tables, as the loop over its frames sees it. */
 struct unwind_env {
 	struct walk base;
@@ -54,6 +65,7 @@ struct unwind_env {
 	const struct unwind_range *ranges;
 	struct unwind_page *directory;
 	const struct unwind_rule *rules;
+	struct unwind_known_part *known;
 	u32 skip; /* the sampled address is not among the frames: 0 or 1 */
 };
 
@@ -72,6 +84,13 @@ static __always_inline const struct unwind_rule *unwind_rule_at(struct unwind_en
 	return &env->rules[index & rules_mask];
 }
 
+static __always_inline struct unwind_known *unwind_known_at(struct unwind_env *env, u32 index)
+{
+	/* However it was made, it is one and the same to the verifier. */
+	barrier_var(index);
+	return &env->known->known[index & (UNWIND_KNOWN_MAX - 1)];
+}
+
 static __always_inline const u32 *unwind_chunk_at(struct unwind_env *env, u32 chunk)
 {
 	return bpf_map_lookup_elem(&unwind_rows, &chunk);
@@ -79,12 +98,7 @@ static __always_inline const u32 *unwind_chunk_at(struct unwind_env *env, u32 ch
 
 static __always_inline long unwind_fetch(struct unwind_env *env, u64 address, u64 *ret_word)
 {
-	u32 index = window_find(env->window, address, 1);
-
-	if (index >= WINDOW_WORDS)
-		return 1;
-	*ret_word = env->window->words[index];
-	return 0;
+	return window_read(env->window, address, ret_word);
 }
 
 static __always_inline u64 unwind_reg(struct unwind_env *env, u32 number)
@@ -108,17 +122,31 @@ static __always_inline bool unwind_is_arm64(struct unwind_env *env)
 
 #include "unwind_step.h"
 
-/* One frame. An address that a frame pointer led to and that is no code's is no frame. */
-static long unwind_turn(u32 i, struct unwind_env *env)
+static __always_inline long unwind_add(struct unwind_env *env, u32 i)
 {
 	struct unwind_walker *w = env->walker;
-	long unknown = unwind_locate(env, w);
 
-	if (unknown && w->is_by_fp)
-		return 1;
 	if (i >= env->skip && walk_add(&env->base, i - env->skip, w->ip))
 		return unwind_stop(w, UNWIND_TRUNCATED);
-	return unknown ? 1 : unwind_step(env, w);
+	return 0;
+}
+
+/* The last frame, of which nothing is known. An address that a frame pointer led to and that is no code's is no frame. */
+UNWIND_APART long unwind_last(struct unwind_env *env, u32 i)
+{
+	if (env->walker->outcome != UNWIND_NO_INFO)
+		unwind_add(env, i);
+	return 1;
+}
+
+/* One frame. */
+static long unwind_turn(u32 i, struct unwind_env *env)
+{
+	const struct unwind_rule *rule;
+
+	if (unwind_find(env, env->walker, &rule))
+		return unwind_last(env, i);
+	return unwind_add(env, i) ? 1 : unwind_step(env, env->walker, rule);
 }
 
 /* What user space is told of a stack, by how its walk ended. */
@@ -143,11 +171,11 @@ static __always_inline u8 unwind_state(u8 outcome)
 }
 
 /*
- * Walks scratch->regs into scratch->user. skip: the sampled address is kept apart, or 0.
+ * Walks scratch->regs into scratch->user. slot: of scratch. skip: the sampled address is kept apart, or 0.
  * How it ended is scratch->walker.outcome. Where nothing is known of the process, frame pointers may be tried.
  */
 static __always_inline void walk_tables(struct unwind_env *env, struct scratch *scratch,
-					const struct unwind_image *image, u32 skip)
+					const struct unwind_image *image, u32 slot, u32 skip)
 {
 	u32 zero = 0;
 	u64 slice;
@@ -159,15 +187,17 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 	env->ranges = bpf_map_lookup_elem(&unwind_ranges, &zero);
 	env->directory = bpf_map_lookup_elem(&unwind_directory, &zero);
 	env->rules = bpf_map_lookup_elem(&unwind_rules, &zero);
-	if (!env->ranges || !env->directory || !env->rules)
+	env->known = bpf_map_lookup_elem(&unwind_known, &slot);
+	if (!env->ranges || !env->directory || !env->rules || !env->known)
 		return;
 	window_clear(&scratch->window);
-	unwind_begin(env, &scratch->walker, scratch->regs.all.ip);
-	scratch->walker.is_exact = !is_behind_syscall(&scratch->regs);
-	/* At once, so that a row that is being replaced does not give one half of each. */
+	/* At once, so that a row that is being replaced does not give one half of each. The version may then be that of the
+	 * new one: a pair that nothing published ever has. */
 	slice = *(const volatile u64 *)&image->first;
-	scratch->walker.first = (u32)slice;
-	scratch->walker.nr = slice >> 32;
+	unwind_begin(env, &scratch->walker, scratch->regs.all.ip, (u32)slice, slice >> 32,
+		     image->version);
+	if (is_behind_syscall(&scratch->regs))
+		scratch->walker.how &= ~UNWIND_EXACT;
 	/* One turn more than there is room for, and the one that is skipped. */
 	bpf_loop(WIRE_FRAMES_MAX + 2, unwind_turn, env, 0);
 	env->base.state = unwind_state(scratch->walker.outcome);

@@ -99,13 +99,15 @@ struct unwind_range {
 struct unwind_image {
 	__u32 first; /* in the store of ranges; read together with `nr`, as 64 bits */
 	__u32 nr;
-	__u32 version; /* grows with each change */
+	__u32 version; /* no two published slices of a store have the same */
 	__u32 copies; /* copied stacks that may still be sent for lack of tables; each takes one away */
 	__u32 flags; /* UNWIND_IMAGE_* */
 	__u32 pad;
 };
 /* Its mappings get replaced, so the time of a sample tells what an address means: no counters. */
 #define UNWIND_IMAGE_TIMED 1
+/* All the time, so that its stacks are sent as copies as long as `copies` lasts. */
+#define UNWIND_IMAGE_CHANGING 2
 
 /* A search in more ranges than this is not attempted; beyond, a process is unwound from copies. */
 #define UNWIND_RANGES_PER_IMAGE 4096
@@ -143,25 +145,41 @@ struct unwind_regs {
 #define UNWIND_USER_END_X86   (1ULL << 47)
 #define UNWIND_USER_END_ARM64 (1ULL << 48)
 
+/* What was found out about an address, for as long as the image's ranges are the same. */
+struct unwind_known {
+	__u64 address;
+	__u64 stamp; /* of the ranges; all zero = nothing is known here */
+	struct unwind_rule rule;
+};
+/* Per CPU. They fill half of the largest element that a per-CPU array can have (PCPU_MIN_UNIT_SIZE). */
+#define UNWIND_KNOWN_SHIFT 9
+#define UNWIND_KNOWN_MAX   (1u << UNWIND_KNOWN_SHIFT)
+
+/* Bits: how the address of a frame was found. None: as a return address, by a rule. */
+#define UNWIND_EXACT 1u /* it is the next instruction to run, not one behind a call */
+#define UNWIND_FIRST 2u /* by no step: all registers are known */
+#define UNWIND_BY_FP 4u /* by frame pointer */
+
 /* A walk in progress. In the kernel it lies in a map, where the verifier does not follow values. */
 struct unwind_walker {
 	__u64 ip;
 	__u64 sp;
 	__u64 fp;
-	__u64 lr;                  /* arm64; valid while is_exact */
-	struct unwind_range range; /* that ip was found in last */
-	__u64 address;             /* ip, or the call before it */
-	__u64 page;
-	__u32 first; /* the image's ranges */
-	__u32 nr;
+	__u64 lr;       /* arm64; valid while is_exact */
+	__u64 address;  /* ip, or the call before it */
+	__u64 stamp;    /* `version` << 32 | `first` of the image */
+	__u32 salt;     /* spreads what is known of several images and ticks */
 	__u32 fp_steps; /* frames found by frame pointer */
-	__u8 outcome;   /* enum unwind_outcome */
-	__u8 is_exact;  /* ip is the next instruction to run, not one behind a call */
-	__u8 is_first;  /* no step was made: all registers are known */
-	__u8 is_by_fp;  /* ip was found by frame pointer */
+	__u32 how;      /* UNWIND_EXACT ...: how ip was found */
+	__u32 outcome;  /* enum unwind_outcome */
+	__u32 nr;       /* of the image's ranges */
+	__u32 pad;
+	struct unwind_range range; /* that an address with this stamp was found in last */
+	__u64 page;
 };
 
-_Static_assert(sizeof(struct unwind_walker) == 96, "no padding");
+_Static_assert(sizeof(struct unwind_walker) == 112, "no padding");
+_Static_assert(sizeof(struct unwind_known) == 32, "two in a cache line");
 _Static_assert(sizeof(struct unwind_regs) == 264, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_rule) == 16, "layout shared with BPF");
 _Static_assert(sizeof(struct unwind_page) == 8, "layout shared with BPF");

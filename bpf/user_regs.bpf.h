@@ -18,6 +18,7 @@ typedef u16 syscall_code;
 #define USER_END             UNWIND_USER_END_X86
 #define RETURN_ADDRESS(word) (word)
 #define USER32_CS            0x23
+#define THREAD_POINTER(task) BPF_CORE_READ(task, thread.fsbase)
 
 /* Indexes of 64-bit words in pt_regs. */
 enum { REG_SYSCALL = 15, REG_IP = 16, REG_CS = 17, REG_WORDS = 20 };
@@ -66,6 +67,7 @@ typedef u32 syscall_code;
 #define SYSCALL_EXECVEAT     281
 #define USER_END             UNWIND_USER_END_ARM64
 #define RETURN_ADDRESS(word) ((word) & (USER_END - 1))
+#define THREAD_POINTER(task) BPF_CORE_READ(task, thread.uw.tp_value)
 #define PSTATE_EL            0xf
 #define PSTATE_AARCH32       0x10
 

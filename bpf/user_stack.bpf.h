@@ -12,7 +12,7 @@
 #include "unwind.bpf.h"
 #endif
 
-static __always_inline void take_by_fp(struct scratch *scratch, struct wire_key *key, bool is_apart)
+APART void take_by_fp(struct scratch *scratch, struct wire_key *key, bool is_apart)
 {
 	struct user_regs *regs = &scratch->regs;
 	struct fp_walk walk = {};
@@ -23,8 +23,7 @@ static __always_inline void take_by_fp(struct scratch *scratch, struct wire_key 
 	key->user_stack = walk_name(&walk.base, false);
 }
 
-static __always_inline void take_by_kernel(void *ctx, struct scratch *scratch, struct wire_key *key,
-					   bool is_apart)
+APART void take_by_kernel(void *ctx, struct scratch *scratch, struct wire_key *key, bool is_apart)
 {
 	struct walk walk;
 
@@ -36,7 +35,7 @@ static __always_inline void take_by_kernel(void *ctx, struct scratch *scratch, s
 
 #ifndef ONECOLLECT_NO_BPF_UNWINDER
 /* A copied stack serves to find out what is missing; in a buffer that is half full it would be in others' way. */
-static __always_inline bool may_copy(struct unwind_image *image)
+APART bool may_copy(struct unwind_image *image)
 {
 	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > 2 * wakeup_bytes)
 		return false;
@@ -62,9 +61,13 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 			take_by_fp(scratch, key, is_apart);
 		return;
 	}
+	if (image->flags & UNWIND_IMAGE_CHANGING && may_copy(image)) {
+		request->is_wanted = true;
+		return;
+	}
 	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
-	walk_tables(&env, scratch, image, is_apart);
+	walk_tables(&env, scratch, image, request->slot, is_apart);
 	key->user_state = env.base.state;
 	key->user_stack = walk_name(&env.base, false);
 	if (walker->outcome < UNWIND_NO_IMAGE || !may_copy(image))
@@ -80,8 +83,8 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 #endif
 
 /*
- * Walks the user stack of scratch->regs, names it in *key, or asks for a copy in *request, both all zero before.
- * ctx: of the program. is_apart: key->ip becomes the leaf, and the stack is without it.
+ * Walks the user stack of scratch->regs, names it in *key, or asks for a copy in *request; all else of them is zero before.
+ * ctx: of the program. is_apart: key->ip becomes the leaf, and the stack is without it. request->slot: scratch's.
  */
 static __always_inline void take_user_stack(void *ctx, struct task_struct *task,
 					    struct scratch *scratch, struct wire_key *key,

@@ -27,13 +27,11 @@ static __always_inline bool is_user_code(u64 address)
 /* One frame. Frames lie at growing addresses; a frame pointer that does not grow is no frame pointer. */
 static long fp_step(u32 i, struct fp_walk *w)
 {
-	u32 index = window_find(w->window, w->fp, 2);
 	u64 next, caller;
 
-	if (index >= WINDOW_WORDS - 1)
+	if (window_read(w->window, w->fp, &next) || window_read(w->window, w->fp + 8, &caller))
 		return 1;
-	next = w->window->words[index];
-	caller = RETURN_ADDRESS(w->window->words[index + 1]);
+	caller = RETURN_ADDRESS(caller);
 	if (!is_user_code(caller) || walk_add(&w->base, w->first + i, caller) || next <= w->fp ||
 	    next & 7)
 		return 1;

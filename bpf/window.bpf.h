@@ -8,10 +8,11 @@
 
 #include "maps.bpf.h"
 
+/* No word is at an odd address. */
 static __always_inline void window_clear(struct stack_window *window)
 {
-	window->start = 0;
-	window->bytes = 0;
+	window->start = 1;
+	window->last = 0;
 }
 
 /*
@@ -23,34 +24,32 @@ __noinline int window_load(struct stack_window *window, u64 address)
 	if (!window)
 		return -1;
 	window->start = address;
-	window->bytes = WINDOW_BYTES;
+	window->last = WINDOW_BYTES - 8;
 	if (!bpf_probe_read_user(window->words, WINDOW_BYTES, (void *)address))
 		return 0;
-	window->bytes = 16;
+	window->last = 8;
 	if (!bpf_probe_read_user(window->words, 16, (void *)address))
 		return 0;
-	window->bytes = 8;
+	window->last = 0;
 	if (!bpf_probe_read_user(window->words, 8, (void *)address))
 		return 0;
-	window->bytes = 0;
+	window_clear(window);
 	return -1;
 }
 
-/* The index of the word at `address`, which it and nr_words - 1 more can be read from; WINDOW_WORDS = unreadable. */
-static __always_inline u32 window_find(struct stack_window *window, u64 address, u32 nr_words)
+/* The word at an address, which is a multiple of 8. Returns 0, or 1 when it is unreadable. */
+static __always_inline long window_read(struct stack_window *window, u64 address, u64 *ret_word)
 {
 	u64 offset = address - window->start;
-	u32 index;
 
-	if (offset + nr_words * 8 > window->bytes || offset > WINDOW_BYTES) {
-		if (window_load(window, address) || window->bytes < nr_words * 8)
-			return WINDOW_WORDS;
+	if (offset > window->last) {
+		if (window_load(window, address))
+			return 1;
 		offset = 0;
 	}
-	index = offset / 8;
-	/* Else the callers' comparison becomes a test of bits of the offset, which tells the verifier of 6.12 no bound. */
-	barrier_var(index);
-	return index;
+	/* The mask changes nothing and tells the verifier the bounds. */
+	*ret_word = *(u64 *)((char *)window->words + (offset & (WINDOW_BYTES - 8)));
+	return 0;
 }
 
 #endif

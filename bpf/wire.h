@@ -87,7 +87,8 @@ struct wire_sample {
 
 /*
  * A sample in both modes, counted nowhere else. Task and kernel stack were sent before it.
- * The bytes of the user stack follow, from the stack pointer up to the first page that could not be read.
+ * The bytes of the user stack follow, from the stack pointer up to where it ends, or to the first page that could not be
+ * read.
  */
 struct wire_copy {
 	__u8 type;

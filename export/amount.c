@@ -52,3 +52,13 @@ const char *amount_unit_name(const struct oc_kind *kind)
 
 	return (size_t)unit < ARRAY_SIZE(names) ? names[unit] : names[OC_UNIT_COUNT];
 }
+
+enum oc_unit weight_unit(const struct oc_kind *kind)
+{
+	return kind->period_ns ? OC_UNIT_COUNT : amount_unit(kind);
+}
+
+uint64_t weight_of(const struct oc_kind *kind, uint64_t count, uint64_t value)
+{
+	return weight_unit(kind) == OC_UNIT_COUNT ? count : amount_of(kind, count, value);
+}

@@ -11,10 +11,13 @@
 
 #include <errno.h>
 
+#include <onecollect/filter.h>
+
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/macros.h"
+#include "export/amount.h"
 #include "export/frames.h"
 #include "export/sample_groups.h"
 #include "export/text_table.h"
@@ -240,7 +243,7 @@ static int64_t group_node(struct builder *b, const struct sample_key *key)
 {
 	int64_t symbol, node = 0;
 
-	if (b->opts.reverse)
+	if (b->opts.reverse || b->opts.of)
 		return 0;
 	if (b->opts.group_by_process || b->opts.group_by_pid) {
 		symbol = process_symbol(b, key->process);
@@ -290,6 +293,22 @@ static int read_stack(struct builder *b, oc_stack_id stack)
 	return rc;
 }
 
+/* Cuts the path to what hangs on the outermost frame of opts.of; to nothing when there is no such frame. */
+static void cut_path(struct builder *b)
+{
+	size_t at = b->nr_path;
+
+	while (at &&
+	       strcmp(oc_graph_name(b->g, b->symbols[b->path[at - 1] - 1].name, NULL), b->opts.of))
+		at--;
+	if (!b->opts.reverse || !at) {
+		b->nr_path = at;
+		return;
+	}
+	b->nr_path -= at - 1;
+	memmove(b->path, b->path + at - 1, b->nr_path * sizeof(*b->path));
+}
+
 static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weight)
 {
 	for (size_t i = 0; i < b->nr_path; i++) {
@@ -306,11 +325,15 @@ static void count_functions(struct builder *b, oc_stack_id stack, uint64_t weigh
 /* Adds a stack with all its groups, groups[first..last). */
 static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t last)
 {
-	uint64_t weight = 0;
+	uint64_t weight = 0, amount;
 	int rc = read_stack(b, stack);
 
 	if (rc)
 		return rc;
+	if (b->opts.of)
+		cut_path(b);
+	if (!b->nr_path)
+		return 0;
 	for (size_t g = first; g < last; g++) {
 		const struct sample_group *group = sample_groups_at(&b->groups, g);
 		int64_t node = group_node(b, &group->key);
@@ -322,8 +345,9 @@ static int add_stack(struct builder *b, oc_stack_id stack, size_t first, size_t 
 		}
 		if (node < 0)
 			return (int)node;
-		b->g->nodes[node].self += group->sums[0].count;
-		weight += group->sums[0].count;
+		amount = weight_of(oc_graph_kind(b->g), group->sums[0].count, group->sums[0].value);
+		b->g->nodes[node].self += amount;
+		weight += amount;
 	}
 	count_functions(b, stack, weight);
 	return 0;
@@ -466,11 +490,12 @@ static int finish(struct builder *b)
 static int builder_init(struct builder *b, struct oc_graph *g)
 {
 	const struct oc_machine *m = g->m;
+	bool grouped = !b->opts.reverse && !b->opts.of;
 	unsigned int by = 0;
 
-	if (!b->opts.reverse && (b->opts.group_by_process || b->opts.group_by_pid))
+	if (grouped && (b->opts.group_by_process || b->opts.group_by_pid))
 		by |= GROUP_BY_PROCESS;
-	if (!b->opts.reverse && b->opts.group_by_thread)
+	if (grouped && b->opts.group_by_thread)
 		by |= GROUP_BY_THREAD;
 	b->g = g;
 	b->first_frame = calloc((size_t)oc_machine_nr_locations(m) + 1, sizeof(*b->first_frame));
@@ -510,13 +535,15 @@ int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
 
 	if (opts)
 		memcpy(&b.opts, opts, MIN(opts->size, sizeof(b.opts)));
-	if (!oc_machine_kind(m, b.opts.kind ? b.opts.kind : 1))
+	if (!b.opts.kind)
+		b.opts.kind = oc_machine_shown_kind(m);
+	if (!oc_machine_kind(m, b.opts.kind))
 		return -EINVAL;
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
 	g->m = m;
-	g->kind = b.opts.kind ? b.opts.kind : 1;
+	g->kind = b.opts.kind;
 	rc = builder_init(&b, g);
 	if (!rc)
 		rc = add_stacks(&b);
@@ -551,6 +578,13 @@ const struct oc_graph_function *oc_graph_functions(const struct oc_graph *g, uin
 {
 	*ret_nr = g->nr_functions;
 	return g->functions;
+}
+
+enum oc_unit oc_graph_unit(const struct oc_graph *g)
+{
+	const struct oc_kind *kind = oc_graph_kind(g);
+
+	return kind ? weight_unit(kind) : OC_UNIT_COUNT;
 }
 
 const struct oc_kind *oc_graph_kind(const struct oc_graph *g)

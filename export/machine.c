@@ -10,6 +10,7 @@
 
 #include "base/macros.h"
 #include "base/text.h"
+#include "export/selection.h"
 
 static void init_arrays(struct oc_machine *m)
 {
@@ -68,6 +69,7 @@ void oc_machine_free(struct oc_machine *m)
 	process_free_all(m);
 	layout_done(&m->kernel_layout);
 	sample_store_done(m);
+	selection_free(m->selection);
 	spill_done(&m->spill);
 	module_index_done(&m->modules_by_build_id);
 	module_index_done(&m->modules_by_inode);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inside of the export machine, shared by the files of export/ that implement onecollect/machine.h.
- * Ids are indexes + 1 into stable arrays, so that what is handed out by address never moves.
- * No file of this folder knows an operating system, except spill.c, which needs a temporary file.
+ * Ids are indexes + 1 into stable arrays: what is handed out never moves. No file here knows an operating system.
  */
 #ifndef EXPORT_MACHINE_PRIVATE_H
 #define EXPORT_MACHINE_PRIVATE_H
@@ -136,7 +135,7 @@ struct sample_store {
 };
 
 struct spill {
-	char *dir;
+	char *dir; /* "" = as os_open_temporary() chooses */
 	int fd;    /* -1 = no file yet */
 	int error; /* first failure; nothing is written after it */
 };
@@ -211,6 +210,7 @@ struct oc_machine {
 
 	struct sample_store samples;
 	struct spill spill;
+	struct selection *selection; /* NULL = everything */
 
 	struct hook_list sample_hooks;
 	struct hook_list parsed_hooks;
@@ -293,7 +293,7 @@ enum oc_verdict hooks_run_sample(struct oc_machine *m, struct oc_sample *sample)
 int spill_write(struct spill *spill, size_t index, const struct sample_chunk *chunk);
 /* Reads chunk number `index` back. Safe for several threads. Returns 0 or a negative errno value. */
 int spill_read(const struct spill *spill, size_t index, struct sample_chunk *ret_chunk);
-/* Sets where the file will be made. dir: NULL = $TMPDIR or /var/tmp. Returns 0 or -ENOMEM. */
+/* Sets where the file will be made. dir: NULL = as os_open_temporary() chooses. Returns 0 or -ENOMEM. */
 int spill_init(struct spill *spill, const char *dir);
 void spill_done(struct spill *spill);
 

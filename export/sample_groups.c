@@ -13,6 +13,19 @@
 #include "base/macros.h"
 #include "export/amount.h"
 
+/*
+ * Samples wait in batches while the memory that they need is on its way from DRAM: with a million groups each sample
+ * would otherwise wait for two loads in a row.
+ */
+#define BATCH 32
+
+struct waiting {
+	struct sample_key key;
+	uint64_t hash;
+	struct sample_sum add;
+	uint32_t sum; /* index into the group's sums */
+};
+
 /* Only while samples are read. */
 struct grouping {
 	struct sample_groups *groups;
@@ -21,6 +34,8 @@ struct grouping {
 	oc_kind_id kind;
 	struct id_table table;
 	size_t groups_cap;
+	struct waiting batch[BATCH];
+	unsigned int nr_waiting;
 };
 
 static bool key_equal(const void *owner, uint32_t id, const void *wanted)
@@ -43,35 +58,61 @@ static int64_t add_group(struct grouping *g, const struct sample_key *key, uint6
 	return (int64_t)++groups->nr;
 }
 
+static struct sample_group *group_at(const struct sample_groups *groups, size_t i)
+{
+	return (struct sample_group *)(groups->groups + i * groups->group_bytes);
+}
+
+static int add_to_group(struct grouping *g, const struct waiting *w)
+{
+	int64_t id = id_table_find(&g->table, w->hash, key_equal, g->groups, &w->key);
+	struct sample_sum *sum;
+
+	if (!id)
+		id = add_group(g, &w->key, w->hash);
+	if (id < 0)
+		return (int)id;
+	sum = &group_at(g->groups, (size_t)id - 1)->sums[w->sum];
+	sum->count += w->add.count;
+	sum->value += w->add.value;
+	return 0;
+}
+
+static int add_batch(struct grouping *g)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < g->nr_waiting; i++) {
+		uint32_t id = id_table_guess(&g->table, g->batch[i].hash);
+
+		if (id)
+			__builtin_prefetch(group_at(g->groups, id - 1), 1);
+	}
+	for (unsigned int i = 0; i < g->nr_waiting && !rc; i++)
+		rc = add_to_group(g, &g->batch[i]);
+	g->nr_waiting = 0;
+	return rc;
+}
+
 static int add_sample(void *arg, const struct oc_sample *sample)
 {
 	struct grouping *g = arg;
-	struct sample_key key = { .stack = sample->stack };
-	struct sample_group *group;
-	struct sample_sum *sum;
-	uint64_t hash;
-	int64_t id;
+	struct waiting *w = &g->batch[g->nr_waiting];
 
 	if (g->kind && sample->kind != g->kind)
 		return 0;
+	w->key = (struct sample_key){ .stack = sample->stack };
 	if (g->by & GROUP_BY_PROCESS)
-		key.process = sample->process;
+		w->key.process = sample->process;
 	if (g->by & GROUP_BY_THREAD)
-		key.thread = sample->thread;
+		w->key.thread = sample->thread;
 	if (g->by & GROUP_BY_ATTRS)
-		key.attrs = sample->attrs;
-	hash = hash_bytes(&key, sizeof(key));
-	id = id_table_find(&g->table, hash, key_equal, g->groups, &key);
-	if (!id)
-		id = add_group(g, &key, hash);
-	if (id < 0)
-		return (int)id;
-	group = (struct sample_group *)(g->groups->groups +
-					(size_t)(id - 1) * g->groups->group_bytes);
-	sum = &group->sums[g->kind ? 0 : sample->kind - 1];
-	sum->count += sample->count;
-	sum->value += sample_value(g->m, sample);
-	return 0;
+		w->key.attrs = sample->attrs;
+	w->hash = hash_bytes(&w->key, sizeof(w->key));
+	w->sum = g->kind ? 0 : sample->kind - 1;
+	w->add = (struct sample_sum){ sample->count, sample_value(g->m, sample) };
+	id_table_prefetch(&g->table, w->hash);
+	return ++g->nr_waiting < BATCH ? 0 : add_batch(g);
 }
 
 /* Counting sort: stacks are numbered densely, and all that follows walks the groups in order. */
@@ -116,6 +157,8 @@ int sample_groups_init(struct sample_groups *ret_groups, const struct oc_machine
 	groups.group_bytes =
 		sizeof(struct sample_group) + groups.nr_kinds * sizeof(struct sample_sum);
 	rc = oc_machine_each_sample(m, add_sample, &g);
+	if (!rc)
+		rc = add_batch(&g);
 	id_table_done(&g.table);
 	if (!rc)
 		rc = sort_by_stack(&groups, oc_machine_nr_stacks(m));

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "export/selection.h"
 
 /* ---- order of adding ---- */
 
@@ -230,7 +231,7 @@ int oc_machine_add_sample(struct oc_machine *m, const struct oc_sample *sample)
 
 uint64_t oc_machine_nr_samples(const struct oc_machine *m)
 {
-	return m->samples.nr_samples;
+	return m->selection ? m->selection->nr_samples : m->samples.nr_samples;
 }
 
 /* ---- reading ---- */
@@ -309,6 +310,7 @@ void sample_aggregated_at(const struct oc_machine *m, uint32_t index, struct oc_
 static int each_of_run(struct sample_cursor *c, const struct sample_run *run, uint64_t nr_skipped,
 		       sample_fn fn, void *arg)
 {
+	const struct selection *selection = c->m->selection;
 	int rc = 0;
 
 	if (run->aggregated)
@@ -322,7 +324,7 @@ static int each_of_run(struct sample_cursor *c, const struct sample_run *run, ui
 			sample_aggregated_at(c->m, c->next_aggregated++, &sample);
 		else
 			rc = next_timeline(c, &sample);
-		if (!rc)
+		if (!rc && (!selection || selection_has(selection, &sample)))
 			rc = fn(arg, &sample);
 	}
 	return rc;

@@ -7,21 +7,15 @@
 #include "export/machine_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/types.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/macros.h"
+#include "base/os.h"
 
 int spill_init(struct spill *spill, const char *dir)
 {
 	*spill = (struct spill){ .fd = -1 };
-	if (!dir || !*dir)
-		dir = secure_getenv("TMPDIR");
-	if (!dir || !*dir)
-		dir = "/var/tmp";
-	spill->dir = strdup(dir);
+	spill->dir = strdup(dir ? dir : "");
 	return spill->dir ? 0 : -ENOMEM;
 }
 
@@ -33,59 +27,33 @@ void spill_done(struct spill *spill)
 	*spill = (struct spill){ .fd = -1 };
 }
 
-/* A file with a name for a moment, for file systems without O_TMPFILE. */
-static int open_unlinked(const char *dir)
-{
-	struct buffer path = BUFFER_INIT;
-	int fd;
-
-	buffer_printf(&path, "%s/onecollect-XXXXXX", dir);
-	if (path.error)
-		return path.error;
-	fd = mkostemp(path.data, O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	else
-		unlink(path.data);
-	buffer_done(&path);
-	return fd;
-}
-
 static int open_file(struct spill *spill)
 {
-	int fd = open(spill->dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+	int fd = os_open_temporary(spill->dir);
 
-	/* Kernels and file systems that do not know O_TMPFILE see an attempt to write to a directory. */
-	if (fd < 0 &&
-	    (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL))
-		fd = open_unlinked(spill->dir);
-	else if (fd < 0)
-		fd = -errno;
 	if (fd < 0)
 		return fd;
 	spill->fd = fd;
 	return 0;
 }
 
-static int write_at(int fd, const char *data, size_t size, off_t offset)
+static int write_at(int fd, const char *data, size_t size, uint64_t offset)
 {
 	while (size) {
-		ssize_t n = pwrite(fd, data, size, offset);
+		int64_t n = os_write_at(fd, data, size, offset);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n ? -errno : -EIO;
+			return n ? (int)n : -EIO;
 		data += n;
 		size -= (size_t)n;
-		offset += n;
+		offset += (uint64_t)n;
 	}
 	return 0;
 }
 
 int spill_write(struct spill *spill, size_t index, const struct sample_chunk *chunk)
 {
-	off_t offset;
+	int64_t offset;
 
 	if (!spill->error && spill->fd < 0)
 		spill->error = open_file(spill);
@@ -94,7 +62,8 @@ int spill_write(struct spill *spill, size_t index, const struct sample_chunk *ch
 	if (__builtin_mul_overflow(index, sizeof(*chunk), &offset))
 		spill->error = -EFBIG;
 	else
-		spill->error = write_at(spill->fd, (const char *)chunk, sizeof(*chunk), offset);
+		spill->error =
+			write_at(spill->fd, (const char *)chunk, sizeof(*chunk), (uint64_t)offset);
 	return spill->error;
 }
 
@@ -102,18 +71,16 @@ int spill_read(const struct spill *spill, size_t index, struct sample_chunk *ret
 {
 	char *data = (char *)ret_chunk;
 	size_t size = sizeof(*ret_chunk);
-	off_t offset = (off_t)(index * sizeof(*ret_chunk));
+	uint64_t offset = (uint64_t)index * sizeof(*ret_chunk);
 
 	while (size) {
-		ssize_t n = pread(spill->fd, data, size, offset);
+		int64_t n = os_read_at(spill->fd, data, size, offset);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n ? -errno : -EIO;
+			return n ? (int)n : -EIO;
 		data += n;
 		size -= (size_t)n;
-		offset += n;
+		offset += (uint64_t)n;
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "export/machine_private.h"
+#include "export/selection.h"
 
 static bool is_empty(const struct oc_stack_counts *counts)
 {
@@ -49,6 +50,8 @@ const struct oc_stack_counts *oc_machine_stack_counts(const struct oc_machine *m
 	const struct oc_stack_counts *counts;
 
 	if (!process || process > m->stack_counts_cap)
+		return NULL;
+	if (m->selection && !selection_knows_stacks(m->selection, process))
 		return NULL;
 	counts = &m->stack_counts[process - 1];
 	return is_empty(counts) ? NULL : counts;

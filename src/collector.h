@@ -21,6 +21,7 @@
 
 #include <onecollect/error.h>
 #include <onecollect/ledger.h>
+#include <onecollect/machine.h>
 #include <onecollect/recording.h>
 
 /* Names an image of a process towards the sink; given out by it, 0 = none. */
@@ -80,12 +81,20 @@ struct sink_mapping {
 	enum { SINK_MAPPING_FILE, SINK_MAPPING_VDSO, SINK_MAPPING_ANON } type;
 };
 
+/* Why a thread did not run, and who ended that. NULL and 0 = unknown. */
+struct collector_wait {
+	const char *reason; /* a word of the system's: "WrQueue", "preempted" */
+	sink_process waker_process;
+	sink_thread waker;
+};
+
 struct collector_sample {
-	uint64_t time_ns; /* 0 = aggregated */
+	uint64_t
+		time_ns; /* 0 = aggregated; of a wait its end, so that it lasted `value` until then */
 	uint64_t count;
-	uint64_t value;
-	uint32_t kind; /* index into struct collector.kinds */
-	uint32_t cpu;  /* UINT32_MAX = unknown */
+	uint64_t value; /* in the unit of its kind */
+	uint32_t kind;  /* index into struct collector.kinds */
+	uint32_t cpu;   /* UINT32_MAX = unknown */
 	sink_process process;
 	sink_thread thread;
 	uint64_t ip; /* where the sample hit, when the stacks below are without it; else 0 */
@@ -99,6 +108,8 @@ struct collector_sample {
 	bool is_complete;   /* the collector knows that the user stack reaches its root */
 	/* Known already by the collector; OC_STACK_COUNT = let the sink judge. */
 	enum oc_stack_reason incomplete;
+	const struct collector_wait
+		*wait; /* of kinds that measure waits; NULL = no wait, or nothing known */
 };
 
 struct sink;
@@ -152,7 +163,8 @@ struct sink {
 /* A kind of sample that a collector delivers. */
 struct collector_kind {
 	const char *name;
-	bool cycles; /* triggered by a counter of CPU cycles instead of the clock */
+	enum oc_unit unit; /* of the samples' values; OC_UNIT_COUNT for those that only count */
+	bool cycles;       /* triggered by a counter of CPU cycles instead of the clock */
 	uint64_t period_ns;
 };
 

@@ -49,12 +49,15 @@ static void fill_ledger(struct oc_machine *m, const struct etw_trace_info *info,
 			const struct etw_trace_counts *counts)
 {
 	struct oc_ledger *ledger = oc_machine_ledger(m);
-	struct oc_ledger_kind *row = &ledger->kinds[0];
 
 	ledger->duration_ns = info->end_ns - info->start_ns;
-	row->idle = counts->idle;
-	row->taken = row->kept + oc_ledger_lost(row);
-	row->due = row->idle + row->taken;
+	ledger->kinds[ETW_KIND_CPU].idle = counts->idle;
+	for (uint32_t i = 0; i < info->nr_kinds; i++) {
+		struct oc_ledger_kind *row = &ledger->kinds[i];
+
+		row->taken = row->kept + oc_ledger_lost(row);
+		row->due = row->idle + row->taken;
+	}
 }
 
 /* Damage is told as notes, so what could be read is kept. */
@@ -68,7 +71,7 @@ static int tell(struct oc_machine *m, struct etw_trace *trace, struct oc_error *
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	etw_trace_info(trace, &info);
 	fill_info(m, &info);
-	rc = machine_sink_set_kinds(sink, &info.kind, 1);
+	rc = machine_sink_set_kinds(sink, info.kinds, info.nr_kinds);
 	rc = rc ? oc_error_set(err, rc, "cannot set up the sample kinds: %s", strerror(-rc))
 		: etw_trace_tell(trace, sink, err);
 	if (rc == -EBADMSG)

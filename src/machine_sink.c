@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include <onecollect/stack_counts.h>
 
@@ -17,6 +16,8 @@
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "base/u64_map.h"
+#include "named_code.h"
+#include "stack_end.h"
 
 /* The upper half of the address space is the kernel's on every 64-bit machine we know. */
 #define KERNEL_START 0xff00000000000000ULL
@@ -42,16 +43,6 @@ struct joined_stack {
 	oc_callstack_id callstack;
 };
 
-/* A function that the collector told of. */
-struct code {
-	uint64_t start;
-	uint64_t end;
-	uint64_t reach; /* the largest `end` of this and all before it, once sorted */
-	oc_process_id process;
-	oc_string_id name;
-	uint32_t order;
-};
-
 struct machine_sink {
 	struct sink sink;
 	struct oc_machine *machine;
@@ -67,9 +58,7 @@ struct machine_sink {
 	struct joined_stack *joined;
 	size_t joined_cap;
 
-	struct code *codes; /* [nr_codes] */
-	size_t nr_codes;
-	size_t codes_cap;
+	struct named_code code;
 
 	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
 	struct u64_map unjudged[OC_KINDS_MAX];
@@ -375,102 +364,15 @@ static void on_code_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 	oc_process_id process = on_process_now(sink, time_ns, pid);
 	oc_string_id name = intern(ms, code->name);
 
-	if (!process || !name || !code->size || code->start > UINT64_MAX - code->size)
-		return;
-	if (ms->nr_codes >= UINT32_MAX ||
-	    array_reserve(&ms->codes, &ms->codes_cap, ms->nr_codes + 1, sizeof(*ms->codes))) {
-		keep(ms, -ENOMEM);
-		return;
-	}
-	ms->codes[ms->nr_codes] = (struct code){ .start = code->start,
-						 .end = code->start + code->size,
-						 .process = process,
-						 .name = name,
-						 .order = (uint32_t)ms->nr_codes };
-	ms->nr_codes++;
-}
-
-static int by_process_and_start(const void *a, const void *b)
-{
-	const struct code *x = a, *y = b;
-
-	if (x->process != y->process)
-		return x->process < y->process ? -1 : 1;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->order < y->order ? -1 : 1;
-}
-
-static void sort_codes(struct machine_sink *ms)
-{
-	if (ms->nr_codes)
-		qsort(ms->codes, ms->nr_codes, sizeof(*ms->codes), by_process_and_start);
-	for (size_t i = 0; i < ms->nr_codes; i++) {
-		struct code *code = &ms->codes[i];
-
-		code->reach = code->end;
-		if (i && code[-1].process == code->process)
-			code->reach = MAX(code->reach, code[-1].reach);
-	}
-}
-
-/* Memory that is used again has several functions at one address; that many are looked at. */
-#define OVERLAPS_MAX 64
-
-/* The code of a process at an address that was said last; NULL = none. */
-static const struct code *find_code(const struct machine_sink *ms, oc_process_id process,
-				    uint64_t address)
-{
-	const struct code wanted = { .process = process, .start = address, .order = UINT32_MAX };
-	const struct code *best = NULL;
-	size_t from = 0, to = ms->nr_codes;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (by_process_and_start(&ms->codes[middle], &wanted) < 0)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	for (size_t i = 0; i < OVERLAPS_MAX && from; i++) {
-		const struct code *code = &ms->codes[--from];
-
-		if (code->process != process || code->reach <= address)
-			break;
-		if (address < code->end && (!best || code->order > best->order))
-			best = code;
-	}
-	return best;
+	if (process && name)
+		keep(ms, named_code_add(&ms->code, process, code->start, code->size, name));
 }
 
 int machine_sink_name_code(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
-	uint32_t nr = ms->nr_codes ? oc_machine_nr_locations(ms->machine) : 0;
 
-	sort_codes(ms);
-	for (oc_location_id id = 1; id <= nr; id++) {
-		const struct oc_location *location = oc_machine_location(ms->machine, id);
-		const struct oc_mapping *mapping =
-			oc_machine_mapping(ms->machine, location->mapping);
-		struct oc_line line = { 0 };
-		const struct code *code;
-
-		if (location->nr_lines || !mapping || !mapping->process)
-			continue;
-		code = find_code(ms, mapping->process, location->address);
-		if (!code)
-			continue;
-		line.function =
-			keep(ms, oc_machine_add_function(
-					 ms->machine,
-					 &(struct oc_function){ .name = code->name,
-								.system_name = code->name,
-								.module = location->module }));
-		if (line.function)
-			keep(ms, oc_machine_set_lines(ms->machine, id, &line, 1));
-	}
+	keep(ms, named_code_apply(&ms->code, ms->machine));
 	return ms->sink.error;
 }
 
@@ -687,6 +589,29 @@ static int64_t cut_unsure(struct machine_sink *ms, const struct collector_sample
 			: callstack;
 }
 
+static oc_attrs_id wait_attrs(struct machine_sink *ms, const struct collector_wait *wait)
+{
+	const struct oc_process *process = oc_machine_process(ms->machine, wait->waker_process);
+	const struct oc_thread *thread = oc_machine_thread(ms->machine, wait->waker);
+	struct oc_attr attrs[4];
+	size_t nr = 0;
+
+	if (wait->reason)
+		attrs[nr++] = (struct oc_attr){ intern(ms, "wait_reason"), OC_ATTR_STRING,
+						intern(ms, wait->reason) };
+	if (process)
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker_pid"), OC_ATTR_NUMBER, process->pid };
+	if (thread)
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker_tid"), OC_ATTR_NUMBER, thread->tid };
+	if (process && (process->comm || (thread && thread->name)))
+		attrs[nr++] =
+			(struct oc_attr){ intern(ms, "waker"), OC_ATTR_STRING,
+					  thread && thread->name ? thread->name : process->comm };
+	return keep(ms, oc_machine_intern_attrs(ms->machine, attrs, nr, 0));
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -723,6 +648,8 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (callstack > 0)
 		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
 	sample.stack = keep(ms, callstack);
+	if (in->wait)
+		sample.attrs = wait_attrs(ms, in->wait);
 	if (ms->sink.error) {
 		on_lost(sink, in->kind, OC_LOSS_MEMORY, in->count);
 		return;
@@ -741,81 +668,6 @@ static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
 
 /* ---- completeness ------------------------------------------------------------------------------------------- */
 
-/* The first function of a thread: what a complete stack ends in. C libraries (glibc, musl), Go, and static starts. */
-static bool is_root_function(const char *name)
-{
-	static const char *const names[] = {
-		"_start",
-		"__libc_start_main",
-		"__libc_start_call_main",
-		"start_thread",
-		"clone",
-		"clone3",
-		"__clone",
-		"__clone3",
-		"thread_start",
-		"_start_c",
-		"__libc_start_main_impl",
-		"generic_start_main",
-		"_dl_start_user",
-		"_dl_start",
-		"runtime.goexit",
-		"runtime.goexit.abi0",
-		"runtime.mstart",
-		"runtime.rt0_go",
-		"runtime.rt0_go.abi0",
-		"__vfork",
-		"vfork",
-	};
-	size_t len = strcspn(name, "@"); /* symbol versions: __libc_start_main@@GLIBC_2.34 */
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strlen(names[i]) == len && !strncmp(names[i], name, len))
-			return true;
-	}
-	return false;
-}
-
-/* Where each thread of a Windows program begins; its file's name tells, with or without symbols. */
-static bool is_root_module(const char *path)
-{
-	static const char ntdll[] = "\\ntdll.dll";
-	size_t len = strlen(path);
-
-	return len >= sizeof(ntdll) && path[0] != '/' &&
-	       !strcasecmp(path + len - (sizeof(ntdll) - 1), ntdll);
-}
-
-/* OC_STACK_COUNT = complete. */
-static enum oc_stack_reason judge(const struct machine_sink *ms, oc_stack_id stack)
-{
-	uint32_t nr, nr_lines;
-	const oc_location_id *locations = oc_machine_stack(ms->machine, stack, &nr);
-	const struct oc_location *root;
-	const struct oc_module *module;
-	const struct oc_line *lines;
-
-	if (!nr)
-		return OC_STACK_NO_STACK;
-	root = oc_machine_location(ms->machine, locations[nr - 1]);
-	module = oc_machine_module(ms->machine, root->module);
-	if (module->type == OC_MODULE_KERNEL)
-		return OC_STACK_NO_STACK;
-	if (module->type == OC_MODULE_UNKNOWN)
-		return OC_STACK_NO_MAPPING;
-	if (is_root_module(oc_machine_string(ms->machine, module->path, NULL)))
-		return OC_STACK_COUNT;
-	lines = oc_machine_location_lines(ms->machine, locations[nr - 1], &nr_lines);
-	if (nr_lines) {
-		const struct oc_function *f =
-			oc_machine_function(ms->machine, lines[nr_lines - 1].function);
-
-		if (is_root_function(oc_machine_string(ms->machine, f->system_name, NULL)))
-			return OC_STACK_COUNT;
-	}
-	return OC_STACK_BROKEN;
-}
-
 void machine_sink_judge_stacks(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
@@ -830,7 +682,8 @@ void machine_sink_judge_stacks(struct sink *sink)
 				keep(ms,
 				     count_stacks(ms, ledger_kind(ms, kind),
 						  (oc_process_id)(slot->key >> 32),
-						  judge(ms, (oc_stack_id)slot->key), slot->value));
+						  stack_end(ms->machine, (oc_stack_id)slot->key),
+						  slot->value));
 		}
 	}
 }
@@ -878,7 +731,7 @@ int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds
 	if (nr > OC_KINDS_MAX)
 		return -ENOSPC;
 	for (uint32_t i = 0; i < nr; i++) {
-		struct oc_kind kind = { .unit = OC_UNIT_COUNT, .period_ns = kinds[i].period_ns };
+		struct oc_kind kind = { .unit = kinds[i].unit, .period_ns = kinds[i].period_ns };
 		int64_t id;
 
 		snprintf(kind.name, sizeof(kind.name), "%s", kinds[i].name);
@@ -903,7 +756,7 @@ void machine_sink_free(struct sink *sink)
 	id_table_done(&ms->joined_index);
 	free(ms->parts);
 	free(ms->joined);
-	free(ms->codes);
+	named_code_done(&ms->code);
 	for (uint32_t i = 0; i < OC_KINDS_MAX; i++)
 		u64_map_done(&ms->unjudged[i]);
 	free(ms);

@@ -41,6 +41,16 @@ struct mm_struct {
 	unsigned long start_stack;
 };
 
+struct thread_struct {
+#ifdef __TARGET_ARCH_arm64
+	struct {
+		unsigned long tp_value;
+	} uw;
+#else
+	unsigned long fsbase;
+#endif
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -51,6 +61,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	struct thread_struct thread;
 };
 
 #pragma clang attribute pop

@@ -5,11 +5,13 @@
  * Must not know how samples were recorded.
  *
  * The format knows one thread, so the tree begins with processes and threads, and the threads' samples follow each other
- * on one axis, each for as long as it weighs. Of the first kind of sample only: the format has no other.
+ * on one axis, each for as long as it weighs. Of the shown kind of sample only: the format has no other.
  */
 #include <onecollect/format.h>
 
 #include <errno.h>
+
+#include <onecollect/filter.h>
 
 #include "base/array.h"
 #include "base/macros.h"
@@ -35,8 +37,9 @@ struct cpuprofile {
 	uint64_t *hits;         /* by node - 1 */
 	size_t hits_cap;
 	uint32_t group_node; /* of the group being written */
-	unsigned int round;  /* which column is being written */
-	uint64_t total;      /* length of the axis */
+	oc_kind_id kind;
+	unsigned int round; /* which column is being written */
+	uint64_t total;     /* length of the axis */
 };
 
 static int count_hits(struct cpuprofile *c, int64_t node, uint64_t count)
@@ -78,7 +81,7 @@ static int write_sample(void *arg, const struct thread_group *group, const struc
 				    sample_value(c->m, sample));
 	int64_t node;
 
-	if (group->kind != 1)
+	if (group->kind != c->kind)
 		return 0;
 	if (c->round == ROUND_DELTAS) {
 		json_decimal(&c->out.json, amount, US_DECIMALS);
@@ -234,7 +237,7 @@ static int write_document(struct cpuprofile *c)
 static int write_cpuprofile(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)
 {
 	struct thread_samples ts = { 0 };
-	struct cpuprofile c = { .m = m, .ts = &ts };
+	struct cpuprofile c = { .m = m, .ts = &ts, .kind = oc_machine_shown_kind(m) };
 	int rc = thread_samples_init(&ts, m), end_rc;
 
 	if (!rc)

@@ -12,6 +12,7 @@
 
 /* zlib: the largest window, plus 16 to ask for a gzip header instead of its own, negative for no header at all. */
 #define GZIP_WINDOW_BITS (15 + 16)
+#define GZIP_OS_UNIX     3 /* RFC 1952, 2.3.1; said on every system, so that all write the same bytes */
 #define RAW_WINDOW_BITS  (-15)
 #define MEMORY_LEVEL     8
 
@@ -30,6 +31,9 @@ static void init(struct gzip *z, struct oc_output *out, int level, int window_bi
 void gzip_init(struct gzip *z, struct oc_output *out, int level)
 {
 	init(z, out, level, GZIP_WINDOW_BITS);
+	z->header = (gz_header){ .os = GZIP_OS_UNIX };
+	if (z->open)
+		deflateSetHeader(&z->stream, &z->header);
 }
 
 void gzip_init_raw(struct gzip *z, struct oc_output *out, int level)

@@ -17,6 +17,7 @@
 /* Embedded, large. The first error sticks in `error` and makes everything after it do nothing. */
 struct gzip {
 	z_stream stream;
+	gz_header header;
 	bool open;
 	struct oc_output *out;
 	int error;

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include <onecollect/format.h>
+#include <onecollect/filter.h>
 #include <onecollect/graph.h>
 
 #include "base/array.h"
@@ -223,6 +224,20 @@ static void put_double(struct page *p, const char *key, double value)
 	json_double(&p->j, value);
 }
 
+static const char *unit_name(enum oc_unit unit)
+{
+	switch (unit) {
+	case OC_UNIT_NANOSECONDS:
+		return "nanoseconds";
+	case OC_UNIT_BYTES:
+		return "bytes";
+	case OC_UNIT_CYCLES:
+		return "cycles";
+	default:
+		return "samples";
+	}
+}
+
 static void put_recording(struct page *p)
 {
 	const struct oc_recording_info *info = oc_machine_info(p->m);
@@ -233,6 +248,8 @@ static void put_recording(struct page *p)
 	json_key(&p->j, "name");
 	json_string(&p->j, kind->name);
 	put_u64(p, "period_ns", kind->period_ns);
+	json_key(&p->j, "unit");
+	json_string(&p->j, unit_name(oc_graph_unit(p->graph)));
 	json_object_end(&p->j);
 	json_key(&p->j, "recording");
 	json_object_begin(&p->j);
@@ -267,8 +284,7 @@ static void put_reason(struct page *p, const char *name, const char *text, uint6
 static void put_ledger(struct page *p)
 {
 	const struct oc_ledger *ledger = oc_machine_ledger_const(p->m);
-	/* The graph is of the first kind, whose row is the first one. */
-	const struct oc_ledger_kind *kind = &ledger->kinds[0];
+	const struct oc_ledger_kind *kind = &ledger->kinds[oc_machine_shown_kind(p->m) - 1];
 
 	json_key(&p->j, "ledger");
 	json_object_begin(&p->j);

@@ -14,7 +14,6 @@
 #include "base/array.h"
 #include "base/macros.h"
 #include "export/amount.h"
-#include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/nettrace_private.h"
 #include "export/sample_order.h"
@@ -193,7 +192,7 @@ static uint32_t stack_id(struct nettrace *n, const struct oc_sample *sample)
 	if (known && *known >> 32 == n->stream.group)
 		return (uint32_t)*known;
 	read_stack(n, sample->process, sample->stack);
-	nettrace_stream_make_room(&n->stream);
+	nettrace_stream_make_room(&n->stream, n->now);
 	if (!n->nr_frames)
 		return 0;
 	id = nettrace_stream_stack(&n->stream, n->frames, n->nr_frames);
@@ -340,7 +339,7 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	};
 
 	nettrace_advance(n, sample->time_ns);
-	nettrace_stream_make_room(&n->stream);
+	nettrace_stream_make_room(&n->stream, n->now);
 	event.stack = stack_id(n, sample);
 	event.thread = nettrace_declare_thread(n, sample->process, sample->thread);
 	event.labels = label_list_id(n, sample->attrs);

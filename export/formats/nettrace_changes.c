@@ -75,12 +75,21 @@ static bool stays(const struct oc_machine *m, const struct oc_mapping *mapping)
 	return process && mapping->until_ns >= process->end_ns;
 }
 
+/* An image that was over when the recording began, and has no samples, is none of it. */
+static bool is_past(const struct life *life, const struct sampled *sampled, uint64_t start)
+{
+	return life->until <= start && sampled[life->process].first > sampled[life->process].last;
+}
+
+/* lives: of all processes, of which those that are past have no id. */
 static size_t fill(const struct oc_machine *m, const struct life *lives, const uint32_t *life_of_id,
 		   struct change *changes)
 {
 	size_t nr = 0;
 
 	for (uint32_t i = 0; i < oc_machine_nr_processes(m); i++) {
+		if (!lives[i].process)
+			continue;
 		changes[nr++] =
 			(struct change){ lives[i].from, lives[i].process, CHANGE_CREATE, 0 };
 		if (lives[i].until != UINT64_MAX)
@@ -94,6 +103,8 @@ static size_t fill(const struct oc_machine *m, const struct life *lives, const u
 		if (!stays(m, mapping))
 			continue;
 		life = &lives[life_of_id[mapping->process]];
+		if (!life->process)
+			continue;
 		changes[nr++] = (struct change){
 			MIN(MAX(mapping->since_ns, life->from), life->until),
 			mapping->process,
@@ -123,8 +134,11 @@ int changes_list(const struct oc_machine *m, const struct sampled *sampled, uint
 		lives[id - 1] = life_of(m, id, &sampled[id], start);
 	qsort(lives, nr, sizeof(*lives), compare_lives);
 	end_replaced(lives, nr);
-	for (uint32_t i = 0; i < nr; i++)
+	for (uint32_t i = 0; i < nr; i++) {
 		life_of_id[lives[i].process] = i;
+		if (is_past(&lives[i], sampled, start))
+			lives[i].process = 0;
+	}
 	*ret_nr = fill(m, lives, life_of_id, changes);
 	qsort(changes, *ret_nr, sizeof(*changes), compare_changes);
 	*ret_changes = changes;

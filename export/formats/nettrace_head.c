@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <strings.h>
 
 #include "base/macros.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@
 
 #define TICKS_PER_SECOND 1000000000
 #define NS_PER_MS        1000000
+#define PAGE_BYTES_USUAL 4096
 
 static void put_literal(struct buffer *b, const char *text)
 {
@@ -62,20 +64,31 @@ static void add_ledger_facts(struct facts *f, const struct oc_ledger_kind *kind)
 	}
 }
 
+/* Nanoseconds between the ticks of the first kind that has some; 0 = none has. */
+static uint64_t period_of_ticks(const struct oc_machine *m)
+{
+	for (oc_kind_id id = 1; id <= oc_machine_nr_kinds(m); id++) {
+		if (nettrace_is_tick(oc_machine_kind(m, id)))
+			return oc_machine_kind(m, id)->period_ns;
+	}
+	return 0;
+}
+
 static void add_facts(struct facts *f)
 {
 	const struct oc_machine *m = f->n->m;
 	const struct oc_recording_info *info = f->n->info;
 	const struct oc_ledger *ledger = oc_machine_ledger_const(m);
-	const struct oc_kind *kind = oc_machine_kind(m, 1);
+	uint64_t period_ns = period_of_ticks(m);
 
-	/* The first three names are the format's own. */
-	if (info->nr_cpus)
-		add_number_fact(f, "HardwareThreadCount", info->nr_cpus);
-	if (kind && kind->period_ns)
-		add_number_fact(f, "ExpectedCPUSamplingRate", kind->period_ns);
-	if (info->page_size)
-		add_number_fact(f, "SystemPageSize", info->page_size);
+	/*
+	 * The first three names are the format's own, and readers keep 31 bits of them. What a recording does not say
+	 * is what it is at least or usually, for they compute with these.
+	 */
+	add_number_fact(f, "HardwareThreadCount", MAX(info->nr_cpus, 1U));
+	if (period_ns)
+		add_number_fact(f, "ExpectedCPUSamplingRate", MIN(period_ns, (uint64_t)INT32_MAX));
+	add_number_fact(f, "SystemPageSize", info->page_size ? info->page_size : PAGE_BYTES_USUAL);
 	add_fact(f, "onecollect.tool", oc_machine_string(m, info->tool, NULL));
 	add_fact(f, "onecollect.host", oc_machine_string(m, info->hostname, NULL));
 	add_fact(f, "onecollect.os", oc_machine_string(m, info->os, NULL));
@@ -175,7 +188,32 @@ static const uint8_t system_guid[16] = { 0x6c, 0x7b, 0x10, 0x8c, 0xf8, 0x79, 0x3
 					 0x4d, 0xe6, 0x2a, 0x0e, 0x20, 0xa3, 0xf5, 0x62 };
 static const uint8_t events_guid[16] = { 0x63, 0x5d, 0x5e, 0xbc, 0x99, 0x97, 0x73, 0x58,
 					 0x33, 0xd9, 0xfb, 0xa8, 0x31, 0x6c, 0xef, 0x71 };
-#define OPTION_PROVIDER_GUID 7
+enum { OPTION_OPCODE = 1, OPTION_PROVIDER_GUID = 7 };
+
+/* PerfView's name for the time that threads are off the CPU; its views of thread time look for it. */
+static const char waits_name[] = "cswitch";
+
+static bool is_wait(const struct oc_kind *kind)
+{
+	return kind->unit == OC_UNIT_NANOSECONDS && !kind->period_ns &&
+	       (!strcmp(kind->name, "off-cpu") || !strcmp(kind->name, "off_cpu"));
+}
+
+/* What the format calls a kind: its own name, but for the first one of waits. */
+static const char *event_name(const struct oc_machine *m, oc_kind_id id)
+{
+	const struct oc_kind *kind = oc_machine_kind(m, id);
+
+	if (!is_wait(kind))
+		return kind->name;
+	for (oc_kind_id other = 1; other <= oc_machine_nr_kinds(m); other++) {
+		const struct oc_kind *known = oc_machine_kind(m, other);
+
+		if (!strcmp(known->name, waits_name) || (other < id && is_wait(known)))
+			return kind->name;
+	}
+	return waits_name;
+}
 
 uint32_t nettrace_system_metadata(const struct nettrace *n, enum system_event event)
 {
@@ -204,10 +242,19 @@ static void put_fields(struct buffer *row, const struct field *fields)
 	}
 }
 
+/* Readers cut these words off a name unless an opcode is said. */
+static bool ends_in(const char *name, const char *word)
+{
+	size_t len = strlen(name), word_len = strlen(word);
+
+	return len >= word_len && !strcasecmp(name + len - word_len, word);
+}
+
 static void put_metadata(struct buffer *block, uint32_t id, uint32_t event_id, const char *provider,
 			 const char *name, const struct field *fields)
 {
 	bool is_system = !strcmp(provider, "Universal.System");
+	bool needs_opcode = ends_in(name, "start") || ends_in(name, "stop");
 	struct buffer row = BUFFER_INIT;
 
 	nettrace_put_varuint(&row, id);
@@ -215,7 +262,11 @@ static void put_metadata(struct buffer *block, uint32_t id, uint32_t event_id, c
 	nettrace_put_varuint(&row, event_id);
 	put_literal(&row, name);
 	put_fields(&row, fields);
-	nettrace_put_u16(&row, 1 + sizeof(system_guid));
+	nettrace_put_u16(&row, (uint16_t)(1 + sizeof(system_guid) + (needs_opcode ? 2 : 0)));
+	if (needs_opcode) {
+		buffer_putc(&row, OPTION_OPCODE);
+		buffer_putc(&row, 0);
+	}
 	buffer_putc(&row, OPTION_PROVIDER_GUID);
 	buffer_append(&row, is_system ? system_guid : events_guid, sizeof(system_guid));
 	nettrace_put_u16(block, (uint16_t)row.len);
@@ -224,8 +275,10 @@ static void put_metadata(struct buffer *block, uint32_t id, uint32_t event_id, c
 	buffer_done(&row);
 }
 
-static void put_kind_metadata(struct buffer *block, oc_kind_id id, const struct oc_kind *kind)
+static void put_kind_metadata(struct buffer *block, const struct oc_machine *m, oc_kind_id id)
 {
+	const struct oc_kind *kind = oc_machine_kind(m, id);
+	const char *kind_name = event_name(m, id);
 	struct field fields[4] = { { "Value", type_number } };
 	struct buffer name = BUFFER_INIT;
 
@@ -233,7 +286,7 @@ static void put_kind_metadata(struct buffer *block, oc_kind_id id, const struct 
 		fields[1] = (struct field){ "Count", type_number };
 	if (kind->unit == OC_UNIT_SPAN)
 		fields[2] = (struct field){ "Name", type_text };
-	text_clean(&name, kind->name, strlen(kind->name));
+	text_clean(&name, kind_name, strlen(kind_name));
 	block->error = block->error ? block->error : name.error;
 	if (!name.error)
 		put_metadata(block, id, id, "Universal.Events", name.data, fields);
@@ -246,7 +299,7 @@ static void write_metadata_block(struct nettrace *n)
 
 	nettrace_put_u16(&block, 0); /* no header */
 	for (oc_kind_id id = 1; id <= oc_machine_nr_kinds(n->m); id++)
-		put_kind_metadata(&block, id, oc_machine_kind(n->m, id));
+		put_kind_metadata(&block, n->m, id);
 	for (uint32_t i = 0; i < SYSTEM_EVENTS; i++)
 		put_metadata(&block, nettrace_system_metadata(n, (enum system_event)i), i,
 			     "Universal.System", system_events[i].name, system_events[i].fields);

@@ -169,53 +169,69 @@ static void write_sequence_point(struct nettrace_stream *s, uint64_t time, uint6
 
 /* ---- groups ------------------------------------------------------------------------------------------------- */
 
+/* The first event of a block follows one that is all zero. */
+static void begin_blocks(struct nettrace_stream *s)
+{
+	s->blocks = (struct nettrace_blocks){ 0 };
+	s->last = (struct nettrace_event){ 0 };
+	s->last_payload_len = 0;
+}
+
 static void begin_group(struct nettrace_stream *s)
 {
 	s->group++;
 	s->nr_stacks = s->nr_labels = s->nr_events = 0;
-	s->last = (struct nettrace_event){ 0 };
-	s->last_payload_len = 0;
+	begin_blocks(s);
 	nettrace_stream_thread(s, capture_thread, sizeof(capture_thread));
 }
 
+/* nr: entries of the body, the newest of which has this id. */
 static void write_numbered(struct nettrace_stream *s, enum nettrace_block kind, uint32_t nr,
-			   struct buffer *body)
+			   uint32_t newest, struct buffer *body)
 {
 	struct buffer head = BUFFER_INIT;
 
 	if (!nr && !body->error)
 		return;
-	nettrace_put_u32(&head, 1);
+	nettrace_put_u32(&head, newest - nr + 1);
 	nettrace_put_u32(&head, nr);
 	write_buffer(s, kind, &head, body);
 	buffer_done(&head);
 }
 
-static void write_group(struct nettrace_stream *s)
+/* Writes what the group has gathered since its last blocks, the first time behind a sequence point. */
+static void write_blocks(struct nettrace_stream *s)
 {
 	struct buffer head = BUFFER_INIT, none = BUFFER_INIT;
 
-	write_sequence_point(s, s->first_time, 0);
-	write_numbered(s, NETTRACE_STACKS, s->nr_stacks, &s->stacks);
-	write_buffer(s, NETTRACE_THREADS, &none, &s->threads);
-	write_numbered(s, NETTRACE_LABELS, s->nr_labels, &s->labels);
+	if (s->nr_events == s->blocks.nr_events) {
+		write_sequence_point(s, s->blocks.first_time, 0);
+		s->point_time = s->blocks.first_time;
+	}
+	write_numbered(s, NETTRACE_STACKS, s->blocks.nr_stacks, s->nr_stacks, &s->stacks);
+	if (s->threads.len || s->threads.error)
+		write_buffer(s, NETTRACE_THREADS, &none, &s->threads);
+	write_numbered(s, NETTRACE_LABELS, s->blocks.nr_labels, s->nr_labels, &s->labels);
 	nettrace_put_u16(&head, EVENTS_HEADER_BYTES);
 	nettrace_put_u16(&head, EVENTS_ARE_COMPRESSED);
-	nettrace_put_u64(&head, s->first_time);
+	nettrace_put_u64(&head, s->blocks.first_time);
 	nettrace_put_u64(&head, s->time);
 	write_buffer(s, NETTRACE_EVENTS, &head, &s->events);
 	buffer_done(&head);
-	s->written_events = s->nr_events;
-	begin_group(s);
+	begin_blocks(s);
 }
 
-void nettrace_stream_make_room(struct nettrace_stream *s)
+void nettrace_stream_make_room(struct nettrace_stream *s, uint64_t time)
 {
+	/* What is in full blocks without events was for an event that failed. */
+	if (!s->blocks.nr_events)
+		return;
 	if (s->events.len >= GROUP_BYTES || s->stacks.len >= GROUP_STACK_BYTES ||
 	    s->threads.len >= GROUP_BYTES || s->labels.len >= GROUP_BYTES) {
-		/* What is in a full group without events was for an event that failed. */
-		if (s->nr_events)
-			write_group(s);
+		write_blocks(s);
+		/* The times of sequence points increase: what happens in one moment is in one group. */
+		if (time > s->point_time)
+			begin_group(s);
 	}
 }
 
@@ -233,12 +249,14 @@ uint32_t nettrace_stream_stack(struct nettrace_stream *s, const uint64_t *frames
 	}
 	s->stacks.len += (size_t)nr * 8;
 	s->stacks.data[s->stacks.len] = '\0';
+	s->blocks.nr_stacks++;
 	return ++s->nr_stacks;
 }
 
 uint32_t nettrace_stream_labels(struct nettrace_stream *s, const void *data, size_t size)
 {
 	buffer_append(&s->labels, data, size);
+	s->blocks.nr_labels++;
 	return ++s->nr_labels;
 }
 
@@ -255,19 +273,20 @@ void nettrace_stream_event(struct nettrace_stream *s, const struct nettrace_even
 	/* Flags, six numbers of 32 bits and three of 64. */
 	uint8_t head[1 + 6 * 5 + 3 * 10];
 	uint8_t flags = IS_SORTED;
+	/* Readers add one to the sequence number by themselves, in a block from 0 on. */
+	uint32_t sequence = s->blocks.nr_events ? 0 : s->nr_events;
 	size_t len = 1;
 
 	assert(size <= UINT16_MAX && event->time >= s->time);
-	/* The first event of a block follows one that is all zero. */
-	if (!s->nr_events)
-		s->first_time = event->time;
+	if (!s->blocks.nr_events)
+		s->blocks.first_time = event->time;
 	if (event->metadata != s->last.metadata) {
 		flags |= HAS_METADATA;
 		len += pack_varuint(head + len, event->metadata);
 	}
-	if (event->cpu != s->last.cpu) {
+	if (event->cpu != s->last.cpu || sequence) {
 		flags |= HAS_CAPTURE;
-		head[len++] = 0; /* readers add one to the sequence number by themselves */
+		len += pack_varuint(head + len, sequence);
 		head[len++] = capture_thread[0];
 		len += pack_varuint(head + len, event->cpu);
 	}
@@ -294,6 +313,7 @@ void nettrace_stream_event(struct nettrace_stream *s, const struct nettrace_even
 	s->last = *event;
 	s->last_payload_len = size;
 	s->time = event->time;
+	s->blocks.nr_events++;
 	s->nr_events++;
 }
 
@@ -305,7 +325,7 @@ void nettrace_stream_init(struct nettrace_stream *s, struct oc_output *out, uint
 	static const uint8_t head[] = { 'N', 'e', 't', 't', 'r', 'a', 'c', 'e', 0, 0,
 					0,   0,   6,   0,   0,   0,   0,   0,   0, 0 };
 
-	*s = (struct nettrace_stream){ .out = out, .first_time = time, .time = time };
+	*s = (struct nettrace_stream){ .out = out, .time = time };
 	write_out(s, head, sizeof(head));
 	begin_group(s);
 }
@@ -322,12 +342,13 @@ int nettrace_stream_finish(struct nettrace_stream *s, uint64_t time, uint64_t lo
 {
 	uint64_t sequence = 0;
 
-	if (s->nr_events)
-		write_group(s);
+	if (s->blocks.nr_events)
+		write_blocks(s);
 	/* Readers count the missing in 32 signed bits. */
-	if (lost && s->written_events)
-		sequence = MIN(s->written_events + MIN(lost, (uint64_t)INT32_MAX),
-			       (uint64_t)INT32_MAX);
+	if (lost && s->nr_events)
+		sequence = MIN(s->nr_events + MIN(lost, (uint64_t)INT32_MAX), (uint64_t)INT32_MAX);
+	if (s->nr_events)
+		time = MAX(time, s->point_time + 1);
 	write_sequence_point(s, time, sequence);
 	nettrace_stream_block(s, NETTRACE_END, NULL, 0);
 	return s->error;

@@ -44,18 +44,25 @@ struct nettrace_event {
 	uint32_t labels; /* id in the group, 0 = none */
 };
 
+/* What has been gathered since the last blocks. */
+struct nettrace_blocks {
+	uint32_t nr_stacks, nr_labels, nr_events;
+	uint64_t first_time;
+};
+
 /* Embedded; set up by nettrace_stream_init(). The first error sticks in `error`. */
 struct nettrace_stream {
 	struct oc_output *out;
 	int error;
 	uint32_t group; /* number of the group being filled, from 1 */
 	struct buffer stacks, threads, labels, events;
-	uint32_t nr_stacks, nr_labels, nr_events;
-	struct nettrace_event last; /* of this group */
+	struct nettrace_blocks blocks;
+	uint32_t nr_stacks, nr_labels, nr_events; /* of this group */
+	struct nettrace_event last;               /* of these blocks */
 	size_t last_payload_len;
-	uint64_t first_time;     /* of this group */
-	uint64_t time;           /* of the newest event, or where the stream began */
-	uint32_t written_events; /* in the last group that was written */
+	uint64_t
+		point_time; /* of the sequence point before this group, when blocks of it are written */
+	uint64_t time;      /* of the newest event, or where the stream began */
 };
 
 /* Little-endian numbers, LEB128, and the two kinds of strings; an error sticks in the buffer. */
@@ -77,10 +84,11 @@ void nettrace_stream_done(struct nettrace_stream *s);
 void nettrace_stream_block(struct nettrace_stream *s, enum nettrace_block kind, const void *data,
 			   size_t size);
 /*
- * Ends the group when it is full. To be called before the things that one event refers to are added; ids of stacks
- * and labels, and declared threads, are valid until then.
+ * Writes blocks when they are full, and ends the group unless all of it happened in one moment. To be called before the
+ * things that one event refers to are added; ids of stacks and labels, and declared threads, are valid until the group
+ * ends. time: of that event.
  */
-void nettrace_stream_make_room(struct nettrace_stream *s);
+void nettrace_stream_make_room(struct nettrace_stream *s, uint64_t time);
 /* Adds a stack, frames[nr], leaf first, nr 1 to NETTRACE_FRAMES_MAX. Returns its id. */
 uint32_t nettrace_stream_stack(struct nettrace_stream *s, const uint64_t *frames, uint32_t nr);
 /* Adds a list of labels, data[size] as the format wants them, at most 15 MiB. Returns its id. */

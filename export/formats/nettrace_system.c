@@ -99,7 +99,7 @@ void nettrace_write_system_event(struct nettrace *n, enum system_event event, oc
 		.cpu = NETTRACE_CPU_UNKNOWN,
 	};
 
-	nettrace_stream_make_room(&n->stream);
+	nettrace_stream_make_room(&n->stream, n->now);
 	e.thread = nettrace_declare_thread(n, process, 0);
 	if (n->payload.error)
 		nettrace_fail(n, n->payload.error);

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <onecollect/filter.h>
+
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
@@ -432,8 +434,8 @@ static int write_perfview(const struct oc_machine *m, struct oc_output *out, str
 {
 	struct perfview p = {
 		.m = m,
-		.kind = oc_machine_kind(m, 1),
-		.kind_id = 1,
+		.kind = oc_machine_kind(m, oc_machine_shown_kind(m)),
+		.kind_id = oc_machine_shown_kind(m),
 		.out = out,
 		.zip = zip,
 		.start = oc_machine_info(m)->start_mono_ns,

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <onecollect/filter.h>
+
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/id_table.h"
@@ -208,7 +210,7 @@ static size_t fill_types(struct pprof *p, Perftools__Profiles__ValueType *types)
 		const char *what = kind->period_ns ? "samples" : "events";
 
 		/* Tools know the plain name; only further kinds need one of their own. */
-		snprintf(name, sizeof(name), i ? "%2$s_%1$s" : "%1$s", what, kind->name);
+		snprintf(name, sizeof(name), "%s%s%s", i ? kind->name : "", i ? "_" : "", what);
 		types[2 * i].type = copy_index(p, name, strlen(name));
 		types[2 * i].unit = literal_index(p, "count");
 		types[2 * i + 1].type = literal_index(p, kind->name);
@@ -228,6 +230,7 @@ static void write_head(struct pprof *p)
 	Perftools__Profiles__ValueType types[2 * OC_KINDS_MAX];
 	Perftools__Profiles__ValueType *type_list[2 * OC_KINDS_MAX];
 	const struct oc_recording_info *info = oc_machine_info(p->m);
+	oc_kind_id shown = oc_machine_shown_kind(p->m);
 	const struct oc_kind *kind = oc_machine_kind(p->m, 1);
 	struct comments comments = { 0 };
 
@@ -238,7 +241,7 @@ static void write_head(struct pprof *p)
 	add_comments(p, &comments);
 	head.n_sample_type = fill_types(p, types);
 	head.sample_type = type_list;
-	head.default_sample_type = types[kind ? 1 : 0].type;
+	head.default_sample_type = types[shown ? 2 * shown - 1 : 0].type;
 	if (kind && kind->period_ns) {
 		head.period_type = &types[1];
 		head.period = clamp_i64(kind->period_ns);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include <onecollect/format.h>
+#include <onecollect/filter.h>
 #include <onecollect/graph.h>
 #include <onecollect/version.h>
 
@@ -136,15 +137,36 @@ static int lay_out(struct svg *s)
 
 /* ---- parts of the file ------------------------------------------------------------------------------------- */
 
+/* "1,234 samples", "3.5 ms". The first is what other people's viewers of such files look for. */
+static void put_weight(struct svg *s, uint64_t weight)
+{
+	switch (oc_graph_unit(s->graph)) {
+	case OC_UNIT_NANOSECONDS:
+		human_duration(&s->b, weight);
+		return;
+	case OC_UNIT_BYTES:
+		human_bytes(&s->b, weight);
+		return;
+	case OC_UNIT_CYCLES:
+		human_count(&s->b, weight);
+		buffer_puts(&s->b, " cycles");
+		return;
+	default:
+		human_count(&s->b, weight);
+		buffer_puts(&s->b, weight == 1 ? " sample" : " samples");
+	}
+}
+
 /* "1,234 samples of cpu at 999 Hz, 2 CPUs, 5.0 s", host, losses: what the graph is of. */
 static void put_subtitle(struct svg *s)
 {
 	const struct oc_kind *kind = oc_graph_kind(s->graph);
 	const struct oc_recording_info *info = oc_machine_info(s->m);
 	const struct oc_ledger *ledger = oc_machine_ledger_const(s->m);
+	uint64_t lost = kind ? oc_ledger_lost(&ledger->kinds[oc_machine_shown_kind(s->m) - 1]) : 0;
 
-	human_count(&s->b, total_of(s));
-	buffer_puts(&s->b, " samples of ");
+	put_weight(s, total_of(s));
+	buffer_puts(&s->b, " of ");
 	text_put_xml(&s->b, kind ? kind->name : "nothing", kind ? strlen(kind->name) : 7);
 	if (kind && kind->period_ns)
 		buffer_printf(&s->b, " at %.0f Hz", 1e9 / (double)kind->period_ns);
@@ -155,9 +177,8 @@ static void put_subtitle(struct svg *s)
 		buffer_puts(&s->b, " in ");
 		human_duration(&s->b, info->end_mono_ns - info->start_mono_ns);
 	}
-	/* The graph is of the first kind, whose row is the first one. */
 	buffer_puts(&s->b, ", ");
-	human_count(&s->b, oc_ledger_lost(&ledger->kinds[0]));
+	human_count(&s->b, lost);
 	buffer_puts(&s->b, " lost");
 }
 
@@ -238,8 +259,8 @@ static void put_frame(struct svg *s, uint32_t i)
 	buffer_puts(b, width_px(s, node) >= WIDE_PX ? "<g class=\"wide\"><title>" : "<g><title>");
 	text_put_xml(b, name, shown);
 	buffer_puts(b, shown < len ? "... (" : " (");
-	human_count(b, node->total);
-	buffer_printf(b, " sample%s, %.2f%%)</title>", node->total == 1 ? "" : "s", percent);
+	put_weight(s, node->total);
+	buffer_printf(b, ", %.2f%%)</title>", percent);
 	buffer_printf(b,
 		      "<rect class=\"%c%u\" x=\"%.4f%%\" y=\"%" PRIu32
 		      "\" width=\"%.4f%%\" height=\"%d\" ",

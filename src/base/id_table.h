@@ -61,6 +61,21 @@ static inline uint32_t id_table_find(const struct id_table *t, uint64_t hash, id
 	}
 }
 
+/* Starts loading what id_table_find() will look at first: worth it when other work can be done meanwhile. */
+static inline void id_table_prefetch(const struct id_table *t, uint64_t hash)
+{
+	if (t->slots)
+		__builtin_prefetch(&t->slots[hash & t->mask]);
+}
+
+/* An id whose content may be the one looked for, not compared; 0 = certainly not there. For prefetching content. */
+static inline uint32_t id_table_guess(const struct id_table *t, uint64_t hash)
+{
+	const struct id_slot *slot = t->slots ? &t->slots[hash & t->mask] : NULL;
+
+	return slot && slot->tag == (uint32_t)(hash >> 32) ? slot->id : 0;
+}
+
 /*
  * Adds {hash, id}. The caller made sure with id_table_find() that it is new, and adds ids 1, 2, 3, ... in order.
  * Returns 0, -ENOMEM (table unchanged), or -EINVAL when the id is not the next one.

@@ -7,12 +7,11 @@
 #include <onecollect/input.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/os.h"
 
 #define PIPE_MAX ((size_t)1 << 30)
 
@@ -62,18 +61,22 @@ static int read_pipe(struct oc_input *in, struct oc_error *err)
 
 static int open_file(struct oc_input *in, const char *path, struct oc_error *err)
 {
-	struct stat st;
+	struct os_file file;
+	int rc = strcmp(path, "-") ? os_open_read(path) : STDIN_FILENO;
 
-	in->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
-	if (in->fd < 0 || fstat(in->fd, &st))
-		return oc_error_set(err, -errno, "cannot read '%s': %s", path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
+	if (rc >= 0) {
+		in->fd = rc;
+		rc = os_file_of(in->fd, &file);
+	}
+	if (rc < 0 && rc != -EISDIR)
+		return oc_error_set(err, rc, "cannot read '%s': %s", path, strerror(-rc));
+	if (rc == -EISDIR || file.type == OS_FILE_DIRECTORY)
 		return oc_error_set(err, -EISDIR, "'%s' is a directory; name a file in it", path);
-	if (S_ISFIFO(st.st_mode) || (in->fd == STDIN_FILENO && !S_ISREG(st.st_mode)))
+	if (file.type == OS_FILE_PIPE || (in->fd == STDIN_FILENO && file.type != OS_FILE_REGULAR))
 		return read_pipe(in, err);
-	if (!S_ISREG(st.st_mode))
+	if (file.type != OS_FILE_REGULAR)
 		return oc_error_set(err, -EINVAL, "'%s' is neither a file nor a pipe", path);
-	in->size = (uint64_t)st.st_size;
+	in->size = file.size;
 	return 0;
 }
 
@@ -116,12 +119,10 @@ int64_t oc_input_read_at(const struct oc_input *in, uint64_t offset, void *data,
 		return (int64_t)size;
 	}
 	while (done < size) {
-		ssize_t n = pread(in->fd, (char *)data + done, size - done, (off_t)(offset + done));
+		int64_t n = os_read_at(in->fd, (char *)data + done, size - done, offset + done);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return -errno;
+			return n;
 		if (!n)
 			break;
 		done += (size_t)n;

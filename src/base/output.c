@@ -7,16 +7,16 @@
 #include <onecollect/output.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/os.h"
 
 #define FLUSH_BYTES (256 * 1024)
+#define WRITE_MAX   ((size_t)1 << 30) /* of one call; Windows counts in 32 bits */
 
 enum output_kind { OUTPUT_FILE, OUTPUT_STDOUT, OUTPUT_MEMORY };
 
@@ -39,7 +39,7 @@ static void output_free(struct oc_output *out)
 	if (out->kind == OUTPUT_FILE && out->fd >= 0)
 		close(out->fd);
 	if (out->temp_path) {
-		unlink(out->temp_path);
+		os_remove(out->temp_path);
 		free(out->temp_path);
 	}
 	free(out->path);
@@ -50,21 +50,21 @@ static void output_free(struct oc_output *out)
 /* Refuses what could never be replaced by a regular file, before any work is done. */
 static int check_target(const char *path, bool force, struct oc_error *err)
 {
-	struct stat st;
+	struct os_file file;
+	int rc;
 
 	if (!*path)
 		return oc_error_set(err, -EINVAL,
 				    "the output file has no name; give one with -o FILE");
-	if (lstat(path, &st)) {
-		if (errno == ENOENT)
-			return 0;
-		return oc_error_set(err, -errno, "cannot look at output '%s': %s", path,
-				    strerror(errno));
-	}
-	if (S_ISDIR(st.st_mode))
+	rc = os_file_at(path, false, &file);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return oc_error_set(err, rc, "cannot look at output '%s': %s", path, strerror(-rc));
+	if (file.type == OS_FILE_DIRECTORY)
 		return oc_error_set(err, -EISDIR, "output '%s' is a directory; name a file in it",
 				    path);
-	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+	if (file.type != OS_FILE_REGULAR && file.type != OS_FILE_LINK)
 		return oc_error_set(
 			err, -EINVAL,
 			"output '%s' is not a regular file; use '-' for standard output", path);
@@ -78,6 +78,7 @@ static int check_target(const char *path, bool force, struct oc_error *err)
 static int open_temp(struct oc_output *out, struct oc_error *err)
 {
 	struct buffer name = BUFFER_INIT;
+	int rc = -EEXIST;
 
 	for (unsigned int attempt = 0; attempt < 100; attempt++) {
 		buffer_clear(&name);
@@ -85,18 +86,17 @@ static int open_temp(struct oc_output *out, struct oc_error *err)
 			      (unsigned long long)clock_monotonic_ns() & 0xffffff);
 		if (name.error)
 			return oc_error_set(err, -ENOMEM, "out of memory");
-		out->fd =
-			open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (out->fd >= 0) {
+		rc = os_open_new(name.data);
+		if (rc >= 0) {
+			out->fd = rc;
 			out->temp_path = take_ptr(&name.data);
 			return 0;
 		}
-		if (errno != EEXIST)
+		if (rc != -EEXIST)
 			break;
 	}
 	buffer_done(&name);
-	return oc_error_set(err, -errno, "cannot write output '%s': %s", out->path,
-			    strerror(errno));
+	return oc_error_set(err, rc, "cannot write output '%s': %s", out->path, strerror(-rc));
 }
 
 int oc_output_open(const char *path, bool force, struct oc_output **ret_output,
@@ -153,7 +153,7 @@ static void write_all(struct oc_output *out, const char *data, size_t size)
 			out->error = -ECANCELED;
 			return;
 		}
-		n = write(out->fd, data, size);
+		n = write(out->fd, data, MIN(size, WRITE_MAX));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
@@ -209,44 +209,13 @@ const void *oc_output_memory(const struct oc_output *out, size_t *ret_size)
 	return out->pending.data ? out->pending.data : "";
 }
 
-/* The rename itself lives in the directory, so that is what has to reach the disk. */
-static void sync_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(dir);
-}
-
 static int publish(struct oc_output *out)
 {
-	if (fsync(out->fd) && errno != EINVAL && errno != EROFS)
-		return -errno;
-	if (out->force) {
-		if (rename(out->temp_path, out->path))
-			return -errno;
-	} else {
-		/* link() fails when the name appeared meanwhile, which rename() would overwrite. */
-		if (link(out->temp_path, out->path)) {
-			if (errno != EPERM && errno != EOPNOTSUPP)
-				return -errno;
-			if (!access(out->path, F_OK))
-				return -EEXIST;
-			if (rename(out->temp_path, out->path))
-				return -errno;
-			goto renamed;
-		}
-		unlink(out->temp_path);
-	}
-renamed:
-	free(take_ptr(&out->temp_path));
-	sync_directory(out->path);
-	return 0;
+	int rc = os_publish(out->fd, out->temp_path, out->path, out->force);
+
+	if (!rc)
+		free(take_ptr(&out->temp_path));
+	return rc;
 }
 
 int oc_output_commit(struct oc_output *out, struct oc_error *err)

@@ -216,6 +216,18 @@ static int parse_decimal(const char **text, double *ret_value)
 	return 0;
 }
 
+int text_parse_decimal(const char *text, double max, double *ret_value)
+{
+	double value;
+
+	if (parse_decimal(&text, &value) || *text)
+		return -EINVAL;
+	if (value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
 int text_parse_duration(const char *text, uint64_t *ret_ns)
 {
 	static const struct {
@@ -239,6 +251,105 @@ int text_parse_duration(const char *text, uint64_t *ret_ns)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* ---- dates and times ---- */
+
+/* Reads exactly `nr` digits, a number from min to max, from *text, which then stands behind them. */
+static bool take_digits(const char **text, unsigned int nr, int min, int max, int *ret_value)
+{
+	int value = 0;
+
+	for (unsigned int i = 0; i < nr; i++, ++*text) {
+		if (!isdigit((unsigned char)**text))
+			return false;
+		value = value * 10 + (**text - '0');
+	}
+	*ret_value = value;
+	return value >= min && value <= max;
+}
+
+static bool take_char(const char **text, char c)
+{
+	if (**text != c)
+		return false;
+	++*text;
+	return true;
+}
+
+static bool take_date(const char **text, struct tm *tm)
+{
+	if (!take_digits(text, 4, 1970, 2500, &tm->tm_year) || !take_char(text, '-') ||
+	    !take_digits(text, 2, 1, 12, &tm->tm_mon) || !take_char(text, '-') ||
+	    !take_digits(text, 2, 1, 31, &tm->tm_mday))
+		return false;
+	tm->tm_year -= 1900;
+	tm->tm_mon--;
+	return true;
+}
+
+static bool take_time(const char **text, struct tm *tm, uint64_t *ret_fraction_ns)
+{
+	uint64_t digit_ns = 100000000;
+
+	*ret_fraction_ns = 0;
+	if (!take_digits(text, 2, 0, 23, &tm->tm_hour) || !take_char(text, ':') ||
+	    !take_digits(text, 2, 0, 59, &tm->tm_min))
+		return false;
+	if (!take_char(text, ':'))
+		return true;
+	if (!take_digits(text, 2, 0, 59, &tm->tm_sec))
+		return false;
+	if (!take_char(text, '.'))
+		return true;
+	if (!isdigit((unsigned char)**text))
+		return false;
+	for (; isdigit((unsigned char)**text); ++*text, digit_ns /= 10)
+		*ret_fraction_ns += (uint64_t)(**text - '0') * digit_ns;
+	return true;
+}
+
+/* Reads "Z", "+01:00" or "+0100"; *ret_local when there is nothing. */
+static bool take_zone(const char **text, bool *ret_local, int *ret_offset_s)
+{
+	int hours, minutes, sign = **text == '-' ? -1 : 1;
+
+	*ret_local = !**text;
+	*ret_offset_s = 0;
+	if (*ret_local || take_char(text, 'Z'))
+		return true;
+	if (!take_char(text, '+') && !take_char(text, '-'))
+		return false;
+	if (!take_digits(text, 2, 0, 14, &hours))
+		return false;
+	take_char(text, ':');
+	if (!take_digits(text, 2, 0, 59, &minutes))
+		return false;
+	*ret_offset_s = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+int text_parse_wall_time(const char *text, uint64_t *ret_ns)
+{
+	struct tm tm = { .tm_isdst = -1 };
+	uint64_t fraction_ns;
+	int offset_s, day;
+	time_t seconds;
+	bool local;
+
+	if (!take_date(&text, &tm) || (!take_char(&text, 'T') && !take_char(&text, ' ')) ||
+	    !take_time(&text, &tm, &fraction_ns) || !take_zone(&text, &local, &offset_s) || *text)
+		return -EINVAL;
+	day = tm.tm_mday;
+	seconds = local ? mktime(&tm) : timegm(&tm);
+	/* A day that the month does not have becomes one of the next. */
+	if (tm.tm_mday != day)
+		return -EINVAL;
+	seconds -= offset_s;
+	if (seconds < 0)
+		return -EINVAL;
+	*ret_ns = (uint64_t)seconds * 1000000000ULL + fraction_ns;
+	return 0;
 }
 
 int text_parse_size(const char *text, uint64_t *ret_bytes)

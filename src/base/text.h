@@ -59,6 +59,19 @@ int text_parse_range(const char **text, uint64_t max, uint64_t *ret_first, uint6
 int text_parse_duration(const char *text, uint64_t *ret_ns);
 
 /*
+ * Parses all of `text` as a decimal number such as "12" or "0.5"; no sign, no blanks, no exponent.
+ * Returns 0 with *ret_value set, -EINVAL when it is not a number, -ERANGE when it exceeds max.
+ */
+int text_parse_decimal(const char *text, double max, double *ret_value);
+
+/*
+ * Parses a date and time such as "2026-01-31T10:00:00", with a blank for the T, without the seconds or with a fraction
+ * of them ("10:00:00.25"), in local time or with "Z", "+01:00" or "-0800" behind it. Years 1970 to 2500.
+ * Returns 0 with *ret_ns set, since 1970 in UTC, or -EINVAL.
+ */
+int text_parse_wall_time(const char *text, uint64_t *ret_ns);
+
+/*
  * Parses a size such as "65536", "64K", "16M", "2G" (powers of 1024; a trailing "B" or "iB" is allowed).
  * Returns 0 with *ret_bytes set, -EINVAL or -ERANGE.
  */

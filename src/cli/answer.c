@@ -61,10 +61,11 @@ int answer_json(const struct oc_ledger *ledger, const struct console *c)
 	return rc;
 }
 
-int answer_report(const struct oc_machine *m, const struct console *c)
+int answer_report(const struct oc_machine *m, const struct console *c,
+		  const struct report_limits *limits)
 {
 	struct buffer text = BUFFER_INIT;
-	int rc = report_text(&text, m, &c->out);
+	int rc = report_text(&text, m, &c->out, limits);
 
 	if (rc)
 		console_error(c, "cannot sum up the recording: %s", strerror(-rc));

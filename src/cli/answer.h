@@ -9,6 +9,7 @@
 #include <onecollect/machine.h>
 
 #include "cli/console.h"
+#include "cli/report.h"
 
 /* The exit code for an error of the library. */
 int answer_exit_code(int rc);
@@ -19,6 +20,7 @@ void answer_summary(const struct oc_ledger *ledger, const struct console *c);
 /* The ledger as one line of JSON on stdout. Returns 0 or, having said so, a negative errno value. */
 int answer_json(const struct oc_ledger *ledger, const struct console *c);
 /* The hottest functions on stdout; as answer_json(). */
-int answer_report(const struct oc_machine *m, const struct console *c);
+int answer_report(const struct oc_machine *m, const struct console *c,
+		  const struct report_limits *limits);
 
 #endif

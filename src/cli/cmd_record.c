@@ -130,6 +130,7 @@ static void tell_losses(const struct oc_ledger *ledger, const struct console *c)
 static int deliver(struct oc_recording *rec, struct outputs *outs, const struct options *o,
 		   const struct console *c)
 {
+	const struct report_limits limits = { .min_percent = -1 };
 	struct oc_machine *m = oc_recording_machine(rec);
 	struct oc_ledger *ledger = oc_machine_ledger(m);
 	int rc;
@@ -150,7 +151,8 @@ static int deliver(struct oc_recording *rec, struct outputs *outs, const struct 
 		tell_losses(ledger, c);
 	if (o->json && answer_json(ledger, c))
 		return OC_EXIT_FAILED;
-	if (outs->by_default && !o->json && c->verbosity != VERBOSITY_QUIET && answer_report(m, c))
+	if (outs->by_default && !o->json && c->verbosity != VERBOSITY_QUIET &&
+	    answer_report(m, c, &limits))
 		return OC_EXIT_FAILED;
 	outputs_tell(outs, c);
 	return ledger->exit_code;

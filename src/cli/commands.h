@@ -9,6 +9,12 @@
 #include "cli/console.h"
 #include "cli/options.h"
 
+/*
+ * The whole program, main.c. argv, env: NULL-terminated, UTF-8 where the system says what its texts are.
+ * Returns an enum oc_exit.
+ */
+int record_trace(char **argv, char *const *env);
+
 /* argv: the whole command line, kept as a comment in the recording. */
 int cmd_record(const struct options *o, const struct console *c, char *const *argv);
 int cmd_check(const struct options *o, const struct console *c);

@@ -7,27 +7,15 @@
 #include "cli/console.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/os.h"
 #include "base/text.h"
 
 #define ELLIPSIS     "..."
 #define ELLIPSIS_LEN 3u
-
-void console_guard_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
-			continue;
-		/* The lowest free number is this one; read-only makes writes to standard output fail. */
-		if (open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
-			return;
-	}
-}
 
 static const char *env_text(char *const *env, const char *name)
 {
@@ -43,14 +31,13 @@ static const char *env_text(char *const *env, const char *name)
 static void stream_init(struct stream *s, int fd, enum color_when color, char *const *env)
 {
 	bool dumb = !strcmp(env_text(env, "TERM"), "dumb");
-	struct winsize size;
 
 	memset(s, 0, sizeof(*s));
 	s->terminal = isatty(fd) && !dumb;
 	s->color = color == COLOR_ALWAYS ||
 		   (color == COLOR_AUTO && s->terminal && !*env_text(env, "NO_COLOR"));
-	if (s->terminal && !ioctl(fd, TIOCGWINSZ, &size))
-		s->width = size.ws_col;
+	if (s->terminal)
+		s->width = os_terminal_columns(fd);
 }
 
 void console_init(struct console *c, enum color_when color, enum verbosity verbosity,

@@ -26,12 +26,6 @@ struct console {
 
 enum style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BAD };
 
-/*
- * Makes sure that descriptors 0 to 2 are open, so that no file of ours is taken for standard output; a closed one is
- * replaced by one that fails on use. To be called before anything is opened.
- */
-void console_guard_descriptors(void);
-
 /* Looks at both streams. env: NULL-terminated; NO_COLOR and TERM count while color is COLOR_AUTO. */
 void console_init(struct console *c, enum color_when color, enum verbosity verbosity,
 		  char *const *env);

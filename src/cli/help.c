@@ -61,6 +61,7 @@ static void options_of_topic(struct buffer *out, const struct stream *s, enum co
 	static const char *const titles[TOPIC_COUNT] = {
 		[TOPIC_WHAT] = "What to record",
 		[TOPIC_WHOM] = "Whom (default: the whole machine)",
+		[TOPIC_SAMPLES] = "Which samples (default: all; several options narrow the choice)",
 		[TOPIC_HOW] = "How",
 		[TOPIC_OUTPUT] = "Output",
 		[TOPIC_OTHER] = "Other",

@@ -13,6 +13,7 @@
 
 #include "base/macros.h"
 #include "cli/answer.h"
+#include "cli/filters.h"
 
 /* Memory for samples when none is said: enough for five million, so that a temporary file is the exception. */
 #define MEMORY_BUDGET_DEFAULT (256ULL << 20)
@@ -39,7 +40,23 @@ static int name_late(struct oc_machine *m, const struct options *o)
 	return rc;
 }
 
-int input_read(const char *path, const struct options *o, const struct console *c,
+/* What can be told without reading: that nothing is to be read, or that the filters make no sense. */
+static int check_options(const char *path, const struct options *o, const struct console *c)
+{
+	struct oc_error err = { 0 };
+	struct oc_filter filter;
+	int rc;
+
+	if (!path) {
+		console_error(c, "say which file to read, as in: record-trace %s FILE.octrace",
+			      command_row(o->command)->name);
+		return OC_EXIT_USAGE;
+	}
+	rc = filters_from_options(o, &filter, &err);
+	return rc < 0 ? answer_failure(c, rc, &err) : OC_EXIT_OK;
+}
+
+int input_load(const char *path, const struct options *o, const struct console *c,
 	       struct oc_machine **ret_machine)
 {
 	const struct oc_machine_opts opts = {
@@ -50,13 +67,10 @@ int input_read(const char *path, const struct options *o, const struct console *
 	const struct oc_reader *reader;
 	struct oc_error err = { 0 };
 	struct oc_machine *m;
-	int rc;
+	int rc = check_options(path, o, c);
 
-	if (!path) {
-		console_error(c, "say which file to read, as in: record-trace %s FILE.octrace",
-			      o->command == COMMAND_REPORT ? "report" : "convert");
-		return OC_EXIT_USAGE;
-	}
+	if (rc)
+		return rc;
 	m = oc_machine_new(&opts);
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
@@ -72,4 +86,20 @@ int input_read(const char *path, const struct options *o, const struct console *
 	tell_if_partial(m, path, c);
 	*ret_machine = m;
 	return OC_EXIT_OK;
+}
+
+int input_read(const char *path, const struct options *o, const struct console *c,
+	       struct oc_machine **ret_machine)
+{
+	struct oc_machine *m;
+	int exit_code = input_load(path, o, c, &m);
+
+	if (exit_code)
+		return exit_code;
+	exit_code = filters_apply(m, o, c);
+	if (exit_code)
+		oc_machine_free(m);
+	else
+		*ret_machine = m;
+	return exit_code;
 }

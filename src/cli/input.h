@@ -14,8 +14,12 @@
 /*
  * Reads the file at path; NULL is the user's omission. Warns when it ends early.
  * ret_machine: finished; freed by the caller with oc_machine_free().
- * Returns OC_EXIT_OK or, having said why, another exit code.
+ * Returns OC_EXIT_OK or, having said why (also that the options' filters cannot be used), another exit code.
  */
+int input_load(const char *path, const struct options *o, const struct console *c,
+	       struct oc_machine **ret_machine);
+
+/* Likewise, and then selects the samples that the options ask for. */
 int input_read(const char *path, const struct options *o, const struct console *c,
 	       struct oc_machine **ret_machine);
 

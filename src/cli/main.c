@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * record-trace: parse the command line, do what it says.
- * Called by the operating system.
+ * Called by main_posix.c or main_win32.c, where the operating system comes in.
  * Must not do anything itself.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include <onecollect/version.h>
 
 #include "base/macros.h"
+#include "base/os.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 
@@ -49,7 +49,7 @@ static int dispatch(const struct options *o, const struct console *c, char *cons
 	return OC_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+int record_trace(char **argv, char *const *env)
 {
 	struct options options;
 	struct console console;
@@ -57,11 +57,10 @@ int main(int argc, char **argv)
 	int exit_code = OC_EXIT_USAGE;
 	int rc;
 
-	(void)argc;
-	console_guard_descriptors();
-	rc = options_parse(&options, argv, environ, &err);
+	os_prepare_streams();
+	rc = options_parse(&options, argv, env, &err);
 	console_init(&console, (enum color_when)options.color, (enum verbosity)options.verbosity,
-		     environ);
+		     env);
 	if (!rc)
 		exit_code = dispatch(&options, &console, argv);
 	else

@@ -14,6 +14,10 @@
 #define HOLDING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
 		    COMMAND_BIT(COMMAND_REPORT)
+/* Commands that read recordings, and options that choose among their samples. */
+#define READING    (COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT))
+#define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
+#define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
 #define EVERYWHERE .commands = COMMAND_ANY
 #define LATER(text) \
 	.name = (text), .type = OPTION_LATER, .commands = COMMAND_ANY, .topic = TOPIC_OTHER
@@ -29,6 +33,7 @@
 #define UNWIND_BUDGET_MIN (1ULL << 20)
 #define UNWIND_BUDGET_MAX (1ULL << 30)
 #define BUDGET_MAX        (1ULL << 40)
+#define ROWS_MAX          1000000
 #define MAP_ENTRIES_MAX   (1ULL << 24)
 
 static const struct option_row options[] = {
@@ -78,6 +83,62 @@ static const struct option_row options[] = {
 	  .flags = OPTION_COMMON,
 	  .help = "these CPUs only, as 0-3,6" },
 
+	{ .name = "time-range",
+	  .arg = "FROM..TO",
+	  .type = OPTION_TEXT,
+	  FIELD(time_range),
+	  CHOOSING,
+	  .help = "as 2s..5s, ..5s, 2s.. or 2026-01-31T10:00:00.." },
+	{ .name = "process",
+	  .arg = "GLOB|PID",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_processes),
+	  CHOOSING,
+	  .help = "of a process; this and what follows may be repeated" },
+	{ .name = "thread",
+	  .arg = "GLOB|TID",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_threads),
+	  CHOOSING,
+	  .help = "of a thread" },
+	{ .name = "kind",
+	  .arg = "NAME",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_kinds),
+	  CHOOSING,
+	  .help = "of a kind, as cpu" },
+	{ .name = "attr",
+	  .arg = "KEY=VALUE",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_attrs),
+	  CHOOSING,
+	  .help = "with an attribute; VALUE may be a glob" },
+	{ .name = "module",
+	  .arg = "GLOB",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_modules),
+	  CHOOSING,
+	  .help = "with a frame in a file, as 'libc.so*'" },
+	{ .name = "function",
+	  .arg = "REGEX",
+	  .type = OPTION_TEXTS,
+	  FIELD(only_functions),
+	  CHOOSING,
+	  .help = "with a frame of such a name" },
+	{ .name = "ignore",
+	  .arg = "REGEX",
+	  .type = OPTION_TEXTS,
+	  FIELD(ignored_functions),
+	  CHOOSING,
+	  .help = "without a frame of such a name" },
+	{ .name = "cpus",
+	  .arg = "LIST",
+	  .type = OPTION_RANGES,
+	  FIELD(cpus),
+	  CHOOSING,
+	  .max = CPU_MAX,
+	  .help = "taken on these CPUs, as 0-3,6" },
+
 	{ .letter = 'd',
 	  .name = "duration",
 	  .arg = "TIME",
@@ -123,6 +184,40 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "how user stacks are walked" },
+	{ .name = "view",
+	  .arg = "NAME",
+	  .type = OPTION_CHOICE,
+	  FIELD(view),
+	  REPORT,
+	  .choices = { "top", "tree", "callers", "callees" },
+	  .help = "what to show" },
+	{ .name = "of",
+	  .arg = "FUNCTION",
+	  .type = OPTION_TEXT,
+	  FIELD(view_of),
+	  REPORT,
+	  .help = "whose callers or callees, by name or a part of it" },
+	{ .name = "by",
+	  .arg = "WHAT",
+	  .type = OPTION_CHOICE,
+	  FIELD(view_by),
+	  REPORT,
+	  .choices = { "function", "process", "thread", "module", "kind" },
+	  .help = "rows of the table" },
+	{ .name = "limit",
+	  .arg = "N",
+	  .type = OPTION_NUMBER,
+	  FIELD(row_limit),
+	  REPORT,
+	  .min = 1,
+	  .max = ROWS_MAX,
+	  .help = "at most so many rows" },
+	{ .name = "min-percent",
+	  .arg = "P",
+	  .type = OPTION_PERCENT,
+	  FIELD(min_percent),
+	  REPORT,
+	  .help = "leave out what has less of the samples, as 0.5" },
 	{ .name = "unwind",
 	  .type = OPTION_FLAG,
 	  FIELD(stack_report),
@@ -301,7 +396,8 @@ static const struct option_row options[] = {
 	{ LATER("config"), .arg = "FILE", .help = "reading a configuration file" },
 };
 
-_Static_assert(ARRAY_SIZE(options) <= 64, "struct options.given has a bit for each row");
+_Static_assert(ARRAY_SIZE(options) <= OPTION_ROWS_MAX,
+	       "struct options.given has a place for each row");
 
 static const struct command_row commands[] = {
 	{ .name = "record", .command = COMMAND_RECORD, .help = "record (the default)" },
@@ -361,6 +457,15 @@ const struct command_row *command_by_name(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+const struct command_row *command_row(enum command command)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!commands[i].later && commands[i].command == command)
+			return &commands[i];
+	}
+	return commands;
 }
 
 void option_env_name(const struct option_row *row, char *name, size_t size)

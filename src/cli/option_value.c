@@ -44,6 +44,19 @@ static int store_number(const struct store *s)
 	return 0;
 }
 
+static int store_percent(const struct store *s)
+{
+	double percent = 0;
+	int rc = text_parse_decimal(s->value, 100, &percent);
+
+	if (rc)
+		return oc_error_set(s->err, -EINVAL,
+				    "%s: '%s' is not a percentage from 0 to 100, as 0.5", s->shown,
+				    s->value);
+	*(double *)field_of(s) = percent;
+	return 0;
+}
+
 static int store_size(const struct store *s)
 {
 	const struct option_row *row = s->row;
@@ -169,6 +182,8 @@ int option_store(struct options *o, const struct option_row *row, const char *sh
 		return store_choice(&s);
 	case OPTION_NUMBER:
 		return store_number(&s);
+	case OPTION_PERCENT:
+		return store_percent(&s);
 	case OPTION_SIZE:
 		return store_size(&s);
 	case OPTION_DURATION:

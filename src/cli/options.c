@@ -38,7 +38,7 @@ static const struct option_row *contradicted(const struct options *o, const stru
 		return NULL;
 	for (size_t i = 0; i < nr; i++) {
 		if (&table[i] != row && table[i].type == OPTION_SET &&
-		    table[i].field == row->field && (o->given >> i & 1))
+		    table[i].field == row->field && o->given[i])
 			return &table[i];
 	}
 	return NULL;
@@ -53,7 +53,7 @@ static int take_option(struct parser *p, const struct option_row *row, const cha
 		return oc_error_set(p->err, -EINVAL,
 				    "--%s and --%s contradict each other; give one of them",
 				    other->name, row->name);
-	p->options->given |= 1ULL << row_index(row);
+	p->options->given[row_index(row)] = true;
 	return option_store(p->options, row, shown, value, p->err);
 }
 
@@ -177,18 +177,6 @@ static int unknown_command(struct parser *p, const char *word)
 			    word, word);
 }
 
-static const struct command_row *command_row(enum command command)
-{
-	size_t nr;
-	const struct command_row *table = command_table(&nr);
-
-	for (size_t i = 0; i < nr; i++) {
-		if (!table[i].later && table[i].command == command)
-			return &table[i];
-	}
-	return table;
-}
-
 /* A word that is neither option nor value: the command, then what the command takes. */
 static int parse_word(struct parser *p, const char *word)
 {
@@ -274,7 +262,7 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 		int rc;
 
 		if (!(row->flags & OPTION_ENV) || !(row->commands & COMMAND_BIT(o->command)) ||
-		    (before.given >> i & 1) || contradicted(&before, row))
+		    before.given[i] || contradicted(&before, row))
 			continue;
 		option_env_name(row, shown, sizeof(shown));
 		value = env_value(env, shown);
@@ -292,7 +280,7 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 				err, -EINVAL,
 				"%s=%.64s contradicts another variable of the environment", shown,
 				value);
-		o->given |= 1ULL << i;
+		o->given[i] = true;
 		rc = option_store(o, row, shown, value, err);
 		if (rc)
 			return rc;
@@ -306,7 +294,7 @@ static int check_together(const struct options *o, struct oc_error *err)
 	const struct option_row *table = option_table(&nr);
 
 	for (size_t i = 0; i < nr; i++) {
-		if ((o->given >> i & 1) && !(table[i].commands & COMMAND_BIT(o->command)))
+		if (o->given[i] && !(table[i].commands & COMMAND_BIT(o->command)))
 			return oc_error_set(err, -EINVAL, "--%s is not an option of '%s'",
 					    table[i].name, command_row(o->command)->name);
 	}
@@ -330,6 +318,7 @@ int options_parse(struct options *ret, char **argv, char *const *env, struct oc_
 
 	memset(ret, 0, sizeof(*ret));
 	ret->frequency_hz = FREQUENCY_HZ_DEFAULT;
+	ret->min_percent = -1;
 	/* argv[0] may be missing when a program is started carelessly. */
 	p.next = argv[0] ? argv + 1 : argv;
 	rc = parse_arguments(&p);
@@ -347,6 +336,13 @@ void options_done(struct options *o)
 	free(o->cpus.items);
 	free(o->outputs.items);
 	free(o->args.items);
+	free(o->only_processes.items);
+	free(o->only_threads.items);
+	free(o->only_kinds.items);
+	free(o->only_attrs.items);
+	free(o->only_modules.items);
+	free(o->only_functions.items);
+	free(o->ignored_functions.items);
 	memset(o, 0, sizeof(*o));
 }
 

@@ -14,6 +14,7 @@
 
 #define FREQUENCY_HZ_DEFAULT 999
 #define FREQUENCY_HZ_MAX     100000
+#define OPTION_ROWS_MAX      128
 
 enum command {
 	COMMAND_RECORD,
@@ -26,6 +27,8 @@ enum command {
 };
 
 enum record_mode { MODE_AUTO, MODE_AGGREGATE, MODE_TIMELINE };
+enum report_view { VIEW_TOP, VIEW_TREE, VIEW_CALLERS, VIEW_CALLEES };
+enum report_by { BY_FUNCTION, BY_PROCESS, BY_THREAD, BY_MODULE, BY_KIND };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum verbosity { VERBOSITY_NORMAL, VERBOSITY_QUIET, VERBOSITY_VERBOSE };
 
@@ -54,6 +57,14 @@ struct options {
 	struct text_list process_filters;
 	const char *cgroup;
 	struct number_list cpus;
+	const char *time_range;
+	struct text_list only_processes;
+	struct text_list only_threads;
+	struct text_list only_kinds;
+	struct text_list only_attrs;
+	struct text_list only_modules;
+	struct text_list only_functions;
+	struct text_list ignored_functions;
 	char **command_argv; /* behind "--", NULL-terminated; NULL = none */
 	uint64_t duration_ns;
 	uint64_t frequency_hz;
@@ -65,16 +76,22 @@ struct options {
 	uint64_t memory_budget_bytes;
 	uint64_t unwind_budget_bytes;
 	const char *unwind_cache;
-	bool stack_report; /* report: by process how complete its stacks are */
+	int view;            /* enum report_view */
+	const char *view_of; /* a function */
+	int view_by;         /* enum report_by */
+	uint64_t row_limit;
+	double min_percent; /* below 0 = as the view sees fit */
+	bool stack_report;  /* report: by process how complete its stacks are */
 	bool no_symbols;
 	bool bpf_stats;
 	struct text_list outputs;
 	const char *format;
 	bool force;
 	bool json;
-	int verbosity;  /* enum verbosity */
-	int color;      /* enum color_when */
-	uint64_t given; /* bit i: row i of the table was on the command line */
+	int verbosity; /* enum verbosity */
+	int color;     /* enum color_when */
+	bool given
+		[OPTION_ROWS_MAX]; /* row i of the table was on the command line, or in the environment */
 };
 
 enum option_type {
@@ -82,6 +99,7 @@ enum option_type {
 	OPTION_SET,      /* int, becomes `value`; rows of one field contradict each other */
 	OPTION_CHOICE,   /* int, becomes the index of the word in `choices` */
 	OPTION_NUMBER,   /* uint64_t, min..max */
+	OPTION_PERCENT,  /* double, 0..100 */
 	OPTION_SIZE,     /* uint64_t in bytes, min..max */
 	OPTION_DURATION, /* uint64_t in nanoseconds */
 	OPTION_TEXT,     /* const char * */
@@ -91,7 +109,15 @@ enum option_type {
 	OPTION_LATER,    /* known, but not possible in this version */
 };
 
-enum option_topic { TOPIC_WHAT, TOPIC_WHOM, TOPIC_HOW, TOPIC_OUTPUT, TOPIC_OTHER, TOPIC_COUNT };
+enum option_topic {
+	TOPIC_WHAT,
+	TOPIC_WHOM,
+	TOPIC_SAMPLES,
+	TOPIC_HOW,
+	TOPIC_OUTPUT,
+	TOPIC_OTHER,
+	TOPIC_COUNT
+};
 
 #define OPTION_COMMON 1u /* shown by --help, not only by --help-all */
 #define OPTION_ENV    2u /* may come from ONECOLLECT_<NAME> as well */
@@ -133,6 +159,8 @@ const struct command_row *command_table(size_t *ret_nr);
 const struct option_row *option_by_name(const char *name, enum command command);
 /* The row of a command's name, NULL = none. */
 const struct command_row *command_by_name(const char *name);
+/* The row of a command. */
+const struct command_row *command_row(enum command command);
 /* Writes "ONECOLLECT_NAME" of a row to name[size]. */
 void option_env_name(const struct option_row *row, char *name, size_t size);
 

@@ -7,14 +7,13 @@
 #include "cli/outputs.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <onecollect/ledger.h>
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/os.h"
 #include "cli/interrupt.h"
 #include "cli/suggest.h"
 
@@ -102,7 +101,7 @@ static int add_defaults(struct outputs *outs, const char *directory, const struc
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
 	buffer_puts(&stem, directory);
-	if (*directory && directory[strlen(directory) - 1] != '/')
+	if (*directory && os_last_separator(directory) != directory + strlen(directory) - 1)
 		buffer_putc(&stem, '/');
 	buffer_printf(&stem, "record-trace-%s", stamp);
 	if (stem.error) {
@@ -120,10 +119,11 @@ static int add_defaults(struct outputs *outs, const char *directory, const struc
 
 static bool is_directory(const char *path)
 {
-	size_t len = strlen(path);
-	struct stat st;
+	const char *separator = os_last_separator(path);
+	struct os_file file;
 
-	return (len && path[len - 1] == '/') || (!stat(path, &st) && S_ISDIR(st.st_mode));
+	return (separator && !separator[1]) ||
+	       (!os_file_at(path, true, &file) && file.type == OS_FILE_DIRECTORY);
 }
 
 static void append_extensions(struct buffer *out)
@@ -168,12 +168,16 @@ static int add_asked(struct outputs *outs, const char *path, const struct oc_for
 /* The path with its directory resolved, so that different spellings of one file compare equal. NULL = no memory. */
 static char *canonical_path(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	char *real = directory ? realpath(directory, NULL) : NULL;
+	const char *separator = os_last_separator(path);
+	const char *name = separator ? separator + 1 : path;
+	char *directory = strdup(separator ? path : ".");
 	struct buffer out = BUFFER_INIT;
+	char *real = NULL;
 
+	if (directory && separator)
+		directory[name - path] = '\0';
+	if (directory)
+		real = os_real_path(directory);
 	if (directory)
 		buffer_printf(&out, "%s/%s", real ? real : directory, name);
 	free(real);

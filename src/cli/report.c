@@ -26,15 +26,64 @@ struct layout {
 	const struct oc_machine *machine;
 	const struct oc_graph *graph;
 	const struct stream *stream;
+	const struct report_limits *limits;
 	uint64_t total;
 	unsigned int function_width;
 	bool with_module;
 };
 
-static double percent(uint64_t part, uint64_t whole)
+/* ---- shared with other reports ---- */
+
+bool report_leaves_out(const struct report_limits *limits, double otherwise, uint64_t part,
+		       uint64_t whole)
 {
-	return whole ? 100.0 * (double)part / (double)whole : 0.0;
+	double least = limits->min_percent < 0 ? otherwise : limits->min_percent;
+
+	return report_percent(part, whole) < least;
 }
+
+void report_json_begin(struct json *j, struct buffer *out, const struct oc_kind *kind,
+		       uint64_t total)
+{
+	json_init(j, out);
+	json_object_begin(j);
+	json_key(j, "version");
+	json_u64(j, 1);
+	json_key(j, "kind");
+	json_string(j, kind ? kind->name : "");
+	json_key(j, "total");
+	json_u64(j, total);
+}
+
+int report_json_end(struct json *j, const struct oc_machine *m)
+{
+	char *ledger __cleanup(cleanup_free) = NULL;
+	int rc = oc_ledger_json(oc_machine_ledger_const(m), &ledger);
+
+	if (rc)
+		return rc;
+	json_key(j, "ledger");
+	/* It is JSON already. */
+	buffer_puts(j->out, ledger);
+	json_object_end(j);
+	buffer_putc(j->out, '\n');
+	return j->out->error;
+}
+
+void report_head(struct buffer *out, const struct stream *s, const char *title, const char *columns)
+{
+	buffer_printf(out, "%s%s%s\n", style_begin(s, STYLE_BOLD), title, style_end(s, STYLE_BOLD));
+	buffer_printf(out, "%s%s%s\n", style_begin(s, STYLE_DIM), columns, style_end(s, STYLE_DIM));
+}
+
+void report_last_cell(struct buffer *out, const struct stream *s, const char *text,
+		      unsigned int room)
+{
+	text_fit(out, text, s->width ? room : 0, false);
+	buffer_putc(out, '\n');
+}
+
+/* ---- the hottest functions ---- */
 
 /* Fills a column; what does not fit is cut on a terminal and kept anywhere else. */
 static void cell(struct buffer *out, const struct layout *l, const char *text, unsigned int width,
@@ -62,8 +111,8 @@ static void row(struct buffer *out, const struct layout *l, const struct oc_grap
 		l->with_module ? text_base_name(oc_machine_string(l->machine, f->module, NULL))
 			       : "";
 
-	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", percent(f->self, l->total),
-		      (unsigned long long)f->self, percent(f->total, l->total),
+	buffer_printf(out, "%5.1f%% %8llu  %5.1f%% %8llu  ", report_percent(f->self, l->total),
+		      (unsigned long long)f->self, report_percent(f->total, l->total),
 		      (unsigned long long)f->total);
 	cell(out, l, oc_graph_name(l->graph, f->name, NULL), l->function_width, *module);
 	if (*module) {
@@ -113,6 +162,19 @@ static void table(struct buffer *out, struct layout *l, const char *title,
 		row(out, l, rows[i]);
 }
 
+/* How many of rows[nr], of which the limits may leave out the last ones, are shown. */
+static size_t nr_shown(const struct layout *l, const struct oc_graph_function *const *rows,
+		       size_t nr, bool by_self)
+{
+	size_t shown = MIN(nr, l->limits->rows ? l->limits->rows : REPORT_ROWS);
+
+	while (shown && report_leaves_out(l->limits, 0,
+					  by_self ? rows[shown - 1]->self : rows[shown - 1]->total,
+					  l->total))
+		shown--;
+	return shown;
+}
+
 static int tables(struct buffer *out, struct layout *l)
 {
 	uint32_t nr = 0;
@@ -126,18 +188,19 @@ static int tables(struct buffer *out, struct layout *l)
 		rows[i] = &functions[i];
 		nr_self += functions[i].self > 0;
 	}
-	table(out, l, "Hottest functions by self", rows, MIN(nr_self, REPORT_ROWS));
+	table(out, l, "Hottest functions by self", rows, nr_shown(l, rows, nr_self, true));
 	qsort(rows, nr, sizeof(*rows), compare_totals);
 	buffer_putc(out, '\n');
 	table(out, l, "Hottest functions by total (with what they call)", rows,
-	      MIN(nr, REPORT_ROWS));
+	      nr_shown(l, rows, nr, false));
 	free(rows);
 	return out->error;
 }
 
-int report_text(struct buffer *out, const struct oc_machine *m, const struct stream *s)
+int report_text(struct buffer *out, const struct oc_machine *m, const struct stream *s,
+		const struct report_limits *limits)
 {
-	struct layout l = { .machine = m, .stream = s };
+	struct layout l = { .machine = m, .stream = s, .limits = limits };
 	struct oc_graph *g = NULL;
 	uint32_t nr_nodes = 0;
 	int rc = oc_graph_new(m, NULL, &g);
@@ -153,18 +216,19 @@ int report_text(struct buffer *out, const struct oc_machine *m, const struct str
 	return rc;
 }
 
-static void json_functions(struct json *j, const struct oc_machine *m, const struct oc_graph *g)
+static void json_functions(struct json *j, const struct oc_machine *m, const struct oc_graph *g,
+			   const struct report_limits *limits)
 {
-	uint32_t nr = 0, nr_nodes;
+	uint32_t nr = 0, nr_nodes, nr_written = 0;
 	const struct oc_graph_function *functions = g ? oc_graph_functions(g, &nr) : NULL;
+	uint64_t total = g ? oc_graph_nodes(g, &nr_nodes)[0].total : 0;
 
-	json_key(j, "kind");
-	json_string(j, g ? oc_graph_kind(g)->name : "");
-	json_key(j, "total");
-	json_u64(j, g ? oc_graph_nodes(g, &nr_nodes)[0].total : 0);
 	json_key(j, "functions");
 	json_array_begin(j);
-	for (uint32_t i = 0; i < nr; i++) {
+	for (uint32_t i = 0; i < nr && (!limits->rows || nr_written < limits->rows); i++) {
+		if (report_leaves_out(limits, 0, functions[i].total, total))
+			continue;
+		nr_written++;
 		json_object_begin(j);
 		json_key(j, "name");
 		json_string(j, oc_graph_name(g, functions[i].name, NULL));
@@ -179,30 +243,20 @@ static void json_functions(struct json *j, const struct oc_machine *m, const str
 	json_array_end(j);
 }
 
-int report_json(struct buffer *out, const struct oc_machine *m)
+int report_json(struct buffer *out, const struct oc_machine *m, const struct report_limits *limits)
 {
-	char *ledger __cleanup(cleanup_free) = NULL;
 	struct oc_graph *g = NULL;
 	struct json j;
+	uint32_t nr;
 	int rc = oc_graph_new(m, NULL, &g);
 
 	/* A recording that kept no sample may have no kind either. */
 	if (rc && rc != -EINVAL)
 		return rc;
-	rc = oc_ledger_json(oc_machine_ledger_const(m), &ledger);
-	if (!rc) {
-		json_init(&j, out);
-		json_object_begin(&j);
-		json_key(&j, "version");
-		json_u64(&j, 1);
-		json_functions(&j, m, g);
-		json_key(&j, "ledger");
-		/* It is JSON already. */
-		buffer_puts(out, ledger);
-		json_object_end(&j);
-		buffer_putc(out, '\n');
-		rc = out->error;
-	}
+	report_json_begin(&j, out, g ? oc_graph_kind(g) : NULL,
+			  g ? oc_graph_nodes(g, &nr)[0].total : 0);
+	json_functions(&j, m, g, limits);
+	rc = report_json_end(&j, m);
 	oc_graph_free(g);
 	return rc;
 }

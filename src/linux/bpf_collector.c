@@ -19,7 +19,6 @@
 #define TICK_NS         100000000ULL /* how often buffers and counters are looked at, at least */
 #define CPU_CHECK_NS    500000000ULL /* how often CPUs are looked at; they are back within 2 s */
 #define SECOND_NS       1000000000ULL
-#define IN_FLIGHT_NS    20000000ULL /* a record reaches its buffer this long after its time, at most */
 #define DEFAULT_FREQ_HZ 999u
 
 enum poll_source { POLL_RING, POLL_SIDEBAND, POLL_TIMER, POLL_WAKE };
@@ -198,6 +197,7 @@ static int bpf_start(struct collector *base, struct oc_error *err)
 	rc = rc ? rc : sideband_scan(c->sideband, clock_monotonic_ns(), err);
 	if (rc)
 		return rc;
+	c->map_bytes = bpf_load_map_bytes(c);
 	c->start_ns = c->last_flip_ns = c->last_cpu_check_ns = clock_monotonic_ns();
 	rc = cpu_events_enable(c, true, err);
 	c->running = !rc;
@@ -228,7 +228,8 @@ static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err
 	struct bpf_collector *c = self(base);
 	struct epoll_event events[16];
 	/* Copies go on coming until the first one has been looked at. */
-	int wait_ms = c->nr_copies ? MIN(timeout_ms, (int)(IN_FLIGHT_NS / 1000000)) : timeout_ms;
+	int wait_ms =
+		c->nr_copies ? MIN(timeout_ms, (int)(EVENT_IN_FLIGHT_NS / 1000000)) : timeout_ms;
 	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), wait_ms);
 	uint64_t wakes;
 	int rc;
@@ -237,7 +238,7 @@ static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err
 		return errno == EINTR ? 0
 				      : oc_error_set(err, -errno, "cannot wait for data: %s",
 						     strerror(errno));
-	rc = drain_records(c, clock_monotonic_ns() - IN_FLIGHT_NS, err);
+	rc = drain_records(c, clock_monotonic_ns() - EVENT_IN_FLIGHT_NS, err);
 	for (int i = 0; i < nr && !rc; i++) {
 		if (events[i].data.u64 == POLL_TIMER)
 			rc = on_tick(c, err);
@@ -319,7 +320,7 @@ static void bpf_stats(struct collector *base, struct collector_stats *ret_stats)
 	*ret_stats = (struct collector_stats){
 		.samples = c->samples,
 		.stacks = c->stacks,
-		.map_bytes = bpf_load_map_bytes(c),
+		.map_bytes = c->map_bytes,
 		.has_bpf_time = c->stats_fd >= 0,
 		.first_event_ns = c->start_ns,
 		.nr_cpus = c->events.nr,

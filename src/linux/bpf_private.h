@@ -76,6 +76,7 @@ struct bpf_collector {
 	uint64_t last_cpu_check_ns;
 	uint64_t last_second_ns;
 	uint32_t counts_entries; /* of each generation */
+	uint64_t map_bytes;      /* all maps have their memory from the beginning */
 
 	struct wire_key *keys; /* [counts_entries + slack], for draining */
 	struct wire_count *counts;

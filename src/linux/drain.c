@@ -84,8 +84,21 @@ static enum oc_stack_reason incomplete_reason(uint8_t user_state)
 struct occasion {
 	uint64_t time_ns; /* 0 = they were counted */
 	uint32_t cpu;
-	bool is_walked_here; /* by what was mapped at that time, without doubt */
+	bool is_walked_here; /* by what was mapped at that time, unless it came late */
 };
+
+/* Which of a sample's addresses may be those of what was mapped there before, or after. */
+static void find_unsure(const struct bpf_collector *c, const struct task_entry *task,
+			const struct occasion *occasion, struct collector_sample *sample)
+{
+	if (!c->feed)
+		return;
+	if (!occasion->is_walked_here)
+		unwind_feed_unsure(c->feed, task->pid, task->process, occasion->time_ns,
+				   &sample->unsure_start, &sample->unsure_end);
+	else if (unwind_feed_is_late(c->feed, task->pid, task->process, occasion->time_ns))
+		sample->unsure_end = UINT64_MAX;
+}
 
 static void deliver(struct bpf_collector *c, const struct wire_key *key,
 		    const struct occasion *occasion, const struct wire_count *count)
@@ -114,9 +127,7 @@ static void deliver(struct bpf_collector *c, const struct wire_key *key,
 	}
 	sample.process = task->process;
 	sample.thread = task->thread;
-	if (c->feed && !occasion->is_walked_here)
-		unwind_feed_unsure(c->feed, task->pid, task->process, occasion->time_ns,
-				   &sample.unsure_start, &sample.unsure_end);
+	find_unsure(c, task, occasion, &sample);
 	c->samples += count->count;
 	c->sink->ops->sample(c->sink, &sample);
 }

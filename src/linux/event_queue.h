@@ -9,6 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * What is this old is in its buffer: a record is written right after its time was taken, with preemption off, so only an
+ * interrupt or a hypervisor can come in between. Longer would not be safer where it matters: what made a sample possible
+ * (the exec, the mapping, the fork) was written before it by the same task. What comes still later is handed out late.
+ */
+#define EVENT_IN_FLIGHT_NS 2000000ULL
+
 /* Embedded; start with all zero. Memory is kept for reuse until event_queue_done(). */
 struct event_queue {
 	struct queued_event

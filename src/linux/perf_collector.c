@@ -20,7 +20,6 @@
 #include "linux/sideband.h"
 
 #define TICK_NS         100000000L /* how often buffers and CPUs are looked at, at least */
-#define IN_FLIGHT_NS    2000000u   /* a record is in its buffer this long after its time, at most */
 #define DEFAULT_FREQ_HZ 999u
 /*
  * Data pages per CPU of the two buffers. Together with their header pages they stay below the 516 KiB per CPU that
@@ -355,7 +354,7 @@ static int perf_poll(struct collector *base, int timeout_ms, struct oc_error *er
 		return errno == EINTR ? 0
 				      : oc_error_set(err, -errno, "cannot wait for data: %s",
 						     strerror(errno));
-	r = drain(c, clock_monotonic_ns() - IN_FLIGHT_NS, err);
+	r = drain(c, clock_monotonic_ns() - EVENT_IN_FLIGHT_NS, err);
 	for (int i = 0; i < nr && !r; i++) {
 		if (events[i].data.u64 == POLL_TIMER) {
 			r = clear_fd(c->timer_fd);

@@ -30,6 +30,10 @@
 /* Copies that an image may send each second for lack of tables, once it is published: pages of large programs come in
  * one by one, and what has no table at all must not cost a copy for ever. */
 #define COPIES_PER_SECOND 256
+/* The same for an image that is walked here because what it has mapped changes all the time. */
+#define COPIES_PER_SECOND_OF_CHANGING 8192
+/* An image where so many mappings took the place of others since the last tick is one of those. */
+#define REPLACED_PER_TICK 8
 /* All pages of a module are loaded when it is first mapped as long as the store is not fuller than one part in so many:
  * each page that a sample has to ask for costs a copy of a stack, and a page is some 5 KiB of rows. */
 #define PRELOAD_PART 2
@@ -47,6 +51,7 @@ struct replaced {
 	uint64_t start;
 	uint64_t end;
 	uint64_t since_ns;
+	uint64_t last_ns;  /* when the last one did, of several */
 	uint64_t until_ns; /* 0 = the new one is not published yet */
 };
 
@@ -57,6 +62,7 @@ struct feed_image {
 	sink_process process;
 	struct unwind_image image;
 	struct replaced replaced; /* last; all zero = nothing was ever */
+	uint32_t nr_replaced;     /* since the last tick */
 	bool is_dirty;
 };
 
@@ -337,6 +343,12 @@ static int add_ranges(struct unwind_feed *feed, const struct sink_mapping *mappi
 	return 0;
 }
 
+static uint32_t copies_per_second(const struct feed_image *image)
+{
+	return image->image.flags & UNWIND_IMAGE_CHANGING ? COPIES_PER_SECOND_OF_CHANGING
+							  : COPIES_PER_SECOND;
+}
+
 /* Puts the mappings of an image into a new slice of the store. The one that it had stays, in *ret_old. */
 static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
 		      struct unwind_image *ret_old)
@@ -355,7 +367,7 @@ static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
 	}
 	*ret_old = image->image;
 	image->is_dirty = false;
-	image->image.copies = COPIES_PER_SECOND;
+	image->image.copies = copies_per_second(image);
 	rc = unwind_store_put_ranges(feed->store, feed->ranges, nr, &image->image);
 	if (!rc || rc == -ENOMEM)
 		return rc;
@@ -523,12 +535,24 @@ int unwind_feed_mapped(struct unwind_feed *feed, uint32_t pid, uint64_t time_ns,
 	was_timed = image->image.flags & UNWIND_IMAGE_TIMED;
 	if (!replaced->since_ns || replaced->until_ns)
 		*replaced = (struct replaced){ .start = start, .end = end, .since_ns = time_ns };
+	replaced->last_ns = time_ns;
 	widen(replaced, start, end);
 	widen_unsure(feed, image, start, end);
+	/* The kernel's view would always be too old; a copy is walked by what was mapped at its time. */
+	if (++image->nr_replaced >= REPLACED_PER_TICK)
+		image->image.flags |= UNWIND_IMAGE_CHANGING;
 	if (was_timed)
 		return 0;
 	image->image.flags |= UNWIND_IMAGE_TIMED;
 	return note_unsure(feed, image);
+}
+
+bool unwind_feed_is_late(const struct unwind_feed *feed, uint32_t pid, sink_process process,
+			 uint64_t time_ns)
+{
+	const struct feed_image *image = find_image(feed, pid);
+
+	return image && image->process == process && time_ns < image->replaced.last_ns;
 }
 
 bool unwind_feed_unsure(const struct unwind_feed *feed, uint32_t pid, sink_process process,
@@ -548,11 +572,15 @@ bool unwind_feed_unsure(const struct unwind_feed *feed, uint32_t pid, sink_proce
 	}
 	image = find_image(feed, pid);
 	if (!image || image->process != process || !image->replaced.since_ns ||
-	    time_ns < image->replaced.since_ns ||
 	    (image->replaced.until_ns && time_ns >= image->replaced.until_ns))
 		return false;
 	*ret_start = image->replaced.start;
 	*ret_end = image->replaced.end;
+	/* It came too late: what was mapped at its time is no longer known. */
+	if (unwind_feed_is_late(feed, pid, process, time_ns)) {
+		*ret_start = 0;
+		*ret_end = UINT64_MAX;
+	}
 	return true;
 }
 
@@ -590,9 +618,13 @@ void unwind_feed_tick(struct unwind_feed *feed)
 	for (size_t i = 0; i < feed->nr_images && feed->opts.images_fd >= 0; i++) {
 		struct feed_image *image = &feed->images[i];
 
+		if (image->nr_replaced < REPLACED_PER_TICK)
+			image->image.flags &= ~UNWIND_IMAGE_CHANGING;
+		image->nr_replaced = 0;
+		image->image.copies = copies_per_second(image);
 		/* The kernel counts down in its row, below 0 too; what it takes in between is not missed. */
 		if (!bpf_map_lookup_elem(feed->opts.images_fd, &image->name, &now) &&
-		    (int32_t)now.copies < COPIES_PER_SECOND)
+		    (now.copies != image->image.copies || now.flags != image->image.flags))
 			bpf_map_update_elem(feed->opts.images_fd, &image->name, &image->image,
 					    BPF_EXIST);
 	}

@@ -75,6 +75,9 @@ int unwind_feed_publish(struct unwind_feed *feed);
  */
 bool unwind_feed_unsure(const struct unwind_feed *feed, uint32_t pid, sink_process process,
 			uint64_t time_ns, uint64_t *ret_start, uint64_t *ret_end);
+/* Whether a copy came so late that it was walked by what took the place of what was mapped at its time. */
+bool unwind_feed_is_late(const struct unwind_feed *feed, uint32_t pid, sink_process process,
+			 uint64_t time_ns);
 /* All that was counted before flip_ns has been handed out. */
 void unwind_feed_drained(struct unwind_feed *feed, uint64_t flip_ns);
 /* Once a second: allows images a few more copies. */

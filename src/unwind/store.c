@@ -54,6 +54,7 @@ struct unwind_store {
 	struct module *modules; /* [nr_modules], the first is module 1 */
 	size_t nr_modules;
 	size_t cap_modules;
+	uint32_t version; /* of the slice of ranges made last */
 
 	struct limbo *limbo;
 	size_t nr_limbo;
@@ -532,7 +533,7 @@ int unwind_store_put_ranges(struct unwind_store *store, const struct unwind_rang
 	}
 	image->first = first;
 	image->nr = nr;
-	image->version++;
+	image->version = ++store->version;
 	return 0;
 }
 

@@ -96,7 +96,7 @@ uint32_t unwind_store_mapping(const struct unwind_store *store, uint32_t module,
  * Writes the ranges of an image into a new slice. The caller publishes *image (a row of the map `unwind_images`, whose
  * `copies` it fills in) and then gives the old slice back with unwind_store_drop_ranges().
  * ranges[nr]: sorted by start, not overlapping.
- * image: `first`, `nr` are set, `version` is raised; the rest is left alone.
+ * image: `first`, `nr` are set, `version` becomes one that no other has; the rest is left alone.
  * Returns 0; -E2BIG: more than UNWIND_RANGES_PER_IMAGE; -EINVAL: not sorted; -ENOSPC (counted); -ENOMEM. On failure
  * *image is unchanged.
  */

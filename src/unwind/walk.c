@@ -12,6 +12,7 @@
 struct unwind_env {
 	const struct unwind_walk_input *input;
 	const struct unwind_regs *regs;
+	struct unwind_known known; /* without a place for more: of the present address */
 };
 
 static inline const struct unwind_range *unwind_range_at(struct unwind_env *env, uint32_t index)
@@ -42,6 +43,13 @@ static inline const uint32_t *unwind_chunk_at(struct unwind_env *env, uint32_t c
 	return chunk < memory->nr_chunks ? memory->rows + (size_t)chunk * UNWIND_CHUNK_WORDS : NULL;
 }
 
+static inline struct unwind_known *unwind_known_at(struct unwind_env *env, uint32_t index)
+{
+	struct unwind_known *known = env->input->known;
+
+	return known ? &known[index & (UNWIND_KNOWN_MAX - 1)] : &env->known;
+}
+
 static inline long unwind_fetch(struct unwind_env *env, uint64_t address, __u64 *ret_word)
 {
 	return env->input->read(env->input->arg, address, ret_word, sizeof(*ret_word));
@@ -64,41 +72,43 @@ static inline bool unwind_is_arm64(struct unwind_env *env)
 
 #include "bpf/unwind_step.h"
 
-/* A step; where a page is absent, once more after it was loaded. */
-static long step(struct unwind_env *env, struct unwind_walker *w)
+/* Finds the rule; where its page is absent, once more after it was loaded. */
+static long find(struct unwind_env *env, struct unwind_walker *w,
+		 const struct unwind_rule **ret_rule)
 {
 	const struct unwind_walk_input *input = env->input;
-	long rc = unwind_step(env, w);
+	long rc = unwind_find(env, w, ret_rule);
 
 	if (!rc || w->outcome != UNWIND_NO_PAGE || !input->load ||
 	    input->load(input->arg, w->range.module, w->page))
 		return rc;
 	w->outcome = UNWIND_RUNNING;
-	return unwind_step(env, w);
+	return unwind_find(env, w, ret_rule);
 }
 
 void unwind_walk(const struct unwind_walk_input *input, const struct unwind_regs *regs,
 		 uint64_t *frames, uint32_t max, struct unwind_walk_result *ret_result)
 {
 	struct unwind_env env = { .input = input, .regs = regs };
+	const struct unwind_image *image = &input->image;
+	const struct unwind_rule *rule;
 	struct unwind_walker w = { 0 };
 	uint32_t nr = 0;
 
-	unwind_begin(&env, &w, regs->ip);
-	w.is_exact = !input->is_behind_syscall;
-	w.first = input->image.first;
-	w.nr = input->image.nr;
+	unwind_begin(&env, &w, regs->ip, image->first, image->nr, image->version);
+	if (input->is_behind_syscall)
+		w.how &= ~UNWIND_EXACT;
 	while (w.outcome == UNWIND_RUNNING) {
-		long unknown = unwind_locate(&env, &w);
+		long unknown = find(&env, &w, &rule);
 
-		if (unknown && w.is_by_fp)
+		if (unknown && w.outcome == UNWIND_NO_INFO)
 			break;
 		if (nr >= max) {
 			w.outcome = UNWIND_TRUNCATED;
 			break;
 		}
 		frames[nr++] = w.ip;
-		if (unknown || step(&env, &w))
+		if (unknown || unwind_step(&env, &w, rule))
 			break;
 	}
 	if (w.outcome == UNWIND_NO_RANGE && !input->image.nr)

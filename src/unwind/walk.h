@@ -18,6 +18,9 @@ struct unwind_walk_input {
 	struct unwind_image image; /* a slice of them; nr = 0: nothing is known of the process */
 	uint16_t machine;          /* EM_X86_64 or EM_AARCH64 */
 	bool is_behind_syscall; /* the first address is behind the instruction that entered the kernel */
+	/* What earlier walks in images of the same store found out: [UNWIND_KNOWN_MAX], at first all zero. NULL = each walk
+	 * finds out everything itself. */
+	struct unwind_known *known;
 	/* Reads size bytes, all or nothing, at any address of the target. */
 	int (*read)(void *arg, uint64_t address, void *to, size_t size);
 	/* Loads an absent page (unwind_store_load_page()); the walk goes on when it succeeds. NULL = cannot. */

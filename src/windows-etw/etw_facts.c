@@ -194,6 +194,9 @@ static int take_in(struct collecting *c, const struct etl_event *event,
 		if (!record->interval.source)
 			f->interval_ticks = record->interval.ticks;
 		return 0;
+	case ETW_SWITCH:
+		f->has_switches = true;
+		return 0;
 	default:
 		return 0;
 	}

@@ -39,6 +39,7 @@ struct etw_facts {
 	uint64_t last_time;
 	uint64_t unreadable;     /* events whose payload does not fit its layout */
 	uint32_t interval_ticks; /* between samples, of 100 ns; 0 = not said */
+	bool has_switches;       /* context switches */
 	struct etw_paths paths;
 	struct etw_stacks stacks;
 	struct etw_pdbs pdbs;

@@ -7,8 +7,9 @@
 #define ETW_QUEUE_H
 
 #include "windows-etw/etw_stacks.h"
+#include "windows-etw/etw_waits.h"
 
-/* A sample, or another event that must not overtake one. */
+/* A sample, a wait, or another event that must not overtake one. */
 struct etw_pending {
 	uint64_t time;           /* raw */
 	struct etl_event *event; /* a copy, owned; NULL = a sample, described by what follows */
@@ -19,6 +20,8 @@ struct etw_pending {
 	uint32_t count;
 	uint16_t cpu;
 	bool ip_in_kernel;
+	struct etw_wait
+		wait; /* out != 0: not a sample of the processor but a wait, over at `time` */
 };
 
 /* A ring. Embedded; start with all zero. */

@@ -105,5 +105,7 @@ int etw_tasks_thread_event(struct etw_tasks *tasks, const struct etw_thread *thr
 	}
 	if (rc < 0)
 		return (int)rc;
+	if (thread->moment == ETW_START)
+		tasks->threads[rc].started = true;
 	return etw_tasks_thread_name(tasks, thread);
 }

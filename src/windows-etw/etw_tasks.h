@@ -23,6 +23,7 @@ struct etw_task_process {
 struct etw_task_thread {
 	uint32_t tid;
 	uint32_t pid;         /* ETL_NO_ID = not known */
+	bool started;         /* within the trace */
 	const char *text;     /* its name, UTF-8; NULL = none */
 	sink_process process; /* what `name` belongs to */
 	sink_thread name;

@@ -365,30 +365,80 @@ static void count_told(struct etw_teller *t, const struct etw_pending *p, uint32
 		t->counts->with_stack++;
 }
 
-int etw_tell_sample(struct etw_teller *t, const struct etw_pending *p, uint64_t time_ns)
+/* Fills in whose sample it is, and its stack. Returns 0 or -ENOMEM. */
+static int describe(struct etw_teller *t, const struct etw_pending *p, uint64_t time_ns,
+		    struct collector_sample *sample)
 {
 	const struct etw_task_thread *thread = &t->tasks.threads[p->thread];
 	uint32_t pid = thread->pid != ETL_NO_ID ? thread->pid : p->pid;
+
+	sample->count = 1;
+	sample->cpu = p->cpu;
+	sample->has_user_part = pid != PID_IDLE && pid != PID_SYSTEM;
+	sample->incomplete = OC_STACK_COUNT;
+	sample->process = name_process(t, pid, time_ns);
+	if (!sample->process)
+		return -ENOMEM;
+	sample->thread = name_thread(t, p->thread, sample->process);
+	sample->kernel_stack = name_part(t, p->stack.kernel);
+	sample->user_stack = name_part(t, p->stack.user);
+	return 0;
+}
+
+int etw_tell_sample(struct etw_teller *t, const struct etw_pending *p, uint64_t time_ns)
+{
+	const struct etw_task_thread *thread = &t->tasks.threads[p->thread];
 	bool ip_in_stack = p->ip_in_kernel ? p->stack.kernel : p->stack.user;
-	struct collector_sample sample = {
-		.time_ns = time_ns,
-		.count = p->count,
-		.value = p->count,
-		.cpu = p->cpu,
-		.ip = ip_in_stack ? 0 : p->ip,
-		.ip_in_kernel = p->ip_in_kernel,
-		.has_user_part = pid != PID_IDLE && pid != PID_SYSTEM,
-		.incomplete = OC_STACK_COUNT,
-	};
+	struct collector_sample sample = { .kind = ETW_KIND_CPU, .time_ns = time_ns };
 
 	count_told(t, p, thread->tid);
-	t->counts->without_pid += pid == ETL_NO_ID;
-	sample.process = name_process(t, pid, time_ns);
-	if (!sample.process)
+	t->counts->without_pid += thread->pid == ETL_NO_ID && p->pid == ETL_NO_ID;
+	if (describe(t, p, time_ns, &sample))
 		return -ENOMEM;
-	sample.thread = name_thread(t, p->thread, sample.process);
-	sample.kernel_stack = name_part(t, p->stack.kernel);
-	sample.user_stack = name_part(t, p->stack.user);
+	sample.count = p->count;
+	sample.value = p->count;
+	sample.ip = ip_in_stack ? 0 : p->ip;
+	sample.ip_in_kernel = p->ip_in_kernel;
 	t->sink->ops->sample(t->sink, &sample);
+	return t->sink->error;
+}
+
+/* Who made a thread ready. Returns 0 or -ENOMEM. */
+static int describe_waker(struct etw_teller *t, uint32_t index, uint64_t time_ns,
+			  struct collector_wait *wait)
+{
+	uint32_t pid = t->tasks.threads[index].pid;
+
+	if (pid == ETL_NO_ID)
+		return 0;
+	wait->waker_process = name_process(t, pid, time_ns);
+	if (!wait->waker_process)
+		return -ENOMEM;
+	wait->waker = name_thread(t, index, wait->waker_process);
+	return 0;
+}
+
+int etw_tell_wait(struct etw_teller *t, const struct etw_pending *p, uint64_t start_ns,
+		  uint64_t ready_ns, uint64_t end_ns)
+{
+	struct collector_wait wait = { .reason = etw_wait_reason(p->wait.reason) };
+	struct collector_sample sample = { .kind = ETW_KIND_OFF_CPU,
+					   .time_ns = end_ns,
+					   .wait = &wait };
+
+	/* A trace whose clock went backwards for a moment must not make waits of centuries. */
+	start_ns = MIN(start_ns, end_ns);
+	ready_ns = ready_ns ? MIN(MAX(ready_ns, start_ns), end_ns) : 0;
+	sample.value = end_ns - start_ns;
+	t->counts->waits++;
+	if (describe(t, p, end_ns, &sample) ||
+	    (p->wait.has_waker && describe_waker(t, p->wait.waker, end_ns, &wait)))
+		return -ENOMEM;
+	t->sink->ops->sample(t->sink, &sample);
+	if (ready_ns) {
+		sample.kind = ETW_KIND_READY;
+		sample.value = end_ns - ready_ns;
+		t->sink->ops->sample(t->sink, &sample);
+	}
 	return t->sink->error;
 }

@@ -37,5 +37,11 @@ int etw_tell_event(struct etw_teller *t, const struct etl_event *event, bool fou
 		   uint64_t time_ns);
 /* A sample with as much of its stack as there is. */
 int etw_tell_sample(struct etw_teller *t, const struct etw_pending *pending, uint64_t time_ns);
+/*
+ * A wait with as much of its stack as there is, as one sample for all of it and one for the part of it in which the
+ * thread was ready to run. ready_ns: the beginning of that part; 0 = not known.
+ */
+int etw_tell_wait(struct etw_teller *t, const struct etw_pending *pending, uint64_t start_ns,
+		  uint64_t ready_ns, uint64_t end_ns);
 
 #endif

@@ -14,6 +14,7 @@
 #include "windows-etw/etw_facts.h"
 #include "windows-etw/etw_queue.h"
 #include "windows-etw/etw_tell.h"
+#include "windows-etw/etw_waits.h"
 
 #define NS_PER_S       1000000000ULL
 #define FILETIME_S     10000000ULL           /* a FILETIME counts 100 ns */
@@ -30,6 +31,7 @@ struct etw_trace {
 	struct etw_facts facts;
 	struct etw_trace_counts counts;
 	struct etw_queue queue;
+	struct etw_waits waits;
 	struct etw_teller teller;
 	uint64_t told_ns; /* time of the last call of the sink */
 };
@@ -83,8 +85,13 @@ static int tell_first(struct etw_trace *t)
 	uint64_t time_ns = next_ns(t, p.time);
 	int rc;
 
-	rc = p.event ? etw_tell_event(&t->teller, p.event, false, time_ns)
-		     : etw_tell_sample(&t->teller, &p, time_ns);
+	if (p.event)
+		rc = etw_tell_event(&t->teller, p.event, false, time_ns);
+	else if (p.wait.out)
+		rc = etw_tell_wait(&t->teller, &p, to_ns(t, p.wait.out),
+				   p.wait.ready ? to_ns(t, p.wait.ready) : 0, time_ns);
+	else
+		rc = etw_tell_sample(&t->teller, &p, time_ns);
 	free(p.event);
 	return rc ? rc : t->teller.sink->error;
 }
@@ -143,7 +150,28 @@ static int push_sample(struct etw_trace *t, const struct etl_event *event,
 	return tell_ready(t);
 }
 
-/* Gives a part of a stack to the sample at `time` of thread tid, if it was a sample that the stack was taken for. */
+static int take_switch(struct etw_trace *t, const struct etl_event *event,
+		       const struct etw_switch *change)
+{
+	struct etw_pending pending = { .time = event->time, .pid = ETL_NO_ID, .cpu = event->cpu };
+	struct etw_resumed resumed;
+	int rc = etw_waits_switch(&t->waits, &t->teller.tasks, event->cpu, event->time, change,
+				  &resumed);
+
+	t->counts.switches++;
+	if (rc <= 0)
+		return rc;
+	t->counts.waits_cut += resumed.unseen;
+	if (!resumed.wait.out)
+		return 0;
+	pending.thread = resumed.thread;
+	pending.wait = resumed.wait;
+	if (etw_queue_push(&t->queue, &pending))
+		return -ENOMEM;
+	return tell_ready(t);
+}
+
+/* Gives a part of a stack to the sample or wait at `time` of thread tid, if the stack was taken for one. */
 static int attach(struct etw_trace *t, uint64_t time, uint32_t pid, uint32_t tid,
 		  struct etw_stack_ids ids)
 {
@@ -220,9 +248,10 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 	case ETW_IMAGE_PDB:
 		return push_event(t, event);
 	case ETW_SWITCH:
+		return take_switch(t, event, &record.context_switch);
 	case ETW_READY:
-		t->counts.switches++;
-		return 0;
+		return etw_waits_ready(&t->waits, &t->teller.tasks, event->cpu, event->time,
+				       record.ready.tid);
 	default:
 		return 0;
 	}
@@ -232,9 +261,10 @@ static void tell_notes(struct etw_trace *t)
 {
 	const struct etl_log *log = etl_reader_log(t->reader);
 	const uint64_t counts[] = { (uint64_t)log->events_lost + log->buffers_lost,
-				    etl_reader_stats(t->reader)->damages, t->counts.unreadable };
+				    etl_reader_stats(t->reader)->damages, t->counts.unreadable,
+				    t->counts.waits_cut };
 	static const enum oc_note notes[] = { OC_NOTE_TRACE_EVENTS_LOST, OC_NOTE_TRACE_DAMAGES,
-					      OC_NOTE_TRACE_EVENTS_UNREADABLE };
+					      OC_NOTE_TRACE_EVENTS_UNREADABLE, OC_NOTE_WAITS_CUT };
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		if (counts[i])
@@ -266,6 +296,7 @@ int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 		return oc_error_set(err, rc, "%s: %s", oc_input_name(t->in),
 				    rc == -EFBIG ? "more than 1 GiB of its buffers overlap in time"
 						 : strerror(-rc));
+	t->counts.waits_cut += etw_waits_open(&t->waits);
 	tell_notes(t);
 	if (etl_reader_damage(t->reader, &damage))
 		return oc_error_set(err, damage.code, "%s: %s", oc_input_name(t->in),
@@ -304,6 +335,7 @@ void etw_trace_free(struct etw_trace *t)
 	if (!t)
 		return;
 	etw_queue_done(&t->queue);
+	etw_waits_done(&t->waits);
 	etw_teller_done(&t->teller);
 	etw_facts_done(&t->facts);
 	etl_reader_free(t->reader);
@@ -325,7 +357,12 @@ void etw_trace_info(const struct etw_trace *t, struct etw_trace_info *ret_info)
 		.start_ns = to_ns(t, t->facts.first_time),
 		.start_wall_ns = shift(log, wall, t->facts.first_time),
 		.end_ns = to_ns(t, t->facts.last_time),
-		.kind = { .name = "cpu", .period_ns = ticks * (NS_PER_S / FILETIME_S) },
+		.nr_kinds = t->facts.has_switches ? ETW_KIND_COUNT : ETW_KIND_CPU + 1,
+		.kinds = {
+			[ETW_KIND_CPU] = { .name = "cpu", .period_ns = ticks * (NS_PER_S / FILETIME_S) },
+			[ETW_KIND_OFF_CPU] = { .name = "off-cpu", .unit = OC_UNIT_NANOSECONDS },
+			[ETW_KIND_READY] = { .name = "ready", .unit = OC_UNIT_NANOSECONDS },
+		},
 	};
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A Windows .etl trace, told to a sink: processes, images, methods of .NET, CPU samples with their stacks.
+ * A Windows .etl trace, told to a sink: processes, images, methods of .NET, CPU samples and waits with their stacks.
  * Used by src/etl_input.c and by tests; everything else in this folder is behind it. Portable C only.
  *
  * Times given to the sink are nanoseconds since the machine started. Samples wait until the user's part of their stack
@@ -14,13 +14,22 @@
 
 struct etw_trace;
 
+/* What its samples are of; those behind the first only where the trace has context switches. */
+enum etw_kind {
+	ETW_KIND_CPU,
+	ETW_KIND_OFF_CPU, /* "off-cpu": how long a thread did not run, with the stack it stopped in */
+	ETW_KIND_READY,   /* "ready": for how much of that it waited only for a processor */
+	ETW_KIND_COUNT
+};
+
 /* What is true of the whole trace. */
 struct etw_trace_info {
 	const struct etl_log *log;
-	uint64_t start_ns;          /* of the first event, on the sink's clock */
-	uint64_t start_wall_ns;     /* the same instant since 1970 */
-	uint64_t end_ns;            /* of the last event */
-	struct collector_kind kind; /* of its samples; there is one kind, "cpu" */
+	uint64_t start_ns;      /* of the first event, on the sink's clock */
+	uint64_t start_wall_ns; /* the same instant since 1970 */
+	uint64_t end_ns;        /* of the last event */
+	uint32_t nr_kinds;
+	struct collector_kind kinds[ETW_KIND_COUNT]; /* [nr_kinds] */
 };
 
 /* What became of the events. */
@@ -36,7 +45,9 @@ struct etw_trace_counts {
 		stacks_of_others; /* stacks, and references to them, of events that are no samples */
 	uint64_t keys_unknown;    /* references to a stack that is nowhere defined */
 	uint64_t unreadable;      /* events whose payload does not fit its layout */
-	uint64_t switches;        /* context switches and wakeups: read, not told */
+	uint64_t switches;        /* context switches */
+	uint64_t waits;           /* told: of threads between two context switches */
+	uint64_t waits_cut; /* not told: they began before the trace, or had not ended with it */
 };
 
 /*

@@ -57,6 +57,15 @@ static inline double bench_ns(void (*fn)(void *arg), void *arg, uint64_t nr)
 	return times[BENCH_RUNS / 2];
 }
 
+/* CPU time used so far, which other programs on the machine do not change as they do the time that passes. */
+static inline double bench_cpu_ms(void)
+{
+	double user_s, system_s;
+
+	clock_self_cpu(&user_s, &system_s);
+	return (user_s + system_s) * 1e3;
+}
+
 /* budget 0 = none. */
 static inline void bench_print(const char *name, double value, const char *unit, double budget)
 {

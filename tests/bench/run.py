@@ -26,6 +26,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "live"))
 
+import conversions  # noqa: E402
 from support import BUILD, EPOLL_SYSCALLS, RECORD_TRACE, fixture  # noqa: E402
 
 HZ = 999
@@ -432,6 +433,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="onecollect-bench-") as name:
         directory = pathlib.Path(name)
         results = {"machine": machine(), "plan": plan, "micro": run_microbenchmarks(log)}
+        log("conversions")
+        results["micro"] += conversions.measure(directory, BUILD / "bench" / "octrace", RECORD_TRACE)
         for key, measure in (("starts", measure_starts), ("depths", measure_depths), ("load", measure_load),
                              ("long", measure_long)):
             results[key] = measure(directory, plan, log)

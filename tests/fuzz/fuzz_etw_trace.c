@@ -19,7 +19,7 @@ static void check(const struct etw_trace *t, const struct oc_machine *m, int rc)
 	struct etw_trace_info info;
 
 	etw_trace_info(t, &info);
-	if (!info.kind.period_ns || info.end_ns < info.start_ns)
+	if (!info.kinds[0].period_ns || info.end_ns < info.start_ns)
 		abort();
 	if (rc && rc != -EBADMSG)
 		return;

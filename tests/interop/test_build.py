@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Makefile rebuilds what it must and nothing else, and the installed library is usable through pkg-config."""
 
+import csv
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+
+import known_recording
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("O", "build")
@@ -151,6 +154,23 @@ class Installation(unittest.TestCase):
         link = [":".join(("-l", "libonecollect.a")) if arg == "-lonecollect" else arg
                 for arg in self.pkg_config("--static", "--libs")]
         self.compile(["gcc", "-std=c11", "-x", "c"], link)
+
+    def test_example_of_a_custom_format(self):
+        program, source, out = self.path("csv_format"), self.path("sample.octrace"), self.path("sample.csv")
+        known_recording.write("octrace", source)
+        argv = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", os.path.join(ROOT, "examples", "csv_format.c"),
+                *self.pkg_config("--cflags", "--libs"), "-o", program]
+        subprocess.run(argv, check=True)
+        env = dict(os.environ, LD_LIBRARY_PATH=self.path("lib"))
+        subprocess.run([program, source, out], env=env, check=True)
+        with open(out, encoding="utf-8", newline="") as file:
+            weights = {row["function"]: int(row["self"]) for row in csv.DictReader(file) if row["self"] != "0"}
+        self.assertEqual(weights, known_recording.ALL_SELF)
+        bad = subprocess.run([program, os.devnull, out], env=env, capture_output=True, text=True, check=False)
+        self.assertEqual(bad.returncode, 1)
+        self.assertIn("/dev/null", bad.stderr)
+        for path in (program, source, out):
+            os.remove(path)
 
     def test_uninstall(self):
         dest = tempfile.mkdtemp(prefix="onecollect-uninstall-")

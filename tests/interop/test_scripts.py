@@ -72,6 +72,7 @@ class Includes(TreeTest):
     def test_good(self):
         self.write("src/linux/x.c", '#include <bpf/libbpf.h>\n#include "base/thing.h"\n#include "bpf/wire.h"\n')
         self.write("export/y.c", '#include <zlib.h>\n#include <onecollect/thing.h>\n#include "base/thing.h"\n')
+        self.write("src/base/z_win32.c", "#include <windows.h>\n")
         self.write("src/base/thing.h", "")
         self.write("bpf/wire.h", "")
         self.accepts("check-includes")
@@ -89,6 +90,8 @@ class Includes(TreeTest):
             "src/windows-etw/h.c": '#include "bpf/wire.h"',
             "src/include/onecollect/i.h": '#include "base/t.h"',
             "src/agent/j.c": '#include "cpu.skel.h"',
+            "src/base/k.c": "#include <windows.h>",
+            "src/windows-etw/l.c": "#include <evntrace.h>",
         }
         for path in ("src/linux/x.h", "src/collector.h", "bpf/wire.h", "src/symbolize/s.h", "src/base/t.h"):
             self.write(path, "")

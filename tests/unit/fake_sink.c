@@ -232,6 +232,11 @@ static void on_sample(struct sink *sink, const struct collector_sample *sample)
 		      sample->has_user_part ? "" : " no-user");
 	if (sample->ip)
 		buffer_printf(&fs->log, " ip=%" PRIx64, sample->ip);
+	if (sample->wait)
+		buffer_printf(&fs->log, " wait=%s waker=%u", sample->wait->reason,
+			      sample->wait->waker && sample->wait->waker <= fs->nr_threads
+				      ? fs->threads[sample->wait->waker - 1].tid
+				      : 0);
 	end(fs);
 }
 

@@ -38,7 +38,7 @@ static void tell(struct told *t, const char *name)
 	etw_trace_info(t->trace, &t->info);
 	t->m = oc_machine_new(NULL);
 	t->sink = machine_sink_new(t->m, NULL);
-	cr_assert_eq(machine_sink_set_kinds(t->sink, &t->info.kind, 1), 0);
+	cr_assert_eq(machine_sink_set_kinds(t->sink, t->info.kinds, t->info.nr_kinds), 0);
 	cr_assert_eq(etw_trace_tell(t->trace, t->sink, &err), 0, "%s", err.message);
 	cr_assert_eq(machine_sink_name_code(t->sink), 0);
 	machine_sink_judge_stacks(t->sink);
@@ -78,7 +78,7 @@ Test(etw_real, samples_and_stacks)
 	cr_assert_eq(counts->without_pid, 0);
 	cr_assert_eq(counts->keys_unknown, 0);
 	cr_assert_eq(counts->unreadable, 0);
-	cr_assert_eq(t.info.kind.period_ns, 1000000);
+	cr_assert_eq(t.info.kinds[0].period_ns, 1000000);
 	row = &oc_machine_ledger_const(t.m)->kinds[0];
 	cr_assert_eq(row->kept, 6320);
 	cr_assert_eq(row->stacks, row->complete + oc_ledger_incomplete(row));

@@ -89,6 +89,39 @@ static void sample(struct etl_writer *w, uint64_t time, uint32_t tid, uint64_t i
 	put(w, time, 0x0f2e, 2, &p);
 }
 
+#define REASON_USER_REQUEST 6
+#define REASON_PREEMPTED    32
+#define STATE_READY         1
+#define STATE_TERMINATED    4
+#define STATE_WAITING       5
+
+/* The processor goes from one thread to another. */
+static void context_switch(struct etl_writer *w, uint64_t time, uint32_t from, uint32_t to,
+			   uint8_t reason, uint8_t state)
+{
+	struct payload p = payload_for(w);
+
+	payload_u32(&p, to);
+	payload_u32(&p, from);
+	payload_u32(&p, 0);
+	payload_u8(&p, reason);
+	payload_u8(&p, 0);
+	payload_u8(&p, state);
+	payload_u8(&p, 0);
+	payload_u32(&p, 0);
+	put(w, time, 0x0524, 2, &p);
+}
+
+/* The thread on the processor wakes another. */
+static void ready(struct etl_writer *w, uint64_t time, uint32_t tid)
+{
+	struct payload p = payload_for(w);
+
+	payload_u32(&p, tid);
+	payload_u32(&p, 0);
+	put(w, time, 0x0532, 2, &p);
+}
+
 /* A stack of two frames, for the event at `of`. */
 static void stack(struct etl_writer *w, uint64_t time, uint64_t of, uint32_t pid, uint32_t tid,
 		  uint64_t leaf)
@@ -263,6 +296,87 @@ Test(etw_trace, samples_without_their_stack_keep_their_place)
 		"sample 4294967294/99 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
 	cr_assert_eq(counts.stacks_of_others, 2);
 	cr_assert_eq(counts.without_pid, 1);
+}
+
+/* ---- waits --------------------------------------------------------------------------------------------------- */
+
+Test(etw_trace, a_wait_with_its_waker_and_the_part_that_was_ready)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0503, 8, 9, NULL);
+	thread(&w, 1001, 0x0503, 12, 13, NULL);
+	context_switch(&w, 1010, 9, 13, REASON_USER_REQUEST, STATE_WAITING);
+	ready(&w, 1050, 9);
+	ready(&w, 1055, 9); /* it is already */
+	context_switch(&w, 1070, 13, 9, REASON_PREEMPTED, STATE_READY);
+	stack(&w, 1071, 1070, 8, 9, 0x1000);
+	counts = expect(&w, 0,
+			"unknown 8\n"
+			"stack 1 user 1000 1010\n"
+			"unknown 12\n"
+			"sample 8/9 kind=1 cpu=3 count=1 value=6000 kernel=0 user=1 "
+			"wait=UserRequest waker=13\n"
+			"sample 8/9 kind=2 cpu=3 count=1 value=2000 kernel=0 user=1 "
+			"wait=UserRequest waker=13\n" END "note waits_cut 2\n");
+	cr_assert(counts.switches == 2 && counts.waits == 1 && counts.waits_cut == 2);
+}
+
+/* The processor is idle in between; the one that waits was not woken by it but by an interrupt. */
+Test(etw_trace, waits_while_the_processor_is_idle)
+{
+	struct etl_writer w;
+
+	begin(&w, 4);
+	thread(&w, 1001, 0x0503, 8, 9, NULL);
+	context_switch(&w, 1010, 9, 0, REASON_USER_REQUEST, STATE_WAITING);
+	ready(&w, 1018, 9);
+	context_switch(&w, 1020, 0, 9, 0, STATE_READY);
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "unknown 0\n"
+	       "facts 0 comm=Idle\n"
+	       "sample 8/9 kind=1 cpu=3 count=1 value=1000 kernel=0 user=0 wait=UserRequest "
+	       "waker=0\n"
+	       "sample 8/9 kind=2 cpu=3 count=1 value=200 kernel=0 user=0 wait=UserRequest "
+	       "waker=0\n" END);
+}
+
+Test(etw_trace, preempted_threads_are_ready_all_the_time)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	thread(&w, 1001, 0x0501, 8, 10, NULL);
+	context_switch(&w, 1010, 9, 10, REASON_PREEMPTED, STATE_READY);
+	context_switch(&w, 1015, 10, 9, REASON_USER_REQUEST, STATE_TERMINATED);
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "sample 8/9 kind=1 cpu=3 count=1 value=500 kernel=0 user=0 wait=WrPreempted "
+	       "waker=0\n"
+	       "sample 8/9 kind=2 cpu=3 count=1 value=500 kernel=0 user=0 wait=WrPreempted "
+	       "waker=0\n" END);
+}
+
+/* Neither a thread that ended and whose id was given away, nor one whose switch away was not seen, waited. */
+Test(etw_trace, what_is_no_wait)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	thread(&w, 1001, 0x0503, 8, 10, NULL);
+	context_switch(&w, 1010, 9, 0, REASON_USER_REQUEST, STATE_WAITING);
+	thread(&w, 1012, 0x0502, 8, 9, NULL);
+	thread(&w, 1013, 0x0501, 12, 9, NULL);
+	context_switch(&w, 1020, 0, 9, 0, STATE_READY);
+	context_switch(&w, 1030, 9, 10, REASON_USER_REQUEST, STATE_TERMINATED);
+	counts = expect(&w, 0, END "note waits_cut 2\n");
+	cr_assert(counts.waits == 0 && counts.switches == 3);
 }
 
 Test(etw_trace, idle_processors_are_not_told)
@@ -446,8 +560,8 @@ Test(etw_trace, times_since_boot)
 	cr_assert_eq(info.start_ns, 100000000000 - 50000, "%" PRIu64, info.start_ns);
 	cr_assert_eq(info.end_ns, 100000000000 + 100000);
 	cr_assert_eq(info.start_wall_ns, (133000000000000000 - 116444736000000000) * 100 - 50000);
-	cr_assert_eq(info.kind.period_ns, 122100);
-	cr_assert_str_eq(info.kind.name, "cpu");
+	cr_assert_eq(info.kinds[0].period_ns, 122100);
+	cr_assert_str_eq(info.kinds[0].name, "cpu");
 	fake_sink_init(&fs);
 	fs.with_times = true;
 	cr_assert_eq(etw_trace_tell(t, &fs.sink, NULL), 0);

@@ -235,7 +235,8 @@ Test(graph, kinds_are_apart)
 	uint32_t nr;
 
 	check_tree(g);
-	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_FAULTS);
+	cr_assert_eq(oc_graph_nodes(g, &nr)->total, SAMPLE_FAULTS * 4096);
+	cr_assert_eq(oc_graph_unit(g), OC_UNIT_BYTES);
 	cr_assert_eq(nr, 4);
 	cr_assert_str_eq(oc_graph_kind(g)->name, "page_faults");
 	oc_graph_free(g);
@@ -291,6 +292,42 @@ Test(graph, the_deepest_stacks_share_their_roots)
 	check_tree(g);
 	cr_assert_eq(oc_graph_nodes(g, &nr)->total, 20 * 21 / 2);
 	cr_assert_eq(nr, 1 + OC_STACK_FRAMES_MAX / 2 + 20 * OC_STACK_FRAMES_MAX / 2);
+	oc_graph_free(g);
+	oc_machine_free(m);
+}
+
+Test(graph, callees_and_callers_of_a_function)
+{
+	struct oc_machine *m = sample_machine_new(SAMPLE_TIMELINE);
+	struct oc_graph *g = graph_of(m, (struct oc_graph_opts){ .of = "recurse" });
+	uint32_t nr;
+
+	check_tree(g);
+	cr_assert_eq(oc_graph_nodes(g, &nr)[0].total, SAMPLE_RECURSE);
+	cr_assert_eq(AT(g, "recurse", "recurse", "recurse")->self, SAMPLE_RECURSE,
+		     "from the outermost frame on");
+	cr_assert_eq(function(g, "recurse")->total, SAMPLE_RECURSE);
+	oc_graph_free(g);
+
+	g = graph_of(m, (struct oc_graph_opts){ .of = "recurse", .reverse = true });
+	check_tree(g);
+	cr_assert_eq(oc_graph_nodes(g, &nr)[0].total, SAMPLE_RECURSE);
+	cr_assert_eq(AT(g, "recurse", "main")->self, SAMPLE_RECURSE);
+	cr_assert_eq(nr, 3, "not the calls of itself");
+	oc_graph_free(g);
+
+	g = graph_of(m, (struct oc_graph_opts){ .of = "main", .group_by_process = true });
+	check_tree(g);
+	cr_assert_eq(AT(g, "main")->total, SAMPLE_SERVER_MAIN, "no group above it");
+	oc_graph_free(g);
+
+	g = graph_of(m, (struct oc_graph_opts){ .of = "[no stack]" });
+	cr_assert_eq(AT(g, "[no stack]")->self, SAMPLE_NO_STACK);
+	oc_graph_free(g);
+
+	g = graph_of(m, (struct oc_graph_opts){ .of = "rec" });
+	cr_assert_eq(oc_graph_nodes(g, &nr)[0].total, 0);
+	cr_assert_eq(nr, 1);
 	oc_graph_free(g);
 	oc_machine_free(m);
 }

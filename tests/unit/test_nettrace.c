@@ -662,6 +662,45 @@ Test(nettrace, images_of_a_pid, .fini = trace_done)
 	}
 }
 
+/* start is 1000: what was over by then did not exist at the start. */
+Test(nettrace, images_of_before, .fini = trace_done)
+{
+	struct oc_machine *m = machine();
+	oc_process_id first = must(oc_machine_process_start(m, 7, 0, 100)), second;
+
+	map(m, first, "/bin/a", 0x1000, 100);
+	second = must(oc_machine_process_exec(m, 7, 500, intern(m, "b")));
+	map(m, second, "/bin/b", 0x1000, 500);
+	oc_machine_process_exit(m, 7, 800);
+	must(oc_machine_process_start(m, 8, 0, 100));
+	must(oc_machine_process_exec(m, 8, 500, intern(m, "c")));
+	must(oc_machine_finish(m));
+	write_and_read(m);
+	cr_assert_eq(trace.nr_events, 1);
+	cr_assert_eq(count("ExistingProcess", 8), 1);
+}
+
+/* PerfView's name for the first kind of waits; others keep their own. */
+Test(nettrace, names_of_waits, .fini = trace_done)
+{
+	static const char *const names[] = { "off-cpu", "off_cpu", "lock" };
+	struct oc_machine *m = machine();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct oc_kind kind = { .unit = OC_UNIT_NANOSECONDS };
+		struct oc_sample s = { .time_ns = 2000 + i, .count = 1, .value = 10 + i };
+
+		snprintf(kind.name, sizeof(kind.name), "%s", names[i]);
+		s.kind = must(oc_machine_add_kind(m, &kind));
+		must(oc_machine_add_sample(m, &s));
+	}
+	must(oc_machine_finish(m));
+	write_and_read(m);
+	cr_assert_eq(self_of("cswitch", NULL), 10);
+	cr_assert_eq(self_of("off_cpu", NULL), 11);
+	cr_assert_eq(self_of("lock", NULL), 12);
+}
+
 /* A library that two processes map at different addresses, and a child that inherits one of them. */
 Test(nettrace, moved_library, .fini = trace_done)
 {

@@ -480,7 +480,8 @@ Test(options, every_option_of_the_manual_page_exists)
 
 Test(options, help_shows_every_option_of_its_command)
 {
-	static const enum command commands[] = { COMMAND_RECORD, COMMAND_CHECK, COMMAND_LIST };
+	static const enum command commands[] = { COMMAND_RECORD, COMMAND_CHECK, COMMAND_LIST,
+						 COMMAND_CONVERT, COMMAND_REPORT };
 	const struct stream plain = { 0 };
 	size_t nr;
 	const struct option_row *table = option_table(&nr);

@@ -10,6 +10,8 @@
 
 #define LINES_MAX 64
 
+static const struct report_limits no_limits = { .min_percent = -1 };
+
 /* The report for a stream, cut into lines; the caller frees [0] when there is one. */
 static size_t report_lines(unsigned int flags, const struct stream *s, char *lines[LINES_MAX])
 {
@@ -18,7 +20,7 @@ static size_t report_lines(unsigned int flags, const struct stream *s, char *lin
 	char *rest;
 	size_t nr = 0;
 
-	cr_assert_eq(report_text(&text, m, s), 0);
+	cr_assert_eq(report_text(&text, m, s, &no_limits), 0);
 	oc_machine_free(m);
 	rest = text.data;
 	while (rest && nr < LINES_MAX)

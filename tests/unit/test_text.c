@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "base/text.h"
 
@@ -79,6 +81,71 @@ Test(text, durations)
 	cr_assert_eq(text_parse_duration("s", &ns), -EINVAL);
 	cr_assert_eq(text_parse_duration("1d", &ns), -EINVAL);
 	cr_assert_eq(text_parse_duration("99999999h", &ns), -ERANGE);
+}
+
+Test(text, decimals)
+{
+	double value = 0;
+
+	cr_assert_eq(text_parse_decimal("0.5", 100, &value), 0);
+	cr_assert(value > 0.4999 && value < 0.5001);
+	cr_assert_eq(text_parse_decimal("100", 100, &value), 0);
+	cr_assert(value > 99.9999 && value < 100.0001);
+	cr_assert_eq(text_parse_decimal("100.5", 100, &value), -ERANGE);
+	cr_assert_eq(text_parse_decimal("", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal(".", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("-1", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("1e1", 100, &value), -EINVAL);
+	cr_assert_eq(text_parse_decimal("1%", 100, &value), -EINVAL);
+}
+
+Test(text, wall_times)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = {
+		{ "2023-11-14T22:13:20Z", 1700000000000000000 },
+		{ "2023-11-14 22:13:20.123456789Z", 1700000000123456789 },
+		{ "2023-11-14T23:13:20.5+01:00", 1700000000500000000 },
+		{ "2023-11-14T16:13:20-0600", 1700000000000000000 },
+		{ "2024-02-29T00:00Z", 1709164800000000000 },
+		{ "1970-01-01T00:00:01Z", 1000000000 },
+		{ "2500-12-31T23:59:59.9999999999Z", 16756761599999999999ULL },
+		{ "2023-11-15T00:13:20", 1700000000000000000 }, /* local, see below */
+	};
+	static const char *const bad[] = {
+		"",
+		"2023",
+		"2023-11-14",
+		"2023-11-14T",
+		"2023-11-14T22",
+		"2023-11-14T22:60Z",
+		"2023-11-14T24:00Z",
+		"2023-02-29T00:00Z",
+		"2023-04-31T12:00",
+		"2023-13-01T00:00Z",
+		"1969-12-31T23:59Z",
+		"1970-01-01T00:00+01:00",
+		"2023-11-14T22:13:20.Z",
+		"2023-11-14T22:13:20z",
+		"2023-11-14T22:13:20Zx",
+		"2023-11-14T22:13:20+1",
+		"2023-11-14T22:13:20+01:60",
+		" 2023-11-14T22:13:20Z",
+		"2023-1-14T22:13:20Z",
+	};
+	uint64_t ns;
+
+	/* Two hours east of Greenwich; POSIX writes it this way. */
+	setenv("TZ", "TEST-2", 1);
+	tzset();
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		cr_expect_eq(text_parse_wall_time(good[i].text, &ns), 0, "%s", good[i].text);
+		cr_expect_eq(ns, good[i].ns, "%s: %llu", good[i].text, (unsigned long long)ns);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(text_parse_wall_time(bad[i], &ns), -EINVAL, "%s", bad[i]);
 }
 
 Test(text, sizes)

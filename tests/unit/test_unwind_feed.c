@@ -341,14 +341,24 @@ Test(unwind_feed, a_mapping_that_takes_the_place_of_another)
 	first->type = SINK_MAPPING_ANON;
 	first->module = 600;
 	cr_assert_eq(unwind_feed_mapped(f->feed, pid, changed, first->start, first->end), 0);
-	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, changed - 1, &start, &end));
+	cr_assert_not(unwind_feed_is_late(f->feed, pid, 1, changed));
 	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed, &start, &end));
 	cr_assert(start == first->start && end == first->end);
 	cr_assert(unwind_feed_unsure(f->feed, pid, 1, 0, &start, &end));
 	cr_assert_not(unwind_feed_unsure(f->feed, pid, 2, 0, &start, &end), "another image");
+	/* One of before that comes only now: nobody knows what it was walked by, wherever that was. */
+	cr_assert(unwind_feed_is_late(f->feed, pid, 1, changed - 1));
+	cr_assert_not(unwind_feed_is_late(f->feed, pid, 2, changed - 1), "another image");
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed - 1, &start, &end));
+	cr_assert(start == 0 && end == UINT64_MAX);
+	/* Of several changes the last one counts. */
+	first->module = 601;
+	cr_assert_eq(unwind_feed_mapped(f->feed, pid, changed + 2, first->start, first->end), 0);
+	cr_assert(unwind_feed_is_late(f->feed, pid, 1, changed + 1));
 	cr_assert_eq(unwind_feed_publish(f->feed), 0);
 	published = clock_monotonic_ns();
-	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed, &start, &end));
+	cr_assert(unwind_feed_unsure(f->feed, pid, 1, changed + 2, &start, &end));
+	cr_assert(start == first->start && end == first->end);
 	cr_assert_not(unwind_feed_unsure(f->feed, pid, 1, published, &start, &end));
 	/* Counters of before are in doubt until they are handed out. */
 	unwind_feed_drained(f->feed, changed);

@@ -43,6 +43,7 @@ struct walk_rig {
 	uint64_t stack[STACK_WORDS];
 	uint64_t frames[UNWIND_FRAMES_MAX];
 	struct unwind_walk_result result;
+	struct unwind_known known[UNWIND_KNOWN_MAX];
 	uint32_t module;
 	uint32_t loads;
 };
@@ -135,11 +136,28 @@ static void tear_down(void)
 
 TestSuite(unwind_walk, .init = set_up, .fini = tear_down);
 
+/* The same walk again, from what it and others found out. */
+static void walk_again(void)
+{
+	struct unwind_walk_result result;
+	uint64_t frames[UNWIND_FRAMES_MAX];
+
+	rig.input.known = rig.known;
+	unwind_walk(&rig.input, &rig.regs, frames, UNWIND_FRAMES_MAX, &result);
+	rig.input.known = NULL;
+	cr_assert_eq(result.outcome, rig.result.outcome);
+	cr_assert_eq(result.nr_frames, rig.result.nr_frames);
+	cr_assert_eq(result.fp_steps, rig.result.fp_steps);
+	cr_assert_arr_eq(frames, rig.frames, result.nr_frames * sizeof(*frames));
+}
+
 static void walk_from(uint64_t ip, uint64_t fp)
 {
 	rig.regs.ip = ip;
 	rig.regs.numbered[rig.input.machine == EM_AARCH64 ? 29 : 6] = fp;
 	unwind_walk(&rig.input, &rig.regs, rig.frames, UNWIND_FRAMES_MAX, &rig.result);
+	walk_again();
+	walk_again();
 }
 
 static void expect(enum unwind_outcome outcome, uint32_t nr, const uint64_t *frames)
@@ -352,7 +370,7 @@ Test(unwind_walk, misses_tell_what_is_missing)
 	walk_from(CODE + AT_LEAF, 0);
 	EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_OTHER_PAGE + 5, CODE + AT_END + 5);
 	cr_expect_eq(rig.loads, 2);
-	rig.input.image.nr = 0;
+	rig.input.image = (struct unwind_image){ 0 };
 	walk_from(CODE + AT_LEAF, 0);
 	EXPECT(UNWIND_NO_IMAGE, CODE + AT_LEAF);
 	rig.input.image = image;
@@ -368,6 +386,57 @@ Test(unwind_walk, pages_are_marked_as_used)
 	rig.heap.tick = 7;
 	walk_from(CODE + AT_LEAF, 0);
 	cr_expect_eq(page->used, 7);
+	/* By walks that know all addresses already too. */
+	rig.heap.tick = 8;
+	walk_again();
+	cr_expect_eq(page->used, 8);
+}
+
+Test(unwind_walk, what_is_known_outlives_its_page)
+{
+	struct unwind_page *page = &rig.heap.memory.directory[rig.heap.memory.ranges[0].directory];
+
+	rig.stack[0] = CODE + AT_PLT + 12;
+	rig.stack[2] = CODE + AT_END + 5;
+	walk_from(CODE + AT_LEAF, 0);
+	EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_PLT + 12, CODE + AT_END + 5);
+	page->block = UNWIND_PAGE_ABSENT;
+	rig.input.load = NULL;
+	walk_again();
+	unwind_walk(&rig.input, &rig.regs, rig.frames, UNWIND_FRAMES_MAX, &rig.result);
+	EXPECT(UNWIND_NO_PAGE, CODE + AT_LEAF);
+}
+
+Test(unwind_walk, what_is_known_of_one_image_is_not_said_of_another)
+{
+	struct unwind_range ranges[UNWIND_MAPPING_RANGES];
+	struct unwind_image image = rig.input.image, moved = { 0 };
+	uint32_t nr = unwind_store_mapping(rig.store, rig.module, CODE, CODE + 0x10000,
+					   CODE - 0x100, ranges);
+
+	/* The same addresses, but what is there is what is 0x100 further in the other one. */
+	cr_assert_eq(unwind_store_put_ranges(rig.store, ranges, nr, &moved), 0);
+	rig.stack[0] = CODE + AT_FRAME - 0x100 + 5;
+	rig.stack[1] = CODE + AT_END + 5;
+	rig.stack[4] = CODE + AT_END - 0x100 + 5;
+	for (int i = 0; i < 3; i++) {
+		rig.input.image = image;
+		walk_from(CODE + AT_LEAF, 0);
+		EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_FRAME - 0x100 + 5,
+		       CODE + AT_END + 5);
+		rig.input.image = moved;
+		walk_from(CODE + AT_LEAF - 0x100, 0);
+		EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF - 0x100, CODE + AT_FRAME - 0x100 + 5,
+		       CODE + AT_END - 0x100 + 5);
+	}
+	/* The slice is given to others. */
+	unwind_store_drop_ranges(rig.store, &moved);
+	moved = (struct unwind_image){ 0 };
+	ranges[0].module = 0;
+	cr_assert_eq(unwind_store_put_ranges(rig.store, ranges, 1, &moved), 0);
+	rig.input.image = moved;
+	walk_from(CODE + AT_LEAF - 0x100, 0);
+	EXPECT(UNWIND_FP_END, CODE + AT_LEAF - 0x100);
 }
 
 Test(unwind_walk, ranges_are_found_among_many)

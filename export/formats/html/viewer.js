@@ -40,6 +40,17 @@ const PALETTES = {
 const $ = id => document.getElementById(id);
 const number = new Intl.NumberFormat("en-US");
 const count = n => number.format(n);
+// A weight of the graph with its unit: "1,234 samples", "12.5 ms", "3.1 MiB".
+const scaled = (n, step, units) => {
+	let i = 0;
+	for (; i + 1 < units.length && n >= step; i++)
+		n /= step;
+	return `${i ? n.toFixed(1) : count(n)} ${units[i]}`;
+};
+const amount = n => ({
+	nanoseconds: () => scaled(n, 1000, ["ns", "\u00b5s", "ms", "s"]),
+	bytes: () => scaled(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
+})[data.kind.unit]?.() ?? `${count(n)} ${data.kind.unit}`;
 const share = (part, whole, digits = 2) => `${(whole ? part / whole * 100 : 0).toFixed(digits)}%`;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 // The page lays out no more of a name than anyone would read.
@@ -379,7 +390,7 @@ function measureMatches() {
 		}
 	}
 	$("matched").textContent = view.marks ? share(view.matched, tree.total[0]) : "";
-	$("matched").title = view.marks ? `${count(view.matched)} of ${count(tree.total[0])} samples` : "";
+	$("matched").title = view.marks ? `${amount(view.matched)} of ${amount(tree.total[0])}` : "";
 }
 
 function searchFor(name) {
@@ -587,7 +598,7 @@ function nodeAt(x, y) {
 function line(tip, label, self, total, all) {
 	const row = element("div", undefined, "tip-row");
 	row.append(element("span", label, "muted"));
-	row.append(element("span", `${count(total)}  ${share(total, all)}`));
+	row.append(element("span", `${data.kind.unit === "samples" ? count(total) : amount(total)}  ${share(total, all)}`));
 	if (self !== null)
 		row.append(element("span", `self ${share(self, all)}`, "muted"));
 	tip.append(row);
@@ -699,7 +710,7 @@ function updateTable() {
 	table.totals = sums.totals;
 	table.all = zoomed ? view.tree.total[view.focus] : plain.total[0];
 	$("scope").textContent = zoomed ? `in ${brief(nodeName(view.focus), 300)}` : "";
-	$("scope").title = zoomed ? `${count(table.all)} samples` : "";
+	$("scope").title = zoomed ? amount(table.all) : "";
 	filterTable();
 }
 
@@ -740,7 +751,7 @@ function sortBy(column) {
 function weightCell(value) {
 	const cell = element("td", undefined, "weight");
 	cell.textContent = share(value, table.all);
-	cell.title = `${count(value)} samples`;
+	cell.title = amount(value);
 	// A bar behind the number; the style sheet draws it.
 	cell.style.setProperty("--share", share(value, table.all));
 	return cell;
@@ -862,7 +873,7 @@ function costFacts(c) {
 
 function showHeading() {
 	const r = data.recording;
-	const parts = [`${count(data.total)} ${data.kind.name} samples`, rate, some(seconds, n => `${n.toFixed(1)} s`), r.host,
+	const parts = [data.kind.unit === "samples" ? `${count(data.total)} ${data.kind.name} samples` : `${amount(data.total)} of ${data.kind.name}`, rate, some(seconds, n => `${n.toFixed(1)} s`), r.host,
 		`${count(lost)} lost`];
 	$("title").textContent = brief(r.command.replace(/^\S*\//, "")) || "Flame graph";
 	$("title").title = brief(r.command);
@@ -1015,7 +1026,7 @@ function select(node) {
 		scroller.scrollTop += top + 2 * ROW - geometry.height;
 	paint();
 	showTip(node, rect.left + extent(node)[0], rect.top + rowTop(tree.depth[node]));
-	say(`${brief(nodeName(node), 200)}, ${count(tree.total[node])} samples, ${share(tree.total[node], tree.total[0])}`);
+	say(`${brief(nodeName(node), 200)}, ${amount(tree.total[node])}, ${share(tree.total[node], tree.total[0])}`);
 }
 
 function escape(inField) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Call trees and function totals made from the samples of a machine; what flame graphs and reports are drawn from.
- * All weights are oc_sample.count of one kind. Samples without a stack count for one frame, "[no stack]".
+ * All weights are of one kind, in oc_graph_unit(). Samples without a stack count for one frame, "[no stack]".
  */
 #ifndef ONECOLLECT_GRAPH_H
 #define ONECOLLECT_GRAPH_H
@@ -44,18 +44,23 @@ struct oc_graph_function {
 
 struct oc_graph_opts {
 	size_t size;           /* sizeof(struct oc_graph_opts) of the caller */
-	oc_kind_id kind;       /* 0 = the first kind */
+	oc_kind_id kind;       /* 0 = oc_machine_shown_kind() */
 	bool group_by_process; /* first level below the root: "comm" (of the process) */
 	bool group_by_pid;     /* the group is "comm-pid" instead */
 	bool group_by_thread;  /* one more level: "threadname-tid" */
 	bool reverse;          /* leaf first: callers below each function; groups are left out */
+	/*
+	 * Only stacks with a function of this name, from its outermost frame to the leaf or, with reverse, to the root:
+	 * what it calls, or what calls it, each sample counted once however deep it recurses. No groups. NULL = all.
+	 */
+	const char *of;
 };
 
 struct oc_graph;
 
 /*
  * Builds the tree and the function table of a finished machine.
- * opts: NULL = {kind 1, group_by_process}. ret_graph: freed with oc_graph_free(), before the machine is.
+ * opts: NULL = {kind 0, group_by_process}. ret_graph: freed with oc_graph_free(), before the machine is.
  * Returns 0, -EINVAL (unknown kind), -ENOMEM, or a negative errno value of reading spilled samples.
  */
 OC_API int oc_graph_new(const struct oc_machine *m, const struct oc_graph_opts *opts,
@@ -71,6 +76,11 @@ OC_API const struct oc_graph_function *oc_graph_functions(const struct oc_graph 
  * Names of groups ("comm-pid") and "[no stack]" are made for the graph and unknown to oc_machine_string().
  */
 OC_API const char *oc_graph_name(const struct oc_graph *g, oc_string_id name, size_t *ret_len);
+/*
+ * The unit of all weights: OC_UNIT_COUNT = samples, for kinds whose samples are alike (by time, or events); for other
+ * kinds OC_UNIT_NANOSECONDS, OC_UNIT_BYTES or OC_UNIT_CYCLES.
+ */
+OC_API enum oc_unit oc_graph_unit(const struct oc_graph *g);
 /* The kind that the graph is of. */
 OC_API const struct oc_kind *oc_graph_kind(const struct oc_graph *g);
 

@@ -32,8 +32,9 @@ struct oc_ledger_kind {
 	uint64_t period_ns; /* time between two samples of one CPU; 0 when not sampled by time */
 	uint64_t due;       /* online CPU time / period, of the CPUs recorded */
 	uint64_t idle;      /* taken by no task: the CPU was idle */
-	uint64_t filtered;  /* of a task that was not asked for */
-	uint64_t taken;     /* of a task that was asked for: taken = kept + sum(lost) */
+	uint64_t
+		filtered; /* of a task that was not asked for, or left out by oc_machine_select() */
+	uint64_t taken;   /* of a task that was asked for: taken = kept + sum(lost) */
 	uint64_t kept;
 	uint64_t lost[OC_LOSS_COUNT];
 	uint64_t stacks;   /* kept samples with a user part that should have a stack */
@@ -102,7 +103,10 @@ struct oc_ledger_command {
 	X(TRACE_DAMAGES, "trace_damages",                                                    \
 	  "places where the trace is damaged or cut; what follows there is missing")         \
 	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                \
-	  "events of the trace whose content has a form that is not known")
+	  "events of the trace whose content has a form that is not known")                  \
+	X(WAITS_CUT, "waits_cut",                                                            \
+	  "waits that began before the recording or had not ended with it; not in it")       \
+	X(NOT_SELECTED, "not_selected", "samples left out by the filters of a later command")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM

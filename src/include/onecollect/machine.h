@@ -370,8 +370,8 @@ OC_API int64_t oc_machine_resolve(struct oc_machine *m, oc_process_id process,
 OC_API int oc_machine_add_sample(struct oc_machine *m, const struct oc_sample *sample);
 OC_API uint64_t oc_machine_nr_samples(const struct oc_machine *m);
 /*
- * Calls fn for each sample in the order they were added, spilled ones included; stops when fn returns nonzero and
- * returns that value, else 0, or a negative errno value when the temporary file cannot be read.
+ * Calls fn for each sample in the order they were added, spilled ones included, but those that oc_machine_select() left
+ * out; stops when fn returns nonzero and returns that, else 0, or the error of reading the temporary file.
  */
 OC_API int oc_machine_each_sample(const struct oc_machine *m,
 				  int (*fn)(void *arg, const struct oc_sample *sample), void *arg);

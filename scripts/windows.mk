@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# record-trace.exe, cross-built with mingw-w64. Included by the Makefile; what differs between the systems stands in
+# *_posix.c and *_win32.c files, of which each build takes its own.
+
+WIN_O      := $(O)/windows
+WIN_CC     ?= x86_64-w64-mingw32-gcc-posix
+WIN_LIBS   := $(WIN_O)/libs
+WIN_CFLAGS ?= -O2 -g
+# 0x0602, Windows 8, is the first with system loggers; the C library is asked for C99's printf and 64-bit offsets. It has
+# timegm() under another name.
+WIN_ALL    := -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) -fstack-protector-strong $(WIN_CFLAGS) -D_GNU_SOURCE \
+	      -D_WIN32_WINNT=0x0602 -DWIN32_LEAN_AND_MEAN -D__USE_MINGW_ANSI_STDIO=1 -D_FILE_OFFSET_BITS=64 \
+	      -D_POSIX_THREAD_SAFE_FUNCTIONS -Dtimegm=_mkgmtime -Isrc/base/win32 -Isrc/include -Isrc -I. -I$(O)/gen \
+	      -isystem $(WIN_LIBS)/include
+# All of it inside the program: no DLL is needed but the system's.
+WIN_LIBS_LD := -L$(WIN_LIBS)/lib -lprotobuf-c -lzstd -liberty -lz -lssp
+
+# What only Linux has a use for: ELF, /proc, fork.
+LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c \
+	      $(filter-out %/demangle.c %_win32.c,$(wildcard src/symbolize/*.c))
+WIN_DIRS   := src src/base src/symbolize src/windows-etw src/cli export export/formats
+WIN_SRC    := $(filter-out %_posix.c $(LINUX_ONLY),$(sort $(wildcard $(addsuffix /*.c,$(WIN_DIRS)))))
+WIN_OBJ    := $(patsubst %.c,$(WIN_O)/obj/%.o,$(WIN_SRC)) $(patsubst $(O)/gen/%.c,$(WIN_O)/obj/gen/%.o,$(GEN_C))
+
+$(WIN_LIBS)/complete: scripts/build-windows-libs
+	$(Q)rm -f $@
+	$(Q)scripts/build-windows-libs $(WIN_LIBS)
+
+$(WIN_O)/obj/%.o: %.c $(WIN_O)/flags $(WIN_LIBS)/complete | $(GEN_C) $(EMBED_H)
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_ALL) -MMD -MP -c $< -o $@
+
+$(WIN_O)/obj/gen/%.o: $(O)/gen/%.c $(WIN_O)/flags $(WIN_LIBS)/complete
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_ALL) -w -MMD -MP -c $< -o $@
+
+$(WIN_O)/record-trace.exe: $(WIN_OBJ) $(WIN_O)/objects
+	$(call say,LINK)
+	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_OBJ) $(WIN_LIBS_LD) -o $@
+
+# Programs that tests run under wine.
+WIN_TESTS := $(patsubst tests/windows/%.c,$(WIN_O)/tests/%.exe,$(wildcard tests/windows/*.c))
+WIN_BASE  := $(filter-out $(WIN_O)/obj/src/cli/%,$(WIN_OBJ))
+
+$(WIN_O)/tests/%.exe: tests/windows/%.c $(WIN_BASE) $(WIN_O)/objects
+	$(call say,TEST)
+	@mkdir -p $(@D)
+	$(Q)$(WIN_CC) $(WIN_ALL) -MMD -MP -MF $@.d -static $< $(WIN_BASE) $(WIN_LIBS_LD) -o $@
+
+ifneq ($(filter windows% check-windows $(WIN_O)/%,$(MAKECMDGOALS)),)
+$(shell mkdir -p $(WIN_O))
+$(call stamp,$(WIN_O)/flags,$(WIN_CC) $(WIN_ALL) $(WIN_LIBS_LD))
+$(call stamp,$(WIN_O)/objects,$(WIN_OBJ))
+endif
+$(WIN_O)/flags $(WIN_O)/objects: ;
+
+windows-exe: $(WIN_O)/record-trace.exe
+windows-tests: windows-exe $(WIN_TESTS)
+
+windows: ## record-trace.exe for Windows, with mingw-w64, into build/windows
+	@scripts/install-deps build windows
+	@$(MAKE) $(PARALLEL) windows-exe
+
+check-windows: ## build it and try it under wine
+	@scripts/install-deps build check windows
+	@$(MAKE) $(PARALLEL) WERROR=1 all windows-tests $(O)/interop/write_sample
+	@tests/run --build $(O) windows

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The symbolize pass on Windows: names come with the trace (methods of .NET); no ELF file is there to be read.
+ * Called as symbolizer.c is on Linux, of which a Windows build has this in place.
+ * Must not know the operating system's events or any output format.
+ */
+#include <onecollect/symbolize.h>
+
+#include <errno.h>
+
+#include "base/macros.h"
+
+struct oc_symbolizer {
+	char *debug_dir;
+};
+
+struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
+{
+	struct oc_symbolizer_opts o = { 0 };
+	struct oc_symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (opts)
+		memcpy(&o, opts, MIN(opts->size, sizeof(o)));
+	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : "");
+	if (!s->debug_dir) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void oc_symbolizer_free(struct oc_symbolizer *s)
+{
+	if (!s)
+		return;
+	free(s->debug_dir);
+	free(s);
+}
+
+int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+		       uint32_t pid)
+{
+	(void)s;
+	(void)m;
+	(void)module;
+	(void)pid;
+	return 0;
+}
+
+int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
+{
+	(void)s;
+	(void)m;
+	(void)process;
+	return 0;
+}
+
+int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+		       uint32_t pid)
+{
+	(void)s;
+	(void)m;
+	(void)module;
+	(void)pid;
+	return -ENOENT;
+}
+
+int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
+{
+	return oc_symbolizer_run_late(s, m);
+}
+
+int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
+{
+	(void)s;
+	(void)m;
+	return 0;
+}
