@@ -81,6 +81,7 @@ struct teller {
 	struct event_kind *events; /* [nr_events] */
 	size_t nr_events;
 	size_t events_cap;
+	size_t nr_seen; /* events that are kinds, if they are to be */
 	struct collector_kind kinds[OC_KINDS_MAX];
 	char names[OC_KINDS_MAX][sizeof(((struct oc_kind *)0)->name)];
 	struct throttled throttled[THROTTLED_MAX];
@@ -114,10 +115,16 @@ static bool counts_cycles(const struct perf_event_attr *attr)
 						    attr->config == PERF_COUNT_HW_REF_CPU_CYCLES);
 }
 
+/* A clock that ticks each nanosecond is none: the period of its samples is a time that was measured. */
+static bool measures_time(const struct perf_event_attr *attr)
+{
+	return is_clock(attr) && !attr->freq && attr->sample_period == 1;
+}
+
 /* Time from one sample of a clock to the next; the kernel makes a frequency a period when it opens the event. */
 static uint64_t clock_period_ns(const struct perf_event_attr *attr)
 {
-	if (!attr->sample_period || !is_clock(attr))
+	if (!attr->sample_period || !is_clock(attr) || measures_time(attr))
 		return 0;
 	return attr->freq ? MAX(NS_PER_S / attr->sample_freq, 1) : attr->sample_period;
 }
@@ -138,13 +145,18 @@ static int see_events(struct teller *t)
 	return 0;
 }
 
-/* Kinds are made for events that have samples, so that those which only track processes are none. */
+static enum oc_unit unit_of(const struct perf_event_attr *attr)
+{
+	if (measures_time(attr))
+		return OC_UNIT_NANOSECONDS;
+	return counts_cycles(attr) ? OC_UNIT_CYCLES : OC_UNIT_COUNT;
+}
+
 static int add_kind(struct teller *t, const struct perf_data_event *event,
 		    struct event_kind *ret_kind)
 {
 	bool is_last = t->told->nr_kinds == OC_KINDS_MAX - 1;
-	struct oc_kind kind = { .unit = counts_cycles(&event->attr) ? OC_UNIT_CYCLES
-								    : OC_UNIT_COUNT };
+	struct oc_kind kind = { .unit = unit_of(&event->attr) };
 	uint32_t i = 0;
 	int64_t rc;
 
@@ -175,6 +187,21 @@ static int kind_of(struct teller *t, uint32_t event, const struct event_kind **r
 	if (!kind->kind)
 		rc = add_kind(t, &perf_data_events(t->file, &nr)[event], kind);
 	*ret_kind = kind;
+	return rc;
+}
+
+/* Events are kinds in their order, but for those which only track processes. */
+static int add_kinds(struct teller *t)
+{
+	const struct event_kind *kind;
+	size_t nr;
+	const struct perf_data_event *events = perf_data_events(t->file, &nr);
+	int rc = 0;
+
+	for (; !rc && t->nr_seen < nr; t->nr_seen++) {
+		if (!is_software(&events[t->nr_seen].attr, PERF_COUNT_SW_DUMMY))
+			rc = kind_of(t, (uint32_t)t->nr_seen, &kind);
+	}
 	return rc;
 }
 
@@ -610,11 +637,16 @@ static int take(void *arg, const struct perf_data_record *record)
 static int sort_in(struct teller *t, const struct perf_data_record *record)
 {
 	uint64_t time_ns;
+	int rc;
 
 	if (record->type == PERF_DATA_RECORD_FINISHED_ROUND)
 		return perf_data_order_round(&t->order);
 	if (record->type >= PERF_DATA_RECORD_ATTR)
 		return 0;
+	/* In a pipe the names of events have come by now. */
+	rc = add_kinds(t);
+	if (rc)
+		return rc;
 	time_ns = perf_data_time(&t->layout, t->file, record);
 	return time_ns && time_ns != UINT64_MAX ? perf_data_order_add(&t->order, record, time_ns)
 						: take(t, record);

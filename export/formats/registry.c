@@ -29,6 +29,7 @@ static const struct oc_format *const formats[] = {
 	&oc_format_otlp,
 	&oc_format_chrome,
 	&oc_format_jsonl,
+	&oc_format_perf_data,
 	&oc_format_perf_script,
 	&oc_format_cpuprofile,
 	&oc_format_callgrind,

@@ -227,7 +227,7 @@ Test(perf_data_read, events_are_kinds)
 	hand_sample(&f, &sample);
 	m = read_hand(&f);
 	samples_of(m, samples, 4);
-	cr_assert_eq(oc_machine_nr_kinds(m), 2, "an event without samples is no kind");
+	cr_assert_eq(oc_machine_nr_kinds(m), 2, "an event that tracks processes is no kind");
 	kind = oc_machine_kind(m, samples[0].kind);
 	cr_assert_str_eq(kind->name, "cycles");
 	cr_assert_eq(kind->unit, OC_UNIT_CYCLES);
