@@ -7,8 +7,6 @@
 #include <onecollect/reader.h>
 
 #include <errno.h>
-#include <limits.h>
-#include <unistd.h>
 
 #include <onecollect/symbolize.h>
 
@@ -89,26 +87,15 @@ static void fill_ledger(struct oc_machine *m, const struct perf_data_file *file,
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 
-static bool is_of_this_host(const struct perf_data_facts *facts)
-{
-	char name[HOST_NAME_MAX + 1] = "";
-
-	return !gethostname(name, sizeof(name) - 1) && facts->hostname.len &&
-	       !strcmp(name, facts->hostname.data);
-}
-
 /*
  * perf tells the build-ids of those files only in which a sample hit, and none when it packs. On the host of the
  * recording the others are in the files themselves, which inode and device prove to be the same.
  */
-static int learn_build_ids(struct oc_machine *m, const struct perf_data_facts *facts)
+static int learn_build_ids(struct oc_machine *m)
 {
-	struct oc_symbolizer *s;
+	struct oc_symbolizer *s = oc_symbolizer_new(NULL);
 	int rc = 0;
 
-	if (!is_of_this_host(facts))
-		return 0;
-	s = oc_symbolizer_new(NULL);
 	if (!s)
 		return -ENOMEM;
 	for (oc_module_id id = 1; !rc && id <= oc_machine_nr_modules(m); id++) {
@@ -136,7 +123,7 @@ static int read_into(struct oc_machine *m, struct perf_data_file *file, struct o
 		fill_info(m, perf_data_facts(file), &told);
 		fill_ledger(m, file, &told);
 		machine_sink_judge_stacks(sink);
-		rc = learn_build_ids(m, perf_data_facts(file));
+		rc = told.is_same_host ? learn_build_ids(m) : 0;
 		if (rc)
 			oc_error_set(err, rc, "out of memory");
 	}

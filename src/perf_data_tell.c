@@ -7,10 +7,11 @@
 #include "perf_data_tell.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/id_table.h"
@@ -20,6 +21,7 @@
 #include "export/formats/perf_data_order.h"
 #include "machine_sink.h"
 #include "perf_data_tasks.h"
+#include "perf_data_unwind.h"
 
 #define NS_PER_S 1000000000ULL
 
@@ -86,6 +88,7 @@ struct teller {
 	char names[OC_KINDS_MAX][sizeof(((struct oc_kind *)0)->name)];
 	struct throttled throttled[THROTTLED_MAX];
 	uint32_t nr_throttled;
+	struct perf_data_unwinder *unwinder; /* made for the first copy of a stack */
 	uint64_t seed; /* of the names of stacks, which files must not be able to choose */
 };
 
@@ -358,6 +361,8 @@ static int map(struct teller *t, const struct perf_data_record *record,
 	if (!task->alive)
 		return 0;
 	t->sink->ops->mapping_add(t->sink, time_ns, task->pid, mapping);
+	if (t->unwinder)
+		perf_data_unwinder_mapped(t->unwinder, task->name);
 	learn_exe(t, task, mapping->path);
 	return 0;
 }
@@ -544,12 +549,60 @@ static void weigh(const struct event_kind *kind, const struct perf_event_attr *a
 	sample->value = sample->count;
 }
 
+static bool is_of_this_host(const struct perf_data_facts *facts)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	return !gethostname(name, sizeof(name) - 1) && facts->hostname.len &&
+	       !strcmp(name, facts->hostname.data);
+}
+
+/* The user part of a sample that has a copy of its stack. Where there is no walk the sampled place stays. */
+static int walk_copy(struct teller *t, const struct perf_data_sample *sample,
+		     const struct perf_event_attr *attr, struct part *user,
+		     struct collector_sample *told)
+{
+	const char *arch = perf_data_facts(t->file)->arch.data;
+	struct perf_data_copy copy = {
+		.process = told->process,
+		.mask = attr->sample_regs_user,
+		.regs = sample->regs,
+		.stack = sample->stack,
+		.stack_size = sample->stack_size,
+		.is_arm64 = arch && !strcmp(arch, "aarch64"),
+		.in_kernel = told->kernel_stack,
+	};
+	struct perf_data_walk walk;
+	int rc;
+
+	told->has_user_part = sample->regs_abi;
+	told->incomplete = OC_STACK_NO_STACK;
+	if (sample->regs_abi != PERF_SAMPLE_REGS_ABI_64 || user->nr > 1)
+		return 0;
+	if (!t->unwinder) {
+		t->unwinder = perf_data_unwinder_new(t->sink, t->m);
+		t->told->is_same_host = is_of_this_host(perf_data_facts(t->file));
+	}
+	if (!t->unwinder)
+		return -ENOMEM;
+	copy.is_same_host = t->told->is_same_host;
+	rc = perf_data_unwinder_walk(t->unwinder, &copy, user->frames, ARRAY_SIZE(user->frames),
+				     &walk);
+	if (rc)
+		return rc;
+	user->nr = walk.nr ? walk.nr : user->nr;
+	told->is_complete = walk.is_complete;
+	told->incomplete = walk.incomplete;
+	return 0;
+}
+
 static int take_sample(struct teller *t, const struct perf_data_record *record)
 {
 	struct part kernel = { .nr = 0 }, user = { .nr = 0 };
 	struct part *at = part_of_mode(record->misc, &kernel, &user);
 	struct collector_sample told = { .incomplete = OC_STACK_COUNT };
 	struct perf_data_sample sample;
+	const struct perf_event_attr *attr;
 	const struct event_kind *kind;
 	struct perf_data_task *task;
 	size_t nr;
@@ -571,12 +624,17 @@ static int take_sample(struct teller *t, const struct perf_data_record *record)
 	told.process = task->name;
 	told.thread = t->sink->ops->thread(t->sink, task->name, sample.id.tid, 0, NULL);
 	told.kernel_stack = name_part(t, &kernel, true);
+	attr = &perf_data_events(t->file, &nr)[sample.event].attr;
+	if (attr->sample_type & PERF_SAMPLE_STACK_USER)
+		rc = walk_copy(t, &sample, attr, &user, &told);
+	if (rc)
+		return rc;
 	told.user_stack = name_part(t, &user, false);
 	if (kernel.is_cut || user.is_cut) {
 		told.has_user_part = true;
 		told.incomplete = OC_STACK_TRUNCATED;
 	}
-	weigh(kind, &perf_data_events(t->file, &nr)[sample.event].attr, sample.period, &told);
+	weigh(kind, attr, sample.period, &told);
 	t->sink->ops->sample(t->sink, &told);
 	t->told->samples++;
 	if (told.time_ns) {
@@ -670,6 +728,7 @@ static int tell_all(struct teller *t, struct oc_error *err)
 			return oc_error_set(err, rc, "cannot read the records: %s", strerror(-rc));
 	}
 	rc = perf_data_order_flush(&t->order);
+	t->told->is_same_host = is_of_this_host(perf_data_facts(t->file));
 	return rc ? oc_error_set(err, rc, "cannot read the records: %s", strerror(-rc)) : 0;
 }
 
@@ -694,6 +753,7 @@ int perf_data_tell(struct perf_data_file *file, struct oc_machine *m, struct sin
 	rc = tell_all(t, err);
 	perf_data_order_done(&t->order);
 	perf_data_tasks_done(&t->tasks);
+	perf_data_unwinder_free(t->unwinder);
 	free(t->events);
 	free(t);
 	return rc;

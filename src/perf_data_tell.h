@@ -26,6 +26,7 @@ struct perf_data_told {
 	uint64_t lost_others; /* records lost by events that take no samples */
 	uint64_t
 		damaged; /* records that are shorter than what they should hold; samples among them are missing */
+	bool is_same_host; /* it was recorded on this host */
 	uint32_t nr_kinds;
 	struct perf_data_kind_counts kinds[OC_KINDS_MAX];
 };

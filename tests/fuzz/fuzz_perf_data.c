@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include <onecollect/format.h>
 #include <onecollect/reader.h>
 
 #include "base/macros.h"
@@ -37,6 +38,39 @@ static struct oc_machine *read_machine(const void *data, size_t size)
 	return NULL;
 }
 
+static struct oc_output *write_machine(const struct oc_machine *m)
+{
+	struct oc_output *out;
+
+	if (oc_output_open_memory(&out))
+		abort();
+	if (oc_format_by_name("perf-data")->write(m, out, NULL)) {
+		oc_output_abort(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* What we have written we can read, and it is as many samples. */
+static void check_again(const struct oc_machine *m)
+{
+	struct oc_output *out = write_machine(m);
+	struct oc_machine *again;
+	const void *data;
+	size_t size;
+
+	if (!out)
+		return;
+	data = oc_output_memory(out, &size);
+	again = read_machine(data, size);
+	if (!again || oc_machine_nr_samples(again) != oc_machine_nr_samples(m) ||
+	    oc_machine_ledger_const(again)->notes[OC_NOTE_PARTIAL_INPUT] ||
+	    oc_machine_ledger_const(again)->notes[OC_NOTE_TRACE_DAMAGES])
+		abort();
+	oc_machine_free(again);
+	oc_output_abort(out);
+}
+
 static int use_sample(void *arg, const struct oc_sample *sample)
 {
 	const struct oc_machine *m = arg;
@@ -58,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!oc_ledger_balanced(oc_machine_ledger_const(m)))
 		abort();
 	oc_machine_each_sample(m, use_sample, m);
+	check_again(m);
 	oc_machine_free(m);
 	return 0;
 }
