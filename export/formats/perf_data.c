@@ -543,6 +543,5 @@ const struct oc_format oc_format_perf_data = {
 	.name = "perf-data",
 	.description = "perf.data, for perf report, perf script, hotspot, samply",
 	.extensions = (const char *const[]){ ".perf.data", ".perf-data", NULL },
-	.needs_times = true,
 	.write = write_perf_data,
 };
