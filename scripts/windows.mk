@@ -15,9 +15,10 @@ WIN_ALL    := -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) -fstack-protector-s
 # All of it inside the program: no DLL is needed but the system's.
 WIN_LIBS_LD := -L$(WIN_LIBS)/lib -lprotobuf-c -lzstd -liberty -lz -lssp
 
-# What only Linux has a use for: ELF, /proc, fork.
+# What only Linux has a use for: ELF, /proc, fork, perf.data.
 LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c \
-	      $(filter-out %/demangle.c %_win32.c,$(wildcard src/symbolize/*.c))
+	      $(filter-out %/demangle.c %_win32.c,$(wildcard src/symbolize/*.c)) \
+	      $(wildcard src/perf_data_*.c export/formats/perf_data*.c)
 WIN_DIRS   := src src/base src/symbolize src/windows-etw src/cli export export/formats
 WIN_SRC    := $(filter-out %_posix.c $(LINUX_ONLY),$(sort $(wildcard $(addsuffix /*.c,$(WIN_DIRS)))))
 WIN_OBJ    := $(patsubst %.c,$(WIN_O)/obj/%.o,$(WIN_SRC)) $(patsubst $(O)/gen/%.c,$(WIN_O)/obj/gen/%.o,$(GEN_C))
