@@ -56,7 +56,9 @@ static void fill_info(struct oc_machine *m, const struct perf_data_facts *facts,
 	};
 
 	info.end_mono_ns = MAX(info.end_mono_ns, info.start_mono_ns);
+	/* perf's clock is the kernel's own, which stands still while the machine sleeps, as the monotonic one does. */
 	info.start_boot_ns = info.start_mono_ns;
+	info.aggregated = told->samples && !told->first_ns;
 	if (facts->clock_wall_ns)
 		info.start_wall_ns = facts->clock_wall_ns - facts->clock_ns + info.start_mono_ns;
 	oc_machine_set_info(m, &info);

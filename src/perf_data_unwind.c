@@ -22,7 +22,7 @@
 /* Room for tables: what is not there is loaded again. Untouched memory costs nothing. */
 #define NR_RANGES 65536
 #define NR_PAGES  32768
-#define NR_CHUNKS 512 /* 128 MiB of rows */
+#define NR_CHUNKS 128 /* 32 MiB of rows */
 /* Tables in memory, in sum; files beyond it are walked by frame pointers. */
 #define TABLE_BYTES_MAX (1ULL << 30)
 /* Pages that were not used in so many walks make room for others. */

@@ -41,14 +41,16 @@ class PerfData(unittest.TestCase):
         for flags in ((), ("timeline",)):
             with self.subTest(flags=flags):
                 weights, counts = collections.Counter(), 0
-                for number, period, dso, symbol in perf_tool.report(self.write(*flags), "sample", "period", "dso", "sym"):
+                rows = perf_tool.report(self.write(*flags), "sample", "period", "dso", "sym")
+                for number, period, dso, symbol in rows:
                     address = int(symbol.split()[-1], 16)
                     # Where the kernel that runs has no code perf knows the file of the first sample only.
                     dso = "[kernel]" if symbol.startswith("[k]") or address >> 63 else dso
                     weights[dso, address] += int(period) // PERIOD_NS
                     counts += int(number)
                 self.assertEqual(sum(weights.values()), TOTAL)
-                self.assertEqual(counts, TOTAL if flags else 9, "a sample that was counted often is one with a longer period")
+                # A sample that was counted often is one with a longer period.
+                self.assertEqual(counts, TOTAL if flags else 9)
                 expected = collections.Counter()
                 for (path, address), count in LEAVES.items():
                     expected[path if path[0] == "[" else os.path.basename(path), address] += count

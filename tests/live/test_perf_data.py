@@ -40,7 +40,8 @@ class PerfData(LiveTest):
 
     def test_recordings_of_perf(self):
         for name, options in (("frame-pointers", ["-F", RATE, "-g"]), ("packed", ["-F", RATE, "-g", "-z"]),
-                              ("period", ["-g", "-c", "1000000"]), ("copies", ["-F", RATE, "--call-graph", "dwarf,4096"]),
+                              ("period", ["-g", "-c", "1000000"]),
+                              ("copies", ["-F", RATE, "--call-graph", "dwarf,4096"]),
                               ("build-ids", ["-F", RATE, "-g", "--buildid-mmap"])):
             with self.subTest(name=name):
                 path = self.record_with_perf(name, *options)
@@ -56,7 +57,8 @@ class PerfData(LiveTest):
     def test_copies_are_walked_to_their_root(self):
         path = self.record_with_perf("copies", "-F", RATE, "--call-graph", "dwarf")
         stacks = read_folded(self.convert(path))
-        rooted = [s for s in stacks if s.frames and s.frames[0] in ("_start", "clone3", "__clone3", "clone", "start_thread")]
+        roots = ("_start", "clone3", "__clone3", "clone", "start_thread")
+        rooted = [s for s in stacks if s.frames and s.frames[0] in roots]
         self.note(f"{weight(rooted)} of {weight(stacks)} stacks reach their root")
         self.assertGreater(weight(rooted), 0.95 * weight(stacks))
 
