@@ -18,6 +18,11 @@
 
 /* What is seldom needed stands apart: between two samples a program falls out of the caches, each line of which counts. */
 #define APART static __noinline
+/*
+ * And the verifier looks at such a function alone, once: one that is static it follows anew from each state that calls it,
+ * which takes longer than all else at the start. Arguments are numbers, or structs; it wants to see that those are there.
+ */
+#define ALONE __noinline
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h, unchanged since 2.6.27 */
 

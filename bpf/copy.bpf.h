@@ -96,21 +96,24 @@ static __always_inline void fill_copy(struct wire_copy *copy, struct task_struct
 }
 
 /* Sends the sample with its registers and stack. Sent, it is one of those taken and not lost. */
-APART void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
-		     struct scratch *scratch, struct wire_key *key,
-		     const struct copy_request *request)
+ALONE int emit_copy(struct wire_outcome *outcome, struct scratch *scratch, struct wire_key *key,
+		    const struct copy_request *request)
 {
-	u32 index = bpf_get_smp_processor_id() * SCRATCH_COUNT + request->slot;
-	struct wire_copy *copy = bpf_map_lookup_elem(&stack_copies, &index);
-	u32 bytes;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wire_copy *copy;
+	u32 index, bytes;
 
+	if (!outcome || !scratch || !key || !request)
+		return -1;
+	index = bpf_get_smp_processor_id() * SCRATCH_COUNT + request->slot;
+	copy = bpf_map_lookup_elem(&stack_copies, &index);
 	if (!copy) {
 		count_lost(outcome, WIRE_LOSS_SCRATCH);
-		return;
+		return -1;
 	}
 	key->user_stack = 0;
-	if (send_names(outcome, task, scratch, key))
-		return;
+	if (send_names(outcome, scratch, key))
+		return -1;
 	fill_copy(copy, task, key, request);
 	copy->regs = scratch->regs.all;
 	copy->is_behind_syscall = is_behind_syscall(&scratch->regs);
@@ -125,8 +128,9 @@ APART void emit_copy(struct wire_outcome *outcome, struct task_struct *task,
 	 */
 	if (send_with(outcome, copy, sizeof(*copy) + bytes,
 		      copies_waiting ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP))
-		return;
+		return -1;
 	copies_waiting = 1;
+	return 0;
 }
 
 #endif

@@ -43,14 +43,11 @@ static __always_inline void take_user_part(struct bpf_perf_event_data *ctx,
 	take_user_stack(ctx, task, scratch, key, hit_user_mode(ctx), request);
 }
 
-static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx,
-					      struct scratch *scratch, struct wire_key *key)
+APART void take_kernel_stack(struct bpf_perf_event_data *ctx, struct scratch *scratch,
+			     struct wire_key *key)
 {
 	struct walk walk;
 
-	/* Costs more than a user walk, so only where there is something to see. */
-	if (!has_kernel_stacks || hit_user_mode(ctx))
-		return;
 	walk_init(&walk, &scratch->kernel);
 	walk_by_kernel(&walk, ctx, 1);
 	key->ip = PT_REGS_IP(&ctx->regs);
@@ -65,17 +62,16 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	struct wire_key key = { .kind = WIRE_KIND_CPU };
 	struct copy_request request = { .slot = SCRATCH_SAMPLE };
 	struct wire_outcome *outcome = bpf_map_lookup_elem(&outcomes, &kind);
-	u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct task_struct *task;
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct scratch *scratch;
 
 	if (!outcome)
 		return 0;
-	if (!(u32)pid_tgid) {
+	if (!task->pid) {
 		outcome->idle++;
 		return 0;
 	}
-	if (!filter_wants(pid_tgid >> 32)) {
+	if (!filter_wants(task->tgid)) {
 		outcome->filtered++;
 		return 0;
 	}
@@ -85,19 +81,20 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 		count_lost(outcome, WIRE_LOSS_SCRATCH);
 		return 0;
 	}
-	task = bpf_get_current_task_btf();
 	key.task = task_name(task);
 	take_user_part(ctx, task, scratch, &key, &request);
 	/* Which program this is, is not certain: a name that none of the new one's later samples has. */
 	if (key.user_state == WIRE_STACK_EXEC)
 		key.task = ~key.task;
-	take_kernel_stack(ctx, scratch, &key);
+	/* Costs more than a user walk, so only where there is something to see. */
+	if (has_kernel_stacks && !hit_user_mode(ctx))
+		take_kernel_stack(ctx, scratch, &key);
 	if (request.is_wanted)
-		emit_copy(outcome, task, scratch, &key, &request);
+		emit_copy(outcome, scratch, &key, &request);
 	else if (is_timeline || request.is_timed)
-		emit_sample(outcome, task, scratch, &key);
+		emit_sample(outcome, scratch, &key);
 	else
-		emit_count(outcome, task, scratch, &key);
+		emit_count(outcome, scratch, &key);
 	return 0;
 }
 

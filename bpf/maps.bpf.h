@@ -76,15 +76,17 @@ struct stack_window {
 
 /* The user-mode registers of the current task. */
 struct user_regs {
+	u32 is_compat;     /* 32-bit code: other frame records */
+	u32 is_in_exec;    /* the task is replacing its program, see user_regs.bpf.h */
+	u32 is_in_syscall; /* and not because of a fault or an interrupt */
+	u32 pad;
 	struct unwind_regs all; /* ip is 0 when the task has no user mode */
 	u64 words[36];          /* as the kernel keeps them: of arm64, which has more */
-	u32 is_compat;          /* 32-bit code: other frame records */
-	u32 is_in_exec;         /* the task is replacing its program, see user_regs.bpf.h */
-	u32 is_in_syscall;      /* and not because of a fault or an interrupt */
 };
 
 /* Slot -> room to walk and build a stack record in. A CPU sample can interrupt any other program of ours on its CPU,
- * so what runs in task context must use the second slot. */
+ * so what runs in task context must use the second slot. What is used by each sample comes first, for it to lie in few
+ * pages. */
 enum scratch_slot { SCRATCH_SAMPLE, SCRATCH_TASK, SCRATCH_COUNT = WIRE_SCRATCH_SLOTS };
 struct scratch {
 	struct unwind_walker walker;
@@ -92,6 +94,9 @@ struct scratch {
 	struct stack_window window;
 	struct wire_stack user;
 	struct wire_stack kernel;
+#ifndef ONECOLLECT_NO_BPF_UNWINDER
+	struct unwind_known known[UNWIND_KNOWN_MAX]; /* what walks in this slot found out */
+#endif
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -145,15 +145,13 @@ static __always_inline u64 image_name(struct task_struct *task)
 }
 
 /* Makes the current thread known under its name. Returns 0, or -1 when the sample is lost (and counted). */
-static __always_inline long send_task(struct wire_outcome *outcome, struct task_struct *task,
-				      const struct wire_key *key)
+static __always_inline long send_task(struct wire_outcome *outcome, const struct wire_key *key)
 {
-	struct wire_task record = {};
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wire_task record = { .type = WIRE_TASK, .task = key->task };
 
-	if (bpf_map_lookup_elem(&seen_tasks, &key->task))
+	if (bpf_map_lookup_elem(&seen_tasks, &record.task))
 		return 0;
-	record.type = WIRE_TASK;
-	record.task = key->task;
 	record.image = image_name(task);
 	record.start_stack = BPF_CORE_READ(task, mm, start_stack); /* 0 without mm */
 	record.in_exec = key->user_state == WIRE_STACK_EXEC;
@@ -167,11 +165,13 @@ static __always_inline long send_task(struct wire_outcome *outcome, struct task_
 	return send_once(outcome, &seen_tasks, key->task, &record, sizeof(record));
 }
 
-/* Makes known whatever a key names. Returns 0, or -1 when the sample is lost (and counted). */
-APART long send_names(struct wire_outcome *outcome, struct task_struct *task,
-		      struct scratch *scratch, const struct wire_key *key)
+/* Makes known whatever a key of the current task names. Returns 0, or -1 when the sample is lost (and counted). */
+ALONE int send_names(struct wire_outcome *outcome, struct scratch *scratch,
+		     const struct wire_key *key)
 {
-	if (send_task(outcome, task, key) || send_stack(outcome, &scratch->user, key->user_stack))
+	if (!outcome || !scratch || !key)
+		return -1;
+	if (send_task(outcome, key) || send_stack(outcome, &scratch->user, key->user_stack))
 		return -1;
 	return send_stack(outcome, &scratch->kernel, key->kernel_stack);
 }
@@ -183,34 +183,37 @@ static __always_inline void add_to_row(struct wire_count *row)
 }
 
 /* A counter that is new may be made by two CPUs at once, and then the second one adds to it. */
-APART void count_new_row(struct wire_outcome *outcome, struct task_struct *task,
-			 struct scratch *scratch, const struct wire_key *key, u32 generation)
+ALONE int count_new_row(struct wire_outcome *outcome, struct scratch *scratch,
+			const struct wire_key *key, u32 generation)
 {
+	void *map = generation & 1 ? (void *)&counts_odd : (void *)&counts_even;
 	struct wire_count one = { .count = 1, .value = 1 };
-	void *map = generation ? (void *)&counts_odd : (void *)&counts_even;
 	struct wire_count *row;
+	struct wire_key copy;
 	long rc;
 
-	if (send_names(outcome, task, scratch, key))
-		return;
-	rc = bpf_map_update_elem(map, key, &one, BPF_NOEXIST);
+	if (!outcome || !scratch || !key || send_names(outcome, scratch, key))
+		return -1;
+	copy = *key; /* to kernels before 6.2 a key is on the stack or in a map */
+	rc = bpf_map_update_elem(map, &copy, &one, BPF_NOEXIST);
 	if (!rc) {
 		__sync_fetch_and_add(&rows_added[generation & 1], 1);
-		return;
+		return 0;
 	}
-	row = bpf_map_lookup_elem(map, key);
+	row = bpf_map_lookup_elem(map, &copy);
 	if (row)
 		add_to_row(row);
 	else
 		count_lost(outcome, rc == -E2BIG ? WIRE_LOSS_COUNTS_FULL : WIRE_LOSS_MAP_BUSY);
+	return 0;
 }
 
 /*
  * Adds one to the key's counter. A row that is there already names only what was made known when it was made, so the
  * usual case is one lookup.
  */
-static __always_inline void emit_count(struct wire_outcome *outcome, struct task_struct *task,
-				       struct scratch *scratch, const struct wire_key *key)
+static __always_inline void emit_count(struct wire_outcome *outcome, struct scratch *scratch,
+				       const struct wire_key *key)
 {
 	u32 generation = epoch & 1;
 	struct wire_count *row;
@@ -225,17 +228,17 @@ static __always_inline void emit_count(struct wire_outcome *outcome, struct task
 	if (row)
 		add_to_row(row);
 	else
-		count_new_row(outcome, task, scratch, key, generation);
+		count_new_row(outcome, scratch, key, generation);
 }
 
-APART void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
-		       struct scratch *scratch, const struct wire_key *key)
+ALONE int emit_sample(struct wire_outcome *outcome, struct scratch *scratch,
+		      const struct wire_key *key)
 {
 	struct wire_sample sample;
 
-	/* First, so that the names bear earlier times than what uses them. */
-	if (send_names(outcome, task, scratch, key))
-		return;
+	/* The names first, so that they bear earlier times than what uses them. */
+	if (!outcome || !scratch || !key || send_names(outcome, scratch, key))
+		return -1;
 	sample = (struct wire_sample){
 		.type = WIRE_SAMPLE,
 		.kind = key->kind,
@@ -248,7 +251,7 @@ APART void emit_sample(struct wire_outcome *outcome, struct task_struct *task,
 		.user_stack = key->user_stack,
 		.kernel_stack = key->kernel_stack,
 	};
-	send(outcome, &sample, sizeof(sample));
+	return send(outcome, &sample, sizeof(sample));
 }
 
 #endif

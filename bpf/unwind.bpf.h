@@ -45,17 +45,6 @@ struct UNWIND_ARRAY(512 * 8, 1) unwind_directory SEC(".maps");
 struct UNWIND_ARRAY(16 * 16, 1) unwind_rules SEC(".maps");
 struct UNWIND_ARRAY(4 * UNWIND_CHUNK_WORDS, 1) unwind_rows SEC(".maps");
 
-/* Slot of scratches -> what walks on this CPU found out. Programs write; what is found elsewhere takes a place over. */
-struct unwind_known_part {
-	struct unwind_known known[UNWIND_KNOWN_MAX];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCH_COUNT);
-	__type(key, u32);
-	__type(value, struct unwind_known_part);
-} unwind_known SEC(".maps");
-
 /* A walk by tables, as the loop over its frames sees it. */
 struct unwind_env {
 	struct walk base;
@@ -65,7 +54,7 @@ struct unwind_env {
 	const struct unwind_range *ranges;
 	struct unwind_page *directory;
 	const struct unwind_rule *rules;
-	struct unwind_known_part *known;
+	struct unwind_known *known;
 	u32 skip; /* the sampled address is not among the frames: 0 or 1 */
 };
 
@@ -88,7 +77,7 @@ static __always_inline struct unwind_known *unwind_known_at(struct unwind_env *e
 {
 	/* However it was made, it is one and the same to the verifier. */
 	barrier_var(index);
-	return &env->known->known[index & (UNWIND_KNOWN_MAX - 1)];
+	return &env->known[index & (UNWIND_KNOWN_MAX - 1)];
 }
 
 static __always_inline const u32 *unwind_chunk_at(struct unwind_env *env, u32 chunk)
@@ -171,11 +160,11 @@ static __always_inline u8 unwind_state(u8 outcome)
 }
 
 /*
- * Walks scratch->regs into scratch->user. slot: of scratch. skip: the sampled address is kept apart, or 0.
+ * Walks scratch->regs into scratch->user. skip: the sampled address is kept apart, or 0.
  * How it ended is scratch->walker.outcome. Where nothing is known of the process, frame pointers may be tried.
  */
 static __always_inline void walk_tables(struct unwind_env *env, struct scratch *scratch,
-					const struct unwind_image *image, u32 slot, u32 skip)
+					const struct unwind_image *image, u32 skip)
 {
 	u32 zero = 0;
 	u64 slice;
@@ -187,8 +176,8 @@ static __always_inline void walk_tables(struct unwind_env *env, struct scratch *
 	env->ranges = bpf_map_lookup_elem(&unwind_ranges, &zero);
 	env->directory = bpf_map_lookup_elem(&unwind_directory, &zero);
 	env->rules = bpf_map_lookup_elem(&unwind_rules, &zero);
-	env->known = bpf_map_lookup_elem(&unwind_known, &slot);
-	if (!env->ranges || !env->directory || !env->rules || !env->known)
+	env->known = scratch->known;
+	if (!env->ranges || !env->directory || !env->rules)
 		return;
 	window_clear(&scratch->window);
 	/* At once, so that a row that is being replaced does not give one half of each. The version may then be that of the

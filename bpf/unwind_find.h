@@ -38,7 +38,8 @@ UNWIND_INLINE void unwind_begin(struct unwind_env *env, struct unwind_walker *w,
 				__u32 first, __u32 nr, __u32 version)
 {
 	bool is_arm64 = unwind_is_arm64(env);
-	__u64 stamp = (__u64)version << 32 | first;
+	/* Nothing may be known of an image without ranges: they did not fit, and the version is that of others. */
+	__u64 stamp = nr ? (__u64)version << 32 | first : 0;
 
 	w->ip = ip;
 	w->sp = unwind_reg(env, is_arm64 ? UNWIND_ARM64_SP : UNWIND_X86_SP);

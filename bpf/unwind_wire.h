@@ -151,7 +151,7 @@ struct unwind_known {
 	__u64 stamp; /* of the ranges; all zero = nothing is known here */
 	struct unwind_rule rule;
 };
-/* Per CPU. They fill half of the largest element that a per-CPU array can have (PCPU_MIN_UNIT_SIZE). */
+/* On each CPU: half of the largest element that a per-CPU array can have (PCPU_MIN_UNIT_SIZE, 32 KiB). */
 #define UNWIND_KNOWN_SHIFT 9
 #define UNWIND_KNOWN_MAX   (1u << UNWIND_KNOWN_SHIFT)
 

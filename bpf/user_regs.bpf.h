@@ -109,7 +109,7 @@ static __always_inline s32 regs_from_words(struct user_regs *regs)
  * While a task replaces its program its memory is already the new one and its registers still the old ones, so a walk
  * would mix the two images. From the outside this is: in the kernel, in execve.
  */
-static __always_inline void get_entry_regs(struct task_struct *task, struct user_regs *regs)
+APART void get_entry_regs(struct task_struct *task, struct user_regs *regs)
 {
 	const void *entry = (const void *)bpf_task_pt_regs(task);
 	s32 syscall;
@@ -124,17 +124,20 @@ static __always_inline void get_entry_regs(struct task_struct *task, struct user
 	regs->is_in_syscall = syscall >= 0; /* of other entries it is -1 */
 }
 
+APART bool is_syscall_at(u64 address)
+{
+	syscall_code code = 0;
+
+	return !bpf_probe_read_user(&code, sizeof(code), (void *)address) && code == SYSCALL_CODE;
+}
+
 /*
  * Whether ip is behind the instruction that entered the kernel, which may be the last one of its function. Not so when
  * a signal's handler is just being set up, or a system call begun again.
  */
 static __always_inline bool is_behind_syscall(const struct user_regs *regs)
 {
-	syscall_code code = 0;
-
-	return regs->is_in_syscall &&
-	       !bpf_probe_read_user(&code, sizeof(code), (void *)(regs->all.ip - sizeof(code))) &&
-	       code == SYSCALL_CODE;
+	return regs->is_in_syscall && is_syscall_at(regs->all.ip - sizeof(syscall_code));
 }
 
 /* The registers of the sample when it hit user mode, else those of the kernel's entry. */

@@ -12,15 +12,18 @@
 #include "unwind.bpf.h"
 #endif
 
-APART void take_by_fp(struct scratch *scratch, struct wire_key *key, bool is_apart)
+ALONE int take_by_fp(struct scratch *scratch, struct wire_key *key, bool is_apart)
 {
 	struct user_regs *regs = &scratch->regs;
 	struct fp_walk walk = {};
 
+	if (!scratch || !key)
+		return -1;
 	walk_init(&walk.base, &scratch->user);
 	walk_fp(&walk, &scratch->window, is_apart ? 0 : regs->all.ip, regs->all.numbered[REG_FP]);
 	key->user_state = walk.base.state;
 	key->user_stack = walk_name(&walk.base, false);
+	return 0;
 }
 
 APART void take_by_kernel(void *ctx, struct scratch *scratch, struct wire_key *key, bool is_apart)
@@ -44,34 +47,37 @@ APART bool may_copy(struct unwind_image *image)
 	return (s32)image->copies > 0 && (s32)__sync_fetch_and_add(&image->copies, -1) > 0;
 }
 
-static __always_inline void take_by_tables(struct task_struct *task, struct scratch *scratch,
-					   struct wire_key *key, bool is_apart,
-					   struct copy_request *request)
+ALONE int take_by_tables(struct scratch *scratch, struct wire_key *key, bool is_apart,
+			 struct copy_request *request)
 {
-	struct unwind_walker *walker = &scratch->walker;
+	struct unwind_walker *walker;
 	struct unwind_image *image;
 	struct unwind_env env = {};
+	u64 name;
 
-	request->image = image_name(task);
-	image = bpf_map_lookup_elem(&unwind_images, &request->image);
+	if (!scratch || !key || !request)
+		return -1;
+	name = request->image = image_name(bpf_get_current_task_btf());
+	image = bpf_map_lookup_elem(&unwind_images, &name);
 	if (!image) {
 		request->why = UNWIND_NO_IMAGE;
 		request->is_wanted = may_copy(NULL);
 		if (!request->is_wanted)
 			take_by_fp(scratch, key, is_apart);
-		return;
+		return 0;
 	}
 	if (image->flags & UNWIND_IMAGE_CHANGING && may_copy(image)) {
 		request->is_wanted = true;
-		return;
+		return 0;
 	}
 	request->is_timed = image->flags & UNWIND_IMAGE_TIMED;
 	walk_init(&env.base, &scratch->user);
-	walk_tables(&env, scratch, image, request->slot, is_apart);
+	walk_tables(&env, scratch, image, is_apart);
 	key->user_state = env.base.state;
 	key->user_stack = walk_name(&env.base, false);
+	walker = &scratch->walker;
 	if (walker->outcome < UNWIND_NO_IMAGE || !may_copy(image))
-		return;
+		return 0;
 	request->is_wanted = true;
 	request->why = walker->outcome;
 	request->address = walker->address;
@@ -79,6 +85,7 @@ static __always_inline void take_by_tables(struct task_struct *task, struct scra
 		request->module = walker->range.module;
 		request->page = walker->page;
 	}
+	return 0;
 }
 #endif
 
@@ -113,7 +120,7 @@ static __always_inline void take_user_stack(void *ctx, struct task_struct *task,
 	}
 #ifndef ONECOLLECT_NO_BPF_UNWINDER
 	if (has_eh_frame) {
-		take_by_tables(task, scratch, key, is_apart, request);
+		take_by_tables(scratch, key, is_apart, request);
 		return;
 	}
 #endif

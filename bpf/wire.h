@@ -145,6 +145,9 @@ struct wire_outcome {
 	__u64 lost[WIRE_LOSS_COUNT];
 };
 
+/* Of a name of the kernel's as text, with offset, size, module and the final 0: KSYM_SYMBOL_LEN is less. */
+#define WIRE_KERNEL_NAME_SIZE 1024
+
 /* Why a process is wanted: bits of the values of the map `wanted_tgids`. */
 enum wire_wanted {
 	WIRE_WANTED_PID = 1,  /* asked for by pid, or a child of such a process */

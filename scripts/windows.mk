@@ -16,7 +16,7 @@ WIN_ALL    := -std=gnu11 $(WARNINGS) $(if $(WERROR),-Werror) -fstack-protector-s
 WIN_LIBS_LD := -L$(WIN_LIBS)/lib -lprotobuf-c -lzstd -liberty -lz -lssp
 
 # What only Linux has a use for: ELF, /proc, fork, perf.data.
-LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c \
+LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c src/base/vdso.c \
 	      $(filter-out %/demangle.c %_win32.c,$(wildcard src/symbolize/*.c)) \
 	      $(wildcard src/perf_data_*.c export/formats/perf_data*.c)
 WIN_DIRS   := src src/base src/symbolize src/windows-etw src/cli export export/formats

@@ -144,6 +144,8 @@ struct sink_ops {
 			     struct sink_mapping *ret_mapping);
 	/* Opens the file of a module that `pid` maps: a descriptor owned by the caller, or a negative errno value. */
 	int (*module_open)(struct sink *sink, uint32_t module, uint32_t pid);
+	/* The same for its separate debug file, if that has call frame information. */
+	int (*module_open_frames)(struct sink *sink, uint32_t module, uint32_t pid);
 	/* The frames of a stack id; addresses[nr], leaf first, as the OS gave them. Saying it again changes nothing. */
 	void (*stack_define)(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
 			     bool kernel);
@@ -218,6 +220,8 @@ struct collector {
 	uint32_t nr_kinds;
 };
 
+struct oc_kernel_symbol;
+
 struct collector_ops {
 	const char *name; /* "bpf", "perf-event" */
 	/* Can this collector work here, with this privilege? 0, or -EPERM, -ENOSYS, -EOPNOTSUPP, ... with *err. */
@@ -238,6 +242,9 @@ struct collector_ops {
 	int (*stop)(struct collector *c, struct oc_error *err);
 	/* Counts so far; complete after stop(). */
 	void (*stats)(struct collector *c, struct collector_stats *ret_stats);
+	/* NULL, or what oc_symbolizer_ask_kernel() takes; arg: the collector. */
+	int (*kernel_symbol)(void *collector, uint64_t address,
+			     struct oc_kernel_symbol *ret_symbol);
 	/* Detaches and frees; allowed in any state. Accepts NULL. */
 	void (*free)(struct collector *c);
 };

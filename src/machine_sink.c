@@ -340,6 +340,14 @@ static int on_module_open(struct sink *sink, uint32_t module, uint32_t pid)
 			      : -ENOENT;
 }
 
+static int on_module_open_frames(struct sink *sink, uint32_t module, uint32_t pid)
+{
+	struct machine_sink *ms = self(sink);
+
+	return ms->symbolizer ? oc_symbolizer_open_frames(ms->symbolizer, ms->machine, module, pid)
+			      : -ENOENT;
+}
+
 static int add_kernel(struct machine_sink *ms)
 {
 	struct oc_module module = { .type = OC_MODULE_KERNEL, .path = intern(ms, "[kernel]") };
@@ -702,6 +710,7 @@ static const struct sink_ops machine_sink_ops = {
 	.code_add = on_code_add,
 	.mapping_next = on_mapping_next,
 	.module_open = on_module_open,
+	.module_open_frames = on_module_open_frames,
 	.stack_define = on_stack_define,
 	.sample = on_sample,
 	.lost = on_lost,

@@ -26,6 +26,8 @@
 #include "recording_opts.h"
 
 #define POLL_MS 100
+/* More urgent than what runs on servers, less than what a machine needs to live. */
+#define NICE_WHILE_RECORDING (-10)
 
 struct oc_recording {
 	struct recording_opts opts;
@@ -268,12 +270,26 @@ static void fill_first_info(struct oc_recording *rec)
 	fill_info(rec, &stats);
 }
 
+/*
+ * On a machine with more to run than it has CPUs this thread has to wait for its turn, and what it does not read in time
+ * is cut or lost; it runs little, but then it should run at once. The command was started before, and keeps its own.
+ * Returns the nice value of before. Without the privilege it stays.
+ */
+static int hurry(void)
+{
+	int before = getpriority(PRIO_PROCESS, 0);
+
+	if (before > NICE_WHILE_RECORDING)
+		setpriority(PRIO_PROCESS, 0, NICE_WHILE_RECORDING);
+	return before;
+}
+
 /* The main loop. */
 static int collect(struct oc_recording *rec, struct oc_error *err)
 {
 	const struct collector_ops *ops = rec->collector->ops;
 	uint64_t start_ns, last_progress_ns = 0;
-	int rc = ops->start(rec->collector, err);
+	int nice = hurry(), rc = ops->start(rec->collector, err);
 
 	start_ns = clock_monotonic_ns();
 	if (!rc && rec->command.pid)
@@ -287,6 +303,7 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 	rec->stop_ns = clock_monotonic_ns();
 	if (!rc)
 		rc = ops->stop(rec->collector, err);
+	setpriority(PRIO_PROCESS, 0, nice);
 	return rc;
 }
 
@@ -356,6 +373,8 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 	rc = oc_machine_run_parsed_hooks(rec->machine);
 	if (rc)
 		return oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording");
+	oc_symbolizer_ask_kernel(rec->symbolizer, rec->collector->ops->kernel_symbol,
+				 rec->collector);
 	if (!rec->opts.no_symbols && !is_given_up(rec))
 		rc = oc_symbolizer_run(rec->symbolizer, rec->machine);
 	if (!rc)

@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "export/formats/folded_label.h"
 #include "export/formats/formats_private.h"
 
 /* A node with what its label is made of. */
@@ -42,26 +43,9 @@ struct folded {
 	size_t nr_levels, levels_cap;
 };
 
-static const char *suffix(enum oc_frame_kind kind)
-{
-	switch (kind) {
-	case OC_FRAME_KERNEL:
-		return "_[k]";
-	case OC_FRAME_JIT:
-		return "_[j]";
-	case OC_FRAME_INLINE:
-		return "_[i]";
-	default:
-		return "";
-	}
-}
-
-/* Byte i of an item's label; 0 behind its last. */
 static unsigned char label_byte(const struct item *item, size_t i)
 {
-	if (i >= item->name_len)
-		return (unsigned char)suffix(item->frame_kind)[i - item->name_len];
-	return item->name[i] == ';' ? ':' : (unsigned char)item->name[i];
+	return folded_label_byte(item->name, item->name_len, item->frame_kind, i);
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -81,13 +65,7 @@ static int add_item(struct folded *f, uint32_t node)
 	struct item item = { .frame_kind = f->nodes[node].frame_kind, .node = node };
 
 	item.name = oc_graph_name(f->graph, f->nodes[node].name, &item.name_len);
-	/* Readers split a line at its last blank and trim what is before it. */
-	while (item.name_len && item.name[item.name_len - 1] == ' ')
-		item.name_len--;
-	if (!item.name_len) {
-		item.name = "[unknown]";
-		item.name_len = strlen(item.name);
-	}
+	folded_label_trim(&item.name, &item.name_len);
 	if (array_reserve(&f->items, &f->items_cap, f->nr_items + 1, sizeof(*f->items)))
 		return -ENOMEM;
 	f->items[f->nr_items++] = item;

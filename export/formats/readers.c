@@ -19,6 +19,9 @@ static const struct oc_reader *const readers[] = {
 	&oc_reader_perf_data,
 #endif
 	&oc_reader_etl,
+	/* Those that know them by their structure, the laxest last. */
+	&oc_reader_pprof,
+	&oc_reader_folded,
 };
 
 const struct oc_reader *const *oc_readers(size_t *ret_nr)

@@ -20,6 +20,7 @@ int cmd_record(const struct options *o, const struct console *c, char *const *ar
 int cmd_check(const struct options *o, const struct console *c);
 int cmd_convert(const struct options *o, const struct console *c);
 int cmd_report(const struct options *o, const struct console *c);
+int cmd_diff(const struct options *o, const struct console *c);
 int cmd_list(const struct options *o, const struct console *c);
 
 #endif

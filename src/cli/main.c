@@ -41,6 +41,8 @@ static int dispatch(const struct options *o, const struct console *c, char *cons
 		return cmd_convert(o, c);
 	case COMMAND_REPORT:
 		return cmd_report(o, c);
+	case COMMAND_DIFF:
+		return cmd_diff(o, c);
 	case COMMAND_HELP:
 		return cmd_help(o, c);
 	case COMMAND_COMPLETION:

@@ -11,11 +11,15 @@
 #define FIELD(name) .field = offsetof(struct options, name)
 #define RECORD      .commands = COMMAND_BIT(COMMAND_RECORD)
 #define WRITING     .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT)
+#define FILES                                                                    \
+	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
+		    COMMAND_BIT(COMMAND_DIFF)
 #define HOLDING                                                                  \
 	.commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CONVERT) | \
-		    COMMAND_BIT(COMMAND_REPORT)
+		    COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF)
 /* Commands that read recordings, and options that choose among their samples. */
-#define READING    (COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT))
+#define READING \
+	(COMMAND_BIT(COMMAND_CONVERT) | COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF))
 #define CHOOSING   .commands = READING, .topic = TOPIC_SAMPLES, .flags = OPTION_COMMON
 #define REPORT     .commands = COMMAND_BIT(COMMAND_REPORT), .topic = TOPIC_HOW, .flags = OPTION_COMMON
 #define EVERYWHERE .commands = COMMAND_ANY
@@ -208,7 +212,9 @@ static const struct option_row options[] = {
 	  .arg = "N",
 	  .type = OPTION_NUMBER,
 	  FIELD(row_limit),
-	  REPORT,
+	  .commands = COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF),
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_COMMON,
 	  .min = 1,
 	  .max = ROWS_MAX,
 	  .help = "at most so many rows" },
@@ -302,7 +308,7 @@ static const struct option_row options[] = {
 	  .arg = "FILE",
 	  .type = OPTION_TEXTS,
 	  FIELD(outputs),
-	  WRITING,
+	  FILES,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "write FILE, format by extension; - = stdout; repeatable" },
@@ -317,7 +323,7 @@ static const struct option_row options[] = {
 	{ .name = "force",
 	  .type = OPTION_FLAG,
 	  FIELD(force),
-	  WRITING,
+	  FILES,
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "replace existing files" },
@@ -326,7 +332,7 @@ static const struct option_row options[] = {
 	  FIELD(json),
 	  .commands = COMMAND_BIT(COMMAND_RECORD) | COMMAND_BIT(COMMAND_CHECK) |
 		      COMMAND_BIT(COMMAND_LIST) | COMMAND_BIT(COMMAND_CONVERT) |
-		      COMMAND_BIT(COMMAND_REPORT),
+		      COMMAND_BIT(COMMAND_REPORT) | COMMAND_BIT(COMMAND_DIFF),
 	  .topic = TOPIC_OUTPUT,
 	  .flags = OPTION_COMMON,
 	  .help = "the answer or summary as JSON on stdout" },
@@ -409,6 +415,11 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_REPORT,
 	  .arg = "FILE",
 	  .help = "the hottest functions and the summary of a recording" },
+	{ .name = "diff",
+	  .command = COMMAND_DIFF,
+	  .arg = "FILE",
+	  .many = true,
+	  .help = "how the shares of functions changed from one recording to another" },
 	{ .name = "check",
 	  .command = COMMAND_CHECK,
 	  .help = "what works on this machine, and how to fix what does not" },
@@ -418,7 +429,6 @@ static const struct command_row commands[] = {
 	  .command = COMMAND_COMPLETION,
 	  .arg = "bash|zsh|fish",
 	  .help = "a completion script for your shell" },
-	{ .name = "diff", .later = true },
 	{ .name = "agent", .later = true },
 };
 

@@ -51,6 +51,7 @@ static void bpf_free(struct collector *base)
 	task_table_done(&c->tasks);
 	u64_map_done(&c->images);
 	cgroup_cache_done(&c->cgroups);
+	kernel_names_close(c->names);
 	for (size_t i = 0; i < 4; i++) {
 		int fd = (int[]){ c->epoll_fd, c->timer_fd, c->wake_fd, c->stats_fd }[i];
 
@@ -342,6 +343,14 @@ static void bpf_stats(struct collector *base, struct collector_stats *ret_stats)
 					  (c->sideband ? sideband_bytes(c->sideband) : 0);
 }
 
+static int bpf_kernel_symbol(void *collector, uint64_t address, struct oc_kernel_symbol *ret_symbol)
+{
+	struct bpf_collector *c = self(collector);
+	int rc = c->names ? 0 : kernel_names_open(&c->names);
+
+	return rc ? rc : kernel_names_find(c->names, address, ret_symbol);
+}
+
 const struct collector_ops linux_bpf_collector = {
 	.name = "bpf",
 	.probe = bpf_probe,
@@ -351,5 +360,6 @@ const struct collector_ops linux_bpf_collector = {
 	.wake = bpf_wake,
 	.stop = bpf_stop,
 	.stats = bpf_stats,
+	.kernel_symbol = bpf_kernel_symbol,
 	.free = bpf_free,
 };

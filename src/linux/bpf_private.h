@@ -15,6 +15,7 @@
 #include "linux/cgroup_facts.h"
 #include "linux/cpus.h"
 #include "linux/event_queue.h"
+#include "linux/kernel_names.h"
 #include "linux/perf.h"
 #include "linux/sideband.h"
 #include "linux/task_table.h"
@@ -62,6 +63,7 @@ struct bpf_collector {
 	uint32_t nr_copies;       /* copied stacks that wait in the queue */
 	struct u64_map images;    /* wire_task.image -> sink_process */
 	struct cgroup_cache cgroups;
+	struct kernel_names *names; /* NULL until one is asked for */
 
 	int epoll_fd;
 	int timer_fd;

@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 #include <elf.h>
 #include <errno.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/u32_map.h"
+#include "base/vdso.h"
 #include "unwind/table_cache.h"
 
 #if defined(__aarch64__)
@@ -137,19 +137,12 @@ void unwind_feed_free(struct unwind_feed *feed)
 
 /* ---- modules ---------------------------------------------------------------------------------------------------- */
 
-/* The vDSO of this process; all 64-bit processes of a kernel have the same. */
 static int compile_vdso(struct unwind_table **ret_table)
 {
-	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
-	Elf64_Ehdr header;
+	size_t size;
+	const void *image = vdso_image(&size);
 
-	if (!image || sizeof(void *) != 8)
-		return -ENOENT;
-	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
-	memcpy(&header, image, sizeof(header));
-	return unwind_table_compile_image(
-		image, header.e_shoff + (size_t)header.e_shnum * header.e_shentsize, ret_table,
-		NULL);
+	return image ? unwind_table_compile_image(image, size, ret_table, NULL) : -ENOENT;
 }
 
 static void drop_module(struct unwind_feed *feed, struct feed_module *module)
@@ -198,18 +191,26 @@ static bool is_cacheable(const struct unwind_feed *feed, const struct sink_mappi
 }
 
 /* The table of a file, from the directory of tables if it is there, else compiled and kept there. */
-static int compile_file(const struct unwind_feed *feed, const struct sink_mapping *mapping, int fd,
-			struct unwind_table **ret_table)
+static int compile_file(const struct unwind_feed *feed, const struct sink_mapping *mapping,
+			uint32_t pid, int fd, struct unwind_table **ret_table)
 {
-	bool cacheable = is_cacheable(feed, mapping, fd);
+	int debug_fd __cleanup(cleanup_close) =
+		feed->sink->ops->module_open_frames(feed->sink, mapping->module, pid);
+	bool cacheable;
 	int rc;
 
+	if (debug_fd == -ENOMEM)
+		return debug_fd;
+	/* Debug files come and go, so what was made with one is not kept. */
+	cacheable = debug_fd < 0 && is_cacheable(feed, mapping, fd);
 	if (cacheable && !table_cache_load(feed->opts.cache, mapping->build_id,
 					   mapping->build_id_size, ret_table))
 		return 0;
+	if (!cacheable)
+		return unwind_table_open(fd, debug_fd, ret_table, NULL);
 	rc = unwind_table_compile(fd, -1, ret_table, NULL);
 	/* A directory that cannot be written costs time in the next recording and nothing else. */
-	if (!rc && cacheable)
+	if (!rc)
 		table_cache_store(feed->opts.cache, mapping->build_id, mapping->build_id_size,
 				  *ret_table);
 	return rc;
@@ -228,7 +229,7 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 		fd = feed->sink->ops->module_open(feed->sink, mapping->module, pid);
 		if (fd < 0)
 			return fd == -ENOMEM ? fd : 0;
-		rc = compile_file(feed, mapping, fd, ret_table);
+		rc = compile_file(feed, mapping, pid, fd, ret_table);
 		close(fd);
 	}
 	if (rc) {
@@ -257,6 +258,8 @@ static void preload(struct unwind_feed *feed, const struct feed_module *module)
 	const struct unwind_table *table = module->table;
 	struct unwind_store_stats stats;
 
+	if (table->lazy)
+		return;
 	unwind_store_stats(feed->store, &stats);
 	if (stats.row_bytes + table->nr_rows * sizeof(uint32_t) > room / PRELOAD_PART)
 		return;

@@ -13,7 +13,6 @@
 #include "base/macros.h"
 #include "symbolize/mini_debuginfo.h"
 #include "symbolize/plt_symbols.h"
-#include "symbolize/target_file.h"
 
 /* Longer symbol names are cut; the longest of large C++ programs have some ten thousand bytes. */
 #define NAME_MAX_BYTES 65536u
@@ -21,77 +20,11 @@
 #define NAME_COST_BYTES 4096u
 #define NAMES_AT_ONCE   (16u * 1024 * 1024)
 
-/* ---- separate debug files ---------------------------------------------------------------------------------- */
+/* ---- other files ------------------------------------------------------------------------------------------- */
 
-/* Opens `path` as debug file if it has the build-id. Returns 1, 0 = it is not the one, or -ENOMEM. */
-static int try_debug_file(struct file_symbols *fs, const struct debug_search *search, uint32_t pid,
-			  const char *path, const uint8_t *build_id, int build_id_size)
+static bool has_symbols(const struct elf_file *elf)
 {
-	uint8_t id[ELF_BUILD_ID_MAX];
-	struct target_file file;
-	int rc;
-
-	if (pid)
-		rc = target_open(pid, path, search->max_bytes, &file);
-	else
-		rc = target_open_own(path, search->max_bytes, &file);
-	if (rc)
-		return 0;
-	rc = elf_file_open(&fs->debug, file.fd, (uint64_t)file.st.st_size);
-	if (!rc) {
-		rc = elf_file_build_id(&fs->debug, id);
-		if (rc == build_id_size && !memcmp(id, build_id, (size_t)rc) &&
-		    !elf_file_load_sections(&fs->debug) &&
-		    elf_file_section_by_type(&fs->debug, SHT_SYMTAB)) {
-			fs->debug_fd = file.fd;
-			return 1;
-		}
-		elf_file_close(&fs->debug);
-	}
-	close(file.fd);
-	return rc == -ENOMEM ? rc : 0;
-}
-
-/* Tries a path in our own root and in the process's. */
-static int try_debug_path(struct file_symbols *fs, const struct debug_search *search,
-			  const char *path, const uint8_t *build_id, int size)
-{
-	int rc = try_debug_file(fs, search, 0, path, build_id, size);
-
-	return rc || !search->pid ? rc
-				  : try_debug_file(fs, search, search->pid, path, build_id, size);
-}
-
-/* DIR/.build-id/xx/yyyy.debug, then the places where GDB looks for a debuglink. Returns as try_debug_file(). */
-static int open_debug_file(struct file_symbols *fs, const struct debug_search *search)
-{
-	struct buffer path __cleanup(buffer_done) = BUFFER_INIT;
-	struct buffer link __cleanup(buffer_done) = BUFFER_INIT;
-	uint8_t id[ELF_BUILD_ID_MAX];
-	const char *slash;
-	int size, rc, dir;
-
-	size = elf_file_build_id(fs->main, id);
-	if (size <= 1)
-		return size == -ENOMEM ? size : 0;
-	buffer_printf(&path, "%s/.build-id/%02x/", search->debug_dir, id[0]);
-	for (int i = 1; i < size; i++)
-		buffer_printf(&path, "%02x", id[i]);
-	buffer_puts(&path, ".debug");
-	if (path.error)
-		return path.error;
-	rc = try_debug_path(fs, search, path.data, id, size);
-	slash = strrchr(search->path, '/');
-	if (rc || !slash || elf_file_debuglink(fs->main, &link) != 1)
-		return rc;
-	dir = (int)MIN(slash - search->path, 4096);
-	for (int i = 0; !rc && i < 3; i++) {
-		buffer_clear(&path);
-		buffer_printf(&path, "%s%.*s/%s%s", i == 2 ? search->debug_dir : "", dir,
-			      search->path, i == 1 ? ".debug/" : "", link.data);
-		rc = path.error ? path.error : try_debug_path(fs, search, path.data, id, size);
-	}
-	return rc;
+	return elf_file_section_by_type(elf, SHT_SYMTAB);
 }
 
 /* Unpacks the mini-debuginfo, if the file has it. Returns 1, 0 = none or damaged, or -ENOMEM. */
@@ -167,7 +100,7 @@ static int choose_tables(struct file_symbols *fs, const struct debug_search *sea
 	if (fs->nr_tables)
 		return 0;
 	if (search->path)
-		rc = open_debug_file(fs, search);
+		rc = debug_file_open(fs->main, search, has_symbols, &fs->debug, &fs->debug_fd);
 	if (!rc)
 		rc = open_mini_debuginfo(fs);
 	if (rc < 0)

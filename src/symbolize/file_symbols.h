@@ -10,15 +10,8 @@
 
 #include "base/buffer.h"
 #include "base/elf_file.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/symbol_match.h"
-
-/* Where a separate debug file is looked for. */
-struct debug_search {
-	const char *debug_dir; /* "/usr/lib/debug" */
-	const char *path; /* of the file itself, as its process sees it; NULL = not looked for */
-	uint32_t pid;     /* also looked for below the root of this process; 0 = only below ours */
-	uint64_t max_bytes;
-};
 
 /* One symbol table with its names. */
 struct file_table {

@@ -9,12 +9,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/vdso.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/demangle.h"
 #include "symbolize/file_symbols.h"
 #include "symbolize/jit_processes.h"
@@ -30,6 +32,8 @@ struct oc_symbolizer {
 	struct module_files files;
 	struct jit_processes jits;
 	char *debug_dir;
+	oc_kernel_symbol_fn kernel_symbol; /* NULL = nobody to ask */
+	void *kernel_arg;
 };
 
 /* A location to be named. `group` is the module, or for JIT code the process. */
@@ -100,20 +104,21 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	free(s);
 }
 
+void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg)
+{
+	s->kernel_symbol = fn;
+	s->kernel_arg = arg;
+}
+
 /* ---- vDSO -------------------------------------------------------------------------------------------------- */
 
 /* Opens the vDSO of this process; all processes of the same class have the same. Returns 0 or a negative errno. */
 static int open_vdso(struct elf_file *elf)
 {
-	const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
-	Elf64_Ehdr header;
+	size_t size;
+	const void *image = vdso_image(&size);
 
-	if (!image || sizeof(void *) != 8)
-		return -ENOENT;
-	/* The kernel made it, so it is trusted to be as large as it says: the section headers are its last part. */
-	memcpy(&header, image, sizeof(header));
-	return elf_file_open_memory(elf, image,
-				    header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize);
+	return image ? elf_file_open_memory(elf, image, size) : -ENOENT;
 }
 
 /* True when the module is the same vDSO as ours, whose build-id it gets if it has none. */
@@ -170,6 +175,40 @@ int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 		return file.fd;
 	fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+static bool has_call_frames(const struct elf_file *elf)
+{
+	const struct elf_section *section = elf_file_section_by_name(elf, ".debug_frame");
+
+	return section && section->type != SHT_NOBITS && section->size;
+}
+
+int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id id,
+			      uint32_t pid)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+	struct debug_search search = { .debug_dir = s->debug_dir,
+				       .max_bytes = s->files.max_file_bytes };
+	int fd __cleanup(cleanup_close) = oc_symbolizer_open(s, m, id, pid);
+	struct elf_file elf, debug;
+	struct stat st;
+	int rc, debug_fd = -1;
+
+	if (fd < 0 || fstat(fd, &st))
+		return fd < 0 ? fd : -errno;
+	search.path = oc_machine_string(m, module->path, NULL);
+	search.pid = pid;
+	rc = elf_file_open(&elf, fd, (uint64_t)st.st_size);
+	if (rc)
+		return rc == -ENOMEM ? rc : -ENOENT;
+	rc = elf_file_load_sections(&elf);
+	if (!rc)
+		rc = debug_file_open(&elf, &search, has_call_frames, &debug, &debug_fd);
+	if (rc == 1)
+		elf_file_close(&debug);
+	elf_file_close(&elf);
+	return rc == 1 ? debug_fd : rc == -ENOMEM ? rc : -ENOENT;
 }
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)
@@ -334,6 +373,40 @@ static int name_file(struct run *run, const struct place *places, size_t nr)
 	return 1;
 }
 
+/* Names places by what the kernel answers. Returns 0, -ENOENT when it knows none of them, or another error. */
+static int name_by_asking(struct run *run, const struct place *places, size_t nr)
+{
+	struct oc_kernel_symbol symbol = { 0 };
+	int64_t function = 0;
+	bool is_any = !nr;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < nr; i++) {
+		uint64_t address = places[i].offset;
+
+		/* Places are sorted, so those of a function follow each other. */
+		if (!symbol.size || address - symbol.start >= symbol.size) {
+			symbol.size = 0;
+			rc = run->s->kernel_symbol(run->s->kernel_arg, address, &symbol);
+			if (rc == -ENOENT) {
+				rc = 0;
+				continue;
+			}
+			if (rc)
+				break;
+			buffer_clear(&run->raw);
+			buffer_append(&run->raw, symbol.name, symbol.name_len);
+			if (run->raw.error)
+				return -ENOMEM;
+			function = add_function(run, places[i].group, symbol.module,
+						symbol.module_len);
+		}
+		is_any = true;
+		rc = set_function(run, places[i].location, function);
+	}
+	return rc ? rc : is_any ? 0 : -ENOENT;
+}
+
 static int name_kernel(struct run *run, const struct place *places, size_t nr)
 {
 	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
@@ -342,6 +415,11 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 	int64_t function = 0;
 	int rc;
 
+	if (run->s->kernel_symbol) {
+		rc = name_by_asking(run, places, nr);
+		if (!rc || rc == -ENOMEM)
+			return rc;
+	}
 	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST,
 			       kernel_symbols_weight, &text);
 	if (rc)

@@ -39,6 +39,13 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	free(s);
 }
 
+void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg)
+{
+	(void)s;
+	(void)fn;
+	(void)arg;
+}
+
 int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 		       uint32_t pid)
 {
@@ -47,6 +54,16 @@ int oc_symbolizer_keep(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 	(void)module;
 	(void)pid;
 	return 0;
+}
+
+int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
+			      uint32_t pid)
+{
+	(void)s;
+	(void)m;
+	(void)module;
+	(void)pid;
+	return -ENOENT;
 }
 
 int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine *m, oc_process_id process)

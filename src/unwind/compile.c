@@ -9,61 +9,21 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
-#include "base/elf_file.h"
 #include "base/elf_section.h"
 #include "base/macros.h"
-#include "base/u64_map.h"
-#include "unwind/cfi.h"
 #include "unwind/cfi_reader.h"
+#include "unwind/compiler.h"
 #include "unwind/sigreturn.h"
-#include "unwind/table.h"
-#include "unwind/table_build.h"
 
-/* Bytes of one section; browsers have 30 MiB. */
-#define CFI_BYTES_MAX (128u << 20)
-/* Functions of both sections; browsers have half a million. */
-#define CFI_FDES_MAX (1u << 22)
+int compiler_init(struct compiler *c, struct elf_file *elf)
+{
+	*c = (struct compiler){ .elf = elf,
+				.arch = elf->is_64 ? cfi_arch_of(elf->machine) : NULL,
+				.clip_end = UINT64_MAX };
+	return c->arch ? 0 : -EOPNOTSUPP;
+}
 
-/* Where a piece of code is described. In the order of preference. */
-enum source {
-	FROM_EH_FRAME,
-	FROM_DEBUG_FRAME,
-	FROM_SIGRETURN, /* not described; its code tells what it is */
-	NR_SOURCES = FROM_SIGRETURN,
-};
-
-/* A described piece of code. */
-struct piece {
-	uint64_t start;
-	uint64_t end;
-	uint32_t program;
-	uint32_t program_end;
-	uint32_t cie;
-	uint32_t source;
-};
-
-struct cie_table {
-	struct cfi_cie *list;
-	size_t nr;
-	size_t cap;
-	struct u64_map by_offset; /* offset + 1 -> index */
-};
-
-struct compiler {
-	const struct elf_file *elf;
-	const struct cfi_arch *arch;
-	struct unwind_segment *segments;
-	uint32_t nr_segments;
-	struct buffer bytes[NR_SOURCES];
-	struct cfi_section sections[NR_SOURCES];
-	struct cie_table cies[NR_SOURCES];
-	struct piece *pieces;
-	size_t nr_pieces;
-	size_t pieces_cap;
-	struct table_build build;
-};
-
-static void compiler_done(struct compiler *c)
+void compiler_done(struct compiler *c)
 {
 	for (int i = 0; i < NR_SOURCES; i++) {
 		buffer_done(&c->bytes[i]);
@@ -77,7 +37,7 @@ static void compiler_done(struct compiler *c)
 
 /* ---- finding sections ------------------------------------------------------------------------------------------- */
 
-static int collect_segments(struct compiler *c)
+int compiler_read_segments(struct compiler *c)
 {
 	const struct elf_file *elf = c->elf;
 
@@ -190,7 +150,7 @@ static int read_eh_frame_by_header(struct compiler *c)
 /* ---- collecting functions --------------------------------------------------------------------------------------- */
 
 /* Reads a CIE and files it under its offset; one that cannot be read is not filed, and its FDEs are bad. */
-static int add_cie(struct compiler *c, enum source source, const struct cfi_entry *entry)
+int compiler_add_cie(struct compiler *c, enum source source, const struct cfi_entry *entry)
 {
 	struct cie_table *t = &c->cies[source];
 	int rc;
@@ -222,7 +182,7 @@ static int add_piece(struct compiler *c, const struct piece *piece)
  * Adds what an FDE describes. Linkers leave FDEs of functions that they have thrown away, at address 0 or -1 or with no
  * size: nothing runs outside executable segments, so they are passed over.
  */
-static int add_fde(struct compiler *c, enum source source, const struct cfi_entry *entry)
+int compiler_add_fde(struct compiler *c, enum source source, const struct cfi_entry *entry)
 {
 	struct unwind_table_stats *stats = &c->build.now.stats;
 	const uint64_t *cie = u64_map_find(&c->cies[source].by_offset, (uint64_t)entry->cie + 1);
@@ -261,9 +221,9 @@ static int collect_section(struct compiler *c, enum source source)
 			int added = 0;
 
 			if (pass == 0 && entry.is_cie)
-				added = add_cie(c, source, &entry);
+				added = compiler_add_cie(c, source, &entry);
 			else if (pass == 1 && !entry.is_cie)
-				added = add_fde(c, source, &entry);
+				added = compiler_add_fde(c, source, &entry);
 			if (added)
 				return added;
 		}
@@ -341,11 +301,16 @@ static size_t first_piece_behind(const struct compiler *c, uint64_t address)
 	return low;
 }
 
-/* Searches the gaps between the pieces in an area of code. */
+/* A trampoline has some ten bytes, of which one may lie within the clip. */
+#define CLIP_MARGIN 64
+
+/* Searches the gaps between the pieces in an area of code, as far as they touch the clip. */
 static int search_gaps(const struct compiler *c, struct sigreturn_search *search,
 		       const struct unwind_segment *code)
 {
-	uint64_t gap = code->vaddr, end = code->vaddr + code->file_size;
+	uint64_t low = c->clip_start - MIN(c->clip_start, (uint64_t)CLIP_MARGIN);
+	uint64_t high = c->clip_end + MIN(UINT64_MAX - c->clip_end, (uint64_t)CLIP_MARGIN);
+	uint64_t gap = MAX(code->vaddr, low), end = MIN(code->vaddr + code->file_size, high);
 	int rc = 0;
 
 	for (size_t i = first_piece_behind(c, gap); i < c->nr_pieces && !rc; i++) {
@@ -388,7 +353,9 @@ static uint32_t find_code(const struct compiler *c, struct unwind_segment *ret_c
 /* Adds the gaps' signal trampolines; see sigreturn.h. */
 static int add_sigreturns(struct compiler *c)
 {
-	struct sigreturn_search search = { .elf = c->elf, .machine = c->arch->machine };
+	struct sigreturn_search search = { .elf = c->elf,
+					   .machine = c->arch->machine,
+					   .bytes = c->bytes_searched };
 	struct unwind_segment code[UNWIND_TABLE_SEGMENTS_MAX];
 	uint32_t nr_code = find_code(c, code);
 	int rc = 0;
@@ -402,6 +369,7 @@ static int add_sigreturns(struct compiler *c)
 
 		rc = add_piece(c, &piece);
 	}
+	c->bytes_searched = search.bytes;
 	sigreturn_search_done(&search);
 	if (search.nr) {
 		sort_pieces(c);
@@ -423,16 +391,34 @@ static int add_rows(struct compiler *c, const struct piece *piece)
 	int rc;
 
 	if (piece->source == FROM_SIGRETURN)
-		return table_build_row(&c->build, piece->start, &rule);
+		return table_build_row(&c->build, MAX(piece->start, c->clip_start), &rule);
 	cfi_program_begin(&program, &c->sections[piece->source], c->arch,
 			  &c->cies[piece->source].list[piece->cie], &fde);
 	while ((rc = cfi_program_next(&program)) > 0 && program.row_start < piece->end) {
+		/* Of the rows before the clip the last one reaches into it. */
+		if (!program.ended && program.location <= c->clip_start)
+			continue;
 		cfi_rule(&program, &rule);
-		rc = table_build_row(&c->build, program.row_start, &rule);
+		rc = table_build_row(&c->build, MAX(program.row_start, c->clip_start), &rule);
 		if (rc)
 			return rc;
 	}
 	return MIN(rc, 0);
+}
+
+/* Leaves what lies within the clip. Pieces are in order and do not overlap. */
+static void clip_pieces(struct compiler *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->nr_pieces; i++) {
+		struct piece piece = c->pieces[i];
+
+		piece.end = MIN(piece.end, c->clip_end);
+		if (piece.end > c->clip_start && piece.start < piece.end)
+			c->pieces[kept++] = piece;
+	}
+	c->nr_pieces = kept;
 }
 
 static int build_rows(struct compiler *c)
@@ -454,7 +440,7 @@ static int build_rows(struct compiler *c)
 		if (rc == -EBADMSG) {
 			b->now = mark;
 			b->now.stats.bad_fdes++;
-			end = piece->start;
+			end = MAX(piece->start, c->clip_start);
 			rc = table_build_gap(b, end);
 		}
 		if (rc)
@@ -465,8 +451,7 @@ static int build_rows(struct compiler *c)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-/* .debug_frame of a file. Returns as read_section(). */
-static int read_debug_frame(struct compiler *c, struct elf_file *elf)
+int compiler_read_debug_frame(struct compiler *c, struct elf_file *elf)
 {
 	int rc = elf_file_load_sections(elf);
 
@@ -480,8 +465,7 @@ static int read_debug_frame(struct compiler *c, struct elf_file *elf)
 	return rc;
 }
 
-/* Both sections of the file, and .debug_frame of its debug file when it has none itself. */
-static int read_sections(struct compiler *c, struct elf_file *elf, struct elf_file *debug)
+int compiler_read_eh_frame(struct compiler *c, struct elf_file *elf)
 {
 	int rc;
 
@@ -490,36 +474,33 @@ static int read_sections(struct compiler *c, struct elf_file *elf, struct elf_fi
 	if (rc && rc != -EBADMSG)
 		return rc;
 	rc = read_section(c, elf, ".eh_frame", FROM_EH_FRAME);
-	if (!rc)
-		rc = read_eh_frame_by_header(c);
+	return rc ? rc : read_eh_frame_by_header(c);
+}
+
+/* Both sections of the file, and .debug_frame of its debug file when it has none itself. */
+static int read_sections(struct compiler *c, struct elf_file *elf, struct elf_file *debug)
+{
+	int rc = compiler_read_eh_frame(c, elf);
+
 	if (rc < 0)
 		return rc;
 	if (elf->sections_loaded) {
-		rc = read_debug_frame(c, elf);
+		rc = compiler_read_debug_frame(c, elf);
 		if (rc)
 			return MIN(rc, 0);
 	}
-	rc = debug ? read_debug_frame(c, debug) : 0;
+	rc = debug ? compiler_read_debug_frame(c, debug) : 0;
 	return MIN(rc, 0);
 }
 
-static int compile(struct compiler *c, struct elf_file *elf, struct elf_file *debug,
-		   struct unwind_table **ret_table)
+int compiler_finish(struct compiler *c, struct unwind_table **ret_table)
 {
 	int rc;
 
-	rc = collect_segments(c);
-	if (!rc)
-		rc = read_sections(c, elf, debug);
-	for (int source = 0; !rc && source < NR_SOURCES; source++) {
-		if (c->sections[source].size)
-			rc = collect_section(c, source);
-	}
-	if (rc)
-		return rc;
 	sort_pieces(c);
 	resolve_overlaps(c);
 	rc = add_sigreturns(c);
+	clip_pieces(c);
 	if (!rc)
 		rc = build_rows(c);
 	if (!rc)
@@ -528,7 +509,22 @@ static int compile(struct compiler *c, struct elf_file *elf, struct elf_file *de
 	return rc;
 }
 
-static int explain(struct oc_error *err, int rc)
+static int compile(struct compiler *c, struct elf_file *elf, struct elf_file *debug,
+		   struct unwind_table **ret_table)
+{
+	int rc;
+
+	rc = compiler_read_segments(c);
+	if (!rc)
+		rc = read_sections(c, elf, debug);
+	for (int source = 0; !rc && source < NR_SOURCES; source++) {
+		if (c->sections[source].size)
+			rc = collect_section(c, source);
+	}
+	return rc ? rc : compiler_finish(c, ret_table);
+}
+
+int compiler_explain(struct oc_error *err, int rc)
 {
 	switch (rc) {
 	case 0:
@@ -557,16 +553,16 @@ static int explain(struct oc_error *err, int rc)
 static int compile_elf(struct elf_file *elf, struct elf_file *debug,
 		       struct unwind_table **ret_table, struct oc_error *err)
 {
-	struct compiler c = { .elf = elf, .arch = elf->is_64 ? cfi_arch_of(elf->machine) : NULL };
-	int rc;
+	struct compiler c;
+	int rc = compiler_init(&c, elf);
 
-	rc = c.arch ? compile(&c, elf, debug, ret_table) : -EOPNOTSUPP;
+	if (!rc)
+		rc = compile(&c, elf, debug, ret_table);
 	compiler_done(&c);
-	return explain(err, rc);
+	return compiler_explain(err, rc);
 }
 
-/* Opens an ELF file by its descriptor, which stays the caller's. */
-static int open_elf(int fd, struct elf_file *ret_elf)
+int compiler_open(int fd, struct elf_file *ret_elf)
 {
 	struct stat st;
 
@@ -582,11 +578,11 @@ int unwind_table_compile(int fd, int debug_fd, struct unwind_table **ret_table,
 	bool has_debug;
 	int rc;
 
-	rc = open_elf(fd, &elf);
+	rc = compiler_open(fd, &elf);
 	if (rc)
-		return explain(err, rc);
+		return compiler_explain(err, rc);
 	/* A debug file that cannot be used is as good as none. */
-	has_debug = debug_fd >= 0 && !open_elf(debug_fd, &debug) && debug.is_64 &&
+	has_debug = debug_fd >= 0 && !compiler_open(debug_fd, &debug) && debug.is_64 &&
 		    debug.machine == elf.machine;
 	rc = compile_elf(&elf, has_debug ? &debug : NULL, ret_table, err);
 	elf_file_close(&debug);
@@ -602,7 +598,7 @@ int unwind_table_compile_image(const void *image, size_t size, struct unwind_tab
 
 	rc = elf_file_open_memory(&elf, image, size);
 	if (rc)
-		return explain(err, rc);
+		return compiler_explain(err, rc);
 	rc = compile_elf(&elf, NULL, ret_table, err);
 	elf_file_close(&elf);
 	return rc;

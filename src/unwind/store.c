@@ -285,21 +285,21 @@ static uint32_t intern_rule(struct unwind_store *s, const struct unwind_rule *ru
 }
 
 /* Writes s->block's rows, as rows of the store. Returns how many. */
-static uint32_t translate_rows(struct unwind_store *s, const struct unwind_table *table,
-			       uint32_t first, uint32_t nr)
+static uint32_t translate_rows(struct unwind_store *s, const struct unwind_page_rows *page)
 {
-	uint32_t *rows = s->block + UNWIND_BLOCK_HEADER_WORDS, fit = MIN(nr, BLOCK_ROWS_MAX);
+	uint32_t *rows = s->block + UNWIND_BLOCK_HEADER_WORDS;
+	uint32_t nr = page->nr_rows, fit = MIN(nr, BLOCK_ROWS_MAX);
 
-	memset(s->names, 0, MIN(table->nr_rules, UINT16_MAX + 1u) * sizeof(*s->names));
+	memset(s->names, 0, MIN(page->nr_rules, UINT16_MAX + 1u) * sizeof(*s->names));
 	for (uint32_t i = 0; i < fit; i++) {
-		uint32_t row = table->rows[first + i], rule = UNWIND_ROW_RULE(row);
+		uint32_t row = page->rows[i], rule = UNWIND_ROW_RULE(row);
 		uint32_t name = RULE_UNKNOWN;
 
-		if (rule < table->nr_rules && s->names[rule]) {
+		if (rule < page->nr_rules && s->names[rule]) {
 			name = s->names[rule] - 1u;
 			rule_pool_ref(&s->rules, name);
-		} else if (rule < table->nr_rules) {
-			name = intern_rule(s, &table->rules[rule]);
+		} else if (rule < page->nr_rules) {
+			name = intern_rule(s, &page->rules[rule]);
 			s->names[rule] = (uint16_t)(name + 1);
 		}
 		rows[i] = UNWIND_ROW(UNWIND_ROW_LOW(row), name);
@@ -347,14 +347,13 @@ static int take_block(struct unwind_store *s, uint32_t words, uint32_t *ret_word
 }
 
 /* Puts rows of a table into the store. */
-static int load_rows(struct unwind_store *s, const struct unwind_table *table, uint32_t first,
-		     uint32_t nr, uint32_t *ret_word)
+static int load_rows(struct unwind_store *s, const struct unwind_page_rows *page,
+		     uint32_t *ret_word)
 {
 	struct unwind_block *block = (struct unwind_block *)(void *)s->block;
-	uint32_t words;
+	uint32_t nr = translate_rows(s, page), words;
 	int rc;
 
-	nr = translate_rows(s, table, first, nr);
 	index_pieces(block, nr);
 	words = UNWIND_BLOCK_HEADER_WORDS + nr;
 	rc = take_block(s, words, ret_word);
@@ -378,8 +377,9 @@ int unwind_store_load_page(struct unwind_store *store, uint32_t module, uint64_t
 {
 	const struct module *m = find_module(store, module);
 	const struct unwind_table *table;
+	struct unwind_page_rows rows;
 	struct unwind_page *entry;
-	uint32_t first, nr, word = UNWIND_PAGE_EMPTY;
+	uint32_t word = UNWIND_PAGE_EMPTY;
 	int rc;
 
 	if (!m || page < m->table->first_page || page - m->table->first_page >= m->table->nr_pages)
@@ -389,14 +389,12 @@ int unwind_store_load_page(struct unwind_store *store, uint32_t module, uint64_t
 	entry = &store->memory.directory[m->first + page];
 	if (entry->block != UNWIND_PAGE_ABSENT)
 		return 0;
-	first = table->page_rows[page];
-	nr = table->page_rows[page + 1] - first;
-	if (nr) {
-		rc = load_rows(store, table, first, nr, &word);
-		if (rc) {
-			store->stats.pages_refused++;
-			return rc;
-		}
+	rc = unwind_table_page(table, (uint32_t)page, &rows);
+	if (!rc && rows.nr_rows)
+		rc = load_rows(store, &rows, &word);
+	if (rc) {
+		store->stats.pages_refused++;
+		return rc;
 	}
 	__atomic_store_n(&entry->used, *store->memory.tick, __ATOMIC_RELAXED);
 	__atomic_store_n(&entry->block, word, __ATOMIC_RELEASE);

@@ -33,6 +33,8 @@ struct unwind_table_stats {
 	uint64_t unknown_bytes;
 };
 
+struct unwind_lazy;
+
 /*
  * Immutable once made. The rows of page i (addresses (first_page + i) << UNWIND_PAGE_SHIFT and up) are
  * rows[page_rows[i]] .. rows[page_rows[i + 1] - 1], as UNWIND_ROW with indexes into `rules`; sorted, no two alike in
@@ -50,6 +52,17 @@ struct unwind_table {
 	const struct unwind_rule *rules; /* [nr_rules]; rules[0] is the gap */
 	const struct unwind_segment *segments;
 	struct unwind_table_stats stats;
+	struct unwind_lazy *
+		lazy; /* NULL: as above. Else the rows of a page are made when it is asked for, and page_rows, rows
+				     and rules hold nothing, nor does stats. */
+};
+
+/* The rows of one page. */
+struct unwind_page_rows {
+	const uint32_t *rows; /* [nr_rows] */
+	uint32_t nr_rows;
+	const struct unwind_rule *rules; /* [nr_rules], which they index */
+	uint32_t nr_rules;
 };
 
 /*
@@ -63,6 +76,17 @@ struct unwind_table {
  */
 int unwind_table_compile(int fd, int debug_fd, struct unwind_table **ret_table,
 			 struct oc_error *err);
+/*
+ * The same, but of a file with much code, a .eh_frame_hdr and no .debug_frame only what finds its functions is read, and a
+ * page's rows are made when they are asked for: a recording sees a small part of a large library.
+ */
+int unwind_table_open(int fd, int debug_fd, struct unwind_table **ret_table, struct oc_error *err);
+/*
+ * The rows of page `index`, below nr_pages. ret_rows: valid until the next call for this table, which one thread makes.
+ * Returns 0, -ENOMEM, or an error of pread(2).
+ */
+int unwind_table_page(const struct unwind_table *table, uint32_t index,
+		      struct unwind_page_rows *ret_rows);
 /* The same for an ELF image in memory that is laid out as in its file: the vDSO. */
 int unwind_table_compile_image(const void *image, size_t size, struct unwind_table **ret_table,
 			       struct oc_error *err);

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "unwind/compiler.h"
 
 #define PAGE_SIZE_BYTES (1u << UNWIND_PAGE_SHIFT)
 
@@ -259,6 +260,8 @@ int table_build_finish(struct table_build *b, uint16_t machine,
 
 size_t unwind_table_bytes(const struct unwind_table *table)
 {
+	if (table->lazy)
+		return sizeof(*table) + lazy_bytes(table->lazy);
 	return sizeof(*table) + table->nr_segments * sizeof(*table->segments) +
 	       table->nr_rules * sizeof(*table->rules) +
 	       ((size_t)table->nr_pages + 1) * sizeof(*table->page_rows) +
@@ -267,6 +270,8 @@ size_t unwind_table_bytes(const struct unwind_table *table)
 
 void unwind_table_free(struct unwind_table *table)
 {
+	if (table)
+		lazy_free(table->lazy);
 	free(table);
 }
 

@@ -5,7 +5,7 @@
 Runs of the tools are interleaved (A, B, C, A, B, C, ...) and medians are reported, so that drift of the machine hits
 all alike. Writes build/bench/results.json and docs/benchmarks.md. Needs root; everything it starts is its own child.
 
-usage: tests/bench/run.py [--quick] [--no-docs]
+usage: tests/bench/run.py [--quick] [--no-docs | --only MEASUREMENT]
 """
 
 import argparse
@@ -26,13 +26,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "live"))
 
+import bpf_time  # noqa: E402
 import conversions  # noqa: E402
 from support import BUILD, EPOLL_SYSCALLS, RECORD_TRACE, fixture  # noqa: E402
 
 HZ = 999
-DEPTHS = (8, 32, 96)
 BPFTRACE_PROGRAM = f"profile:hz:{HZ} {{ @[kstack, ustack, comm] = count(); }}"
-STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 # How long and how often, in full and with --quick.
 PLANS = {
@@ -140,6 +139,13 @@ class RecordTrace(Tool):
         return [*self.argv(), "-d", f"{seconds}s"]
 
 
+class RecordTraceFp(RecordTrace):
+    name = "record-trace --unwind fp"
+
+    def argv(self, *extra):
+        return super().argv("--unwind", "fp", *extra)
+
+
 class Perf(Tool):
     name = "perf record -g"
     extension = "data"
@@ -221,45 +227,13 @@ def measure_load(directory, plan, log):
     return result
 
 
+def depth_tools(directory):
+    """By the way to unwind; ours first."""
+    return {"fp": (RecordTraceFp(directory), Bpftrace(directory)), "eh_frame": (RecordTrace(directory),)}
+
+
 def measure_depths(directory, plan, log):
-    """BPF nanoseconds per event with every CPU at the bottom of a stack of a known depth."""
-    result = {}
-    before = STATS.read_text()
-    STATS.write_text("1")
-    try:
-        for turn in range(plan["depth_runs"]):
-            for depth in DEPTHS:
-                log(f"BPF time at depth {depth}, turn {turn + 1} of {plan['depth_runs']}")
-                load = subprocess.Popen([fixture("work"), str(depth), str(os.cpu_count()), "1000000",
-                                         str(directory / "load.json")])
-                try:
-                    for tool in (RecordTrace(directory), Bpftrace(directory)):
-                        ns = bpf_ns_per_event(tool, plan["depth_s"])
-                        result.setdefault(tool.name, {}).setdefault(depth, []).append(ns)
-                finally:
-                    load.kill()
-                    load.wait()
-    finally:
-        STATS.write_text(before)
-    return {name: line_through({d: median(v) for d, v in depths.items()}) for name, depths in result.items()}
-
-
-def bpf_ns_per_event(tool, seconds):
-    """The first moment, in which each stack is new, is left out."""
-    tool.start()
-    time.sleep(0.5)
-    first = bpf_programs(tool.process.pid)
-    time.sleep(seconds)
-    second = bpf_programs(tool.process.pid)
-    tool.stop()
-    ident = max(second, key=lambda i: second[i][1])
-    return (second[ident][0] - first[ident][0]) / (second[ident][1] - first[ident][1])
-
-
-def line_through(points):
-    """Least squares: nanoseconds = base + per_frame * depth."""
-    slope, base = statistics.linear_regression(list(points), list(points.values()))
-    return {"ns": points, "per_frame_ns": slope, "base_ns": base}
+    return bpf_time.measure(depth_tools(directory), bpf_programs, fixture, directory, plan, log)
 
 
 def measure_starts(directory, plan, log):
@@ -326,8 +300,8 @@ def verdicts(r):
         rows.append({"what": what, "measured": f"{value:.{digits}f} {unit}", "budget": f"<= {budget:.{digits}f} {unit}",
                      "met": value <= budget})
 
-    for depth, ns in r["depths"]["record-trace"]["ns"].items():
-        row(f"BPF time per on-CPU sample, {depth} frames", ns, 1000 + 30 * depth, "ns", 0)
+    for what, ns, budget in bpf_time.verdicts(r["depths"], depth_tools(pathlib.Path())):
+        row(what, ns, budget, "ns", 0)
     row("own CPU at 999 Hz, all CPUs busy", ours["own_cpu_s"], perf["own_cpu_s"] / 2, "s (half of perf record -g)", 3)
     row(f"bytes kernel to user per sample, {r['long']['seconds']} s", r["long"]["bytes_per_sample"], 8, "B")
     row(f"RSS + maps, {r['long']['seconds']} s", (r["long"]["rss_bytes"] + r["long"]["map_bytes"]) / 2**20, 64, "MiB")
@@ -373,6 +347,11 @@ def document(r):
     load, starts, plan = r["load"], r["starts"], r["plan"]
     tools = [t.name for t in TOOLS]
     peers = []
+    fp = {RecordTrace.name: RecordTraceFp.name}
+
+    def line_of(tool):
+        return r["depths"].get(tool, {}).get("frames", {})
+
     for name, form, value in (
         ("own CPU, s (user + system)", ".3f", lambda t: load[t]["own_cpu_s"]),
         ("peak RSS, MiB", ".1f", lambda t: load[t]["rss_bytes"] / 2**20),
@@ -382,8 +361,10 @@ def document(r):
         ("exec to recording, ms", ".0f", lambda t: load[t]["start_ms"]),
         ("signal to files closed, ms", ".0f", lambda t: load[t]["stop_ms"]),
         ("start + stop of a recording of 1 s, ms", ".0f", lambda t: starts[t]["start_stop_ms"]),
-        ("BPF time per event, ns: base", ".0f", lambda t: r["depths"].get(t, {}).get("base_ns")),
-        ("BPF time per event, ns: per frame", ".1f", lambda t: r["depths"].get(t, {}).get("per_frame_ns")),
+        ("BPF time per event by frame pointers, ns: base", ".0f", lambda t: line_of(fp.get(t, t)).get("base_ns")),
+        ("per frame", ".1f", lambda t: line_of(fp.get(t, t)).get("per_frame_ns")),
+        ("BPF time per event by .eh_frame, ns: base", ".0f", lambda t: line_of(t if t in fp else None).get("base_ns")),
+        ("per frame", ".1f", lambda t: line_of(t if t in fp else None).get("per_frame_ns")),
     ):
         peers.append([name, *(number(value(t), form) for t in tools)])
     budgets = [[v["what"], v["measured"], v["budget"], "yes" if v["met"] else "**no**"] for v in r["budgets"]]
@@ -402,7 +383,8 @@ run; numbers are medians.
 The whole machine at {HZ} Hz; the load is one thread per CPU at the bottom of 16 frames, {plan["load_runs"]} runs of about
 {plan["load_ms"] / 1000:.0f} s for each tool. The slowdown compares CPU seconds for the same work, {load["none"]["work_cpu_s"]:.2f} s without a
 tool (runs of that differ by {load["none"]["spread"]:.1%}). BPF time is the kernel's own measurement
-(`kernel.bpf_stats_enabled`), a line through {", ".join(map(str, DEPTHS))} frames.
+(`kernel.bpf_stats_enabled`), a line through {", ".join(map(str, bpf_time.DEPTHS))} frames: of a load with frame pointers
+for `record-trace --unwind fp` and bpftrace, of the same load without them for record-trace as it is.
 
 {table(["", *tools], peers)}
 Commands:
@@ -418,10 +400,14 @@ Of bpftrace the kernel-to-user bytes are not counted; of perf they are the size 
 {table(["what", "median"], micro)}"""
 
 
+MEASURES = {"starts": measure_starts, "depths": measure_depths, "load": measure_load, "long": measure_long}
+
+
 def main():
     parser = argparse.ArgumentParser(description="Benchmarks of record-trace beside perf and bpftrace.")
     parser.add_argument("--quick", action="store_true", help="about two minutes instead of eight")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--only", choices=MEASURES, help="print what one of the measurements found, and write nothing")
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: recording the whole machine needs root; run: sudo make bench")
@@ -432,11 +418,13 @@ def main():
 
     with tempfile.TemporaryDirectory(prefix="onecollect-bench-") as name:
         directory = pathlib.Path(name)
+        if args.only:
+            print(json.dumps(MEASURES[args.only](directory, plan, log), indent=1))
+            return 0
         results = {"machine": machine(), "plan": plan, "micro": run_microbenchmarks(log)}
         log("conversions")
         results["micro"] += conversions.measure(directory, BUILD / "bench" / "octrace", RECORD_TRACE)
-        for key, measure in (("starts", measure_starts), ("depths", measure_depths), ("load", measure_load),
-                             ("long", measure_long)):
+        for key, measure in MEASURES.items():
             results[key] = measure(directory, plan, log)
     results["budgets"] = verdicts(results)
     (BUILD / "bench").mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unwind tables agree with readelf: of programs built here in every manner, and of a sample of what is installed.
+"""Unwind tables agree with readelf, and pages compiled one by one with those of the whole table: of programs built here in
+every manner, and of a sample of what is installed.
 
 `make check-tables` compares every program and library of the machine.
 """
@@ -153,6 +154,7 @@ class Installed(unittest.TestCase):
         sums = unwind_check.total(unwind_check.compare(paths))
         self.assertEqual(sums["different"] + sums["bad"] + sums["bad_fdes"], 0, sums)
         self.assertGreaterEqual(sums["covered_bytes"], sums["readelf_covered_bytes"], sums)
+        self.assertGreater(sums["pages_by_themselves"], 100)
         rows = sums["same"] + sums["unsupported"]
         self.assertGreater(rows, 100000)
         self.assertLessEqual(sums["unsupported"] / rows, unwind_check.UNSUPPORTED_MAX, sums)

@@ -19,7 +19,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/macros.h"
-#include "unwind/table.h"
+#include "unwind/compiler.h"
 
 extern char **environ;
 
@@ -75,6 +75,7 @@ struct comparison {
 	size_t nr_functions, functions_cap;
 	uint64_t counts[NR_VERDICTS];
 	uint64_t explained;
+	uint64_t nr_pages; /* with rows, made one by one as well */
 	bool failed;
 };
 
@@ -535,6 +536,7 @@ static void print_result(struct comparison *c)
 		{ "unknown_bytes", s->unknown_bytes },
 		{ "readelf_covered_bytes", covered_bytes(c) },
 		{ "table_bytes", unwind_table_bytes(c->table) },
+		{ "pages_by_themselves", c->nr_pages },
 	};
 	struct buffer b = BUFFER_INIT;
 	struct json j;
@@ -593,7 +595,62 @@ static int compile(const char *path, const char *debug_path, struct unwind_table
 	return unwind_table_compile(fd, debug_fd, ret_table, NULL);
 }
 
-/* Returns false when the table differs from what readelf says. */
+static const struct unwind_rule *rule_of(const struct unwind_page_rows *page, uint32_t row)
+{
+	return &page->rules[UNWIND_ROW_RULE(page->rows[row])];
+}
+
+static bool pages_equal(const struct unwind_page_rows *a, const struct unwind_page_rows *b)
+{
+	if (a->nr_rows != b->nr_rows)
+		return false;
+	for (uint32_t i = 0; i < a->nr_rows; i++) {
+		if (UNWIND_ROW_LOW(a->rows[i]) != UNWIND_ROW_LOW(b->rows[i]) ||
+		    memcmp(rule_of(a, i), rule_of(b, i), sizeof(struct unwind_rule)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The rows of a page by its address; a table has none outside of its pages. */
+static struct unwind_page_rows rows_at(const struct unwind_table *table, uint64_t page)
+{
+	struct unwind_page_rows rows = { 0 };
+
+	if (page >= table->first_page && page - table->first_page < table->nr_pages &&
+	    unwind_table_page(table, (uint32_t)(page - table->first_page), &rows))
+		die("page");
+	return rows;
+}
+
+/* Returns false when pages that are made one by one differ from those of the whole table, which is right. */
+static bool compare_pages(struct comparison *c, const char *path)
+{
+	int fd __cleanup(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+	struct unwind_table *lazy;
+	uint64_t first, last;
+	bool equal = true;
+
+	if (fd < 0 || lazy_open(fd, 0, &lazy) != 1)
+		return true;
+	first = c->table->nr_pages ? MIN(lazy->first_page, c->table->first_page) : lazy->first_page;
+	last = MAX(lazy->first_page + lazy->nr_pages, c->table->first_page + c->table->nr_pages);
+	for (uint64_t page = first; page < last; page++) {
+		struct unwind_page_rows whole = rows_at(c->table, page);
+		struct unwind_page_rows made = rows_at(lazy, page);
+
+		c->nr_pages += made.nr_rows != 0;
+		if (pages_equal(&whole, &made))
+			continue;
+		equal = false;
+		fprintf(stderr, "%s: page %llx differs: %u rows, by itself %u\n", path,
+			(unsigned long long)page << UNWIND_PAGE_SHIFT, whole.nr_rows, made.nr_rows);
+	}
+	unwind_table_free(lazy);
+	return equal;
+}
+
+/* Returns false when the table differs from what readelf says, or from itself made page by page. */
 static bool compare_file(const char *path, const char *debug_path)
 {
 	struct comparison c = { .path = debug_path ? debug_path : path, .section = ".eh_frame" };
@@ -610,6 +667,7 @@ static bool compare_file(const char *path, const char *debug_path)
 	c.in_section = c.has_function = false;
 	each_line(&c, "--debug-dump=frames-interp", interpreted_line);
 	finish_row(&c, UINT64_MAX);
+	c.failed |= !debug_path && !compare_pages(&c, path);
 	print_result(&c);
 	unwind_table_free(c.table);
 	free(c.expressions);

@@ -44,3 +44,14 @@ class Symbols(LiveTest):
         named = sum(s.count for s in stacks if s.frames and is_named(s.frames[-1]))
         self.assertGreater(named, 0.95 * weight(stacks))
         self.assertTrue(any("read" in f for s in stacks for f in s.frames))
+
+    def test_kernel_functions_are_those_that_the_kernel_lists(self):
+        result = self.record("-F", RATE, command=["dd", "if=/dev/zero", "of=/dev/null", "bs=4k", "count=1000000"])
+        with open("/proc/kallsyms", encoding="utf-8") as file:
+            known = {line.split()[2] for line in file}
+        names = set()
+        for stack in result.folded:
+            entry = next((i for i, f in enumerate(stack.frames) if f.startswith(("entry_", "asm_", "el0"))), None)
+            names |= set(stack.frames[entry:] if entry is not None else ())
+        self.assertGreater(len(names & known), 20)
+        self.assertEqual([name for name in names - known if is_named(name)], [])

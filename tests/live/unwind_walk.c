@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -26,6 +25,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/vdso.h"
 #include "bpf/wire.h"
 #include "linux/procfs.h"
 #include "unwind/store.h"
@@ -86,13 +86,16 @@ static void wait_for_programs(void *arg)
 static int compile(const struct session *s, const struct proc_map *map,
 		   struct unwind_table **ret_table)
 {
-	const void *vdso = (const void *)getauxval(AT_SYSINFO_EHDR);
 	char path[96];
 	int fd __cleanup(cleanup_close) = -1;
 
 	/* All processes of a kernel have the same. */
-	if (!map->inode)
-		return unwind_table_compile_image(vdso, map->end - map->start, ret_table, NULL);
+	if (!map->inode) {
+		size_t size;
+		const void *vdso = vdso_image(&size);
+
+		return vdso ? unwind_table_compile_image(vdso, size, ret_table, NULL) : -ENOENT;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)s->pid,
 		 (unsigned long long)map->start, (unsigned long long)map->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

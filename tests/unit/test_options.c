@@ -287,11 +287,23 @@ Test(options, contradictions_are_refused)
 Test(options, what_is_not_possible_yet_is_never_ignored)
 {
 	static const char *const lines[] = {
-		"--off-cpu",  "--context-switches",    "--syscalls",      "--page-faults",
-		"--block-io", "--event sched:x",       "--event=sched:x", "--scenario cpu",
-		"--script x", "--script-file x.lua",   "--live",          "--lines",
-		"--inlines",  "--container abc",       "--config x.yaml", "diff a b",
-		"agent",      "-d 5 --lines -o x.svg",
+		"--off-cpu",
+		"--context-switches",
+		"--syscalls",
+		"--page-faults",
+		"--block-io",
+		"--event sched:x",
+		"--event=sched:x",
+		"--scenario cpu",
+		"--script x",
+		"--script-file x.lua",
+		"--live",
+		"--lines",
+		"--inlines",
+		"--container abc",
+		"--config x.yaml",
+		"agent",
+		"-d 5 --lines -o x.svg",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -314,6 +326,12 @@ Test(options, commands_on_files)
 	cr_assert(o.json);
 	cr_assert_eq(o.memory_budget_bytes, 8 << 20);
 	options_done(&o);
+	expect_ok(&o, "diff a.octrace b.pb.gz -o x.svg --json --limit 5");
+	cr_assert_eq(o.command, COMMAND_DIFF);
+	cr_assert_eq(o.args.nr, 2);
+	cr_assert_str_eq(o.args.items[1], "b.pb.gz");
+	options_done(&o);
+	expect_refused("diff a b --format svg", -EINVAL, "--format", "diff");
 	expect_refused("report a -o x.svg", -EINVAL, "--output", "report");
 	expect_refused("convert a -F 99", -EINVAL, "--frequency", "convert");
 	expect_refused("convert a b -o x.svg", -EINVAL, "unexpected 'b'", "");

@@ -5,10 +5,10 @@
 #include <criterion/criterion.h>
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <onecollect/symbolize.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/vdso.h"
 #include "elf_image.h"
 
 #define BASE 0x7f0000000000ULL
@@ -424,7 +425,8 @@ Test(symbolizer, names_its_own_functions)
 Test(symbolizer, names_the_vdso)
 {
 	static const char *const wanted[] = { "__vdso_clock_gettime", "__kernel_clock_gettime" };
-	const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+	size_t size;
+	const char *start = vdso_image(&size);
 	const Elf64_Ehdr *header = (const Elf64_Ehdr *)start;
 	const Elf64_Shdr *sections = (const Elf64_Shdr *)(start + header->e_shoff);
 	size_t checked = 0;
@@ -484,6 +486,88 @@ Test(symbolizer, names_the_kernel)
 	cr_assert_str_eq(name_of(&f, location), address ? "schedule" : "-");
 	cr_assert_eq(note(&f, OC_NOTE_KERNEL_SYMBOLS_HIDDEN), !address);
 	fixture_done(&f);
+}
+
+struct answers {
+	int rc;
+	uint32_t asked;
+};
+
+/* One function of the kernel and one of a module; above, nothing. */
+static int answer(void *arg, uint64_t address, struct oc_kernel_symbol *ret_symbol)
+{
+	struct answers *answers = arg;
+	uint64_t offset = address & 0xffff;
+
+	answers->asked++;
+	if (answers->rc)
+		return answers->rc;
+	if (offset >= 0x200)
+		return -ENOENT;
+	*ret_symbol = (struct oc_kernel_symbol){
+		.start = address - offset % 0x100, .size = 0x100, .name = "onetwo", .name_len = 3
+	};
+	if (offset >= 0x100) {
+		ret_symbol->name += 3;
+		ret_symbol->module = "ext4]";
+		ret_symbol->module_len = 4;
+	}
+	return 0;
+}
+
+Test(symbolizer, asks_the_kernel)
+{
+	struct fixture f = fixture_new(NULL);
+	struct oc_mapping mapping = { .process = 0,
+				      .module = add_module(&f, OC_MODULE_KERNEL, "[kernel]"),
+				      .start = 1ULL << 63,
+				      .end = UINT64_MAX,
+				      .file_offset = 1ULL << 63,
+				      .until_ns = UINT64_MAX };
+	struct answers answers = { 0 };
+	oc_location_id ids[4];
+
+	cr_assert_gt(oc_machine_add_mapping(f.m, &mapping), 0);
+	ids[0] = locate(&f, 0xffffffff80000010, 1);
+	ids[1] = locate(&f, 0xffffffff800000ff, 1);
+	ids[2] = locate(&f, 0xffffffff80000100, 1);
+	ids[3] = locate(&f, 0xffffffff80000200, 1);
+	oc_symbolizer_ask_kernel(f.s, answer, &answers);
+	run(&f);
+	cr_assert_str_eq(name_of(&f, ids[0]), "one");
+	cr_assert_str_eq(name_of(&f, ids[1]), "one");
+	cr_assert_str_eq(name_of(&f, ids[2]), "two [ext4]");
+	cr_assert_str_eq(name_of(&f, ids[3]), "-");
+	cr_assert_eq(answers.asked, 3, "once for each function");
+	fixture_done(&f);
+}
+
+/* Who cannot answer is not believed: then the list is read. */
+Test(symbolizer, asks_a_kernel_that_does_not_answer)
+{
+	static const int reasons[] = { -ENOENT, -EPERM };
+	uint64_t address = kernel_address("schedule");
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		struct fixture f = fixture_new(NULL);
+		struct oc_mapping mapping = { .process = 0,
+					      .module =
+						      add_module(&f, OC_MODULE_KERNEL, "[kernel]"),
+					      .start = 1ULL << 63,
+					      .end = UINT64_MAX,
+					      .file_offset = 1ULL << 63,
+					      .until_ns = UINT64_MAX };
+		struct answers answers = { .rc = reasons[i] };
+		oc_location_id location;
+
+		cr_assert_gt(oc_machine_add_mapping(f.m, &mapping), 0);
+		location = locate(&f, address ? address : 0xffffffff81000000, 1);
+		oc_symbolizer_ask_kernel(f.s, answer, &answers);
+		run(&f);
+		cr_assert_eq(answers.asked, 1);
+		cr_assert_str_eq(name_of(&f, location), address ? "schedule" : "-");
+		fixture_done(&f);
+	}
 }
 
 /* ---- JIT code -------------------------------------------------------------------------------------------------- */

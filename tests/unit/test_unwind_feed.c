@@ -64,6 +64,14 @@ static int on_module_open(struct sink *sink, uint32_t module, uint32_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
+static int on_module_open_frames(struct sink *sink, uint32_t module, uint32_t pid)
+{
+	(void)sink;
+	(void)module;
+	(void)pid;
+	return -ENOENT;
+}
+
 static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t pid)
 {
 	(void)time_ns;
@@ -75,6 +83,7 @@ static const struct sink_ops ops = {
 	.process_now = on_process_now,
 	.mapping_next = on_mapping_next,
 	.module_open = on_module_open,
+	.module_open_frames = on_module_open_frames,
 };
 
 static void read_own_mappings(struct fixture *f)

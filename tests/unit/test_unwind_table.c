@@ -7,10 +7,10 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/vdso.h"
 #include "cfi_image.h"
 #include "unwind/table.h"
 #include "unwind_lookup.h"
@@ -764,19 +764,14 @@ Test(unwind_table, this_program)
 
 Test(unwind_table, vdso)
 {
-	const void *vdso = (const void *)getauxval(AT_SYSINFO_EHDR);
 	struct unwind_table *t = NULL;
 	struct oc_error err = { 0 };
-	Elf64_Ehdr header;
+	size_t size;
+	const void *vdso = vdso_image(&size);
 
 	if (!vdso)
 		cr_skip("this kernel gives no vDSO");
-	memcpy(&header, vdso, sizeof(header));
-	/* The sections' headers are the last thing in it. */
-	cr_assert_eq(unwind_table_compile_image(
-			     vdso, header.e_shoff + (size_t)header.e_shnum * header.e_shentsize, &t,
-			     &err),
-		     0, "%s", err.message);
+	cr_assert_eq(unwind_table_compile_image(vdso, size, &t, &err), 0, "%s", err.message);
 	unwind_lookup_check(t);
 	cr_expect_gt(t->stats.nr_fdes, 0);
 	cr_expect_gt(t->stats.covered_bytes, 100);

@@ -370,7 +370,8 @@ Test(unwind_walk, misses_tell_what_is_missing)
 	walk_from(CODE + AT_LEAF, 0);
 	EXPECT(UNWIND_COMPLETE, CODE + AT_LEAF, CODE + AT_OTHER_PAGE + 5, CODE + AT_END + 5);
 	cr_expect_eq(rig.loads, 2);
-	rig.input.image = (struct unwind_image){ 0 };
+	/* What is known of it while it had ranges is not used. */
+	rig.input.image.nr = 0;
 	walk_from(CODE + AT_LEAF, 0);
 	EXPECT(UNWIND_NO_IMAGE, CODE + AT_LEAF);
 	rig.input.image = image;

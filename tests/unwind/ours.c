@@ -39,6 +39,8 @@ struct ours {
 	struct unwind_memory memory;
 	struct unwind_store *store;
 	struct unwind_image image;
+	/* Walks remember from stop to stop, as the kernel's do from sample to sample. */
+	struct unwind_known known[UNWIND_KNOWN_MAX];
 	struct module *modules;
 	size_t nr_modules;
 	size_t cap_modules;
@@ -256,6 +258,7 @@ int ours_unwind(struct ours *ours, pid_t tid, struct stack *ret_stack)
 		.memory = &ours->memory,
 		.image = ours->image,
 		.machine = EM_X86_64,
+		.known = ours->known,
 		.read = read_memory,
 		.load = load_page,
 		.arg = ours,

@@ -71,42 +71,44 @@ struct oc_ledger_command {
 };
 
 /* Things that went wrong without losing a sample, each a counter with a name. Part of the closed list. */
-#define OC_NOTES(X)                                                                          \
-	X(SIDEBAND_LOST, "sideband_lost",                                                    \
-	  "process or mapping records lost by the kernel; rescanned from /proc")             \
-	X(FILES_NOT_KEPT, "files_not_kept",                                                  \
-	  "mapped files that could not be kept open; late symbols may miss")                 \
-	X(PERF_MAP_LINES, "perf_map_lines_skipped", "malformed lines of perf map files")     \
-	X(PERF_MAPS_REFUSED, "perf_maps_refused",                                            \
-	  "perf map files with a wrong owner, type or size")                                 \
-	X(FILES_REFUSED, "files_refused",                                                    \
-	  "files of targets that are damaged, too large or of another build")                \
-	X(CHILDREN_MISSED, "children_missed",                                                \
-	  "child processes that were not followed; the table of pids was full")              \
-	X(FOREIGN_RECORDS, "foreign_records",                                                \
-	  "records of processes outside our PID namespace; run the recorder in the host's")  \
-	X(CPU_REOPENED, "cpu_reopened", "CPUs that came back and were opened again")         \
-	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                    \
-	  "kernel addresses are hidden; see kernel.kptr_restrict")                           \
-	X(SPILLED_SAMPLES, "spilled_samples",                                                \
-	  "samples moved to a temporary file to stay inside --memory-budget")                \
-	X(STACKS_COPIED, "stacks_copied",                                                    \
-	  "user stacks that were copied and unwound here, for want of tables in the kernel") \
-	X(UNWIND_EVICTED, "unwind_pages_evicted",                                            \
-	  "pages of unwind tables taken out of the kernel to stay inside --unwind-budget")   \
-	X(UNWIND_REFUSED, "unwind_refused",                                                  \
-	  "unwind tables that did not fit or could not be made; raise --unwind-budget")      \
-	X(PARTIAL_INPUT, "partial_input",                                                    \
-	  "input files that end early; what their writer had not written is missing")        \
-	X(TRACE_EVENTS_LOST, "trace_events_lost",                                            \
-	  "events of any type that the trace's recorder lost; record with larger buffers")   \
-	X(TRACE_DAMAGES, "trace_damages",                                                    \
-	  "places where the trace is damaged or cut; what follows there is missing")         \
-	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                \
-	  "events of the trace whose content has a form that is not known")                  \
-	X(WAITS_CUT, "waits_cut",                                                            \
-	  "waits that began before the recording or had not ended with it; not in it")       \
-	X(NOT_SELECTED, "not_selected", "samples left out by the filters of a later command")
+#define OC_NOTES(X)                                                                           \
+	X(SIDEBAND_LOST, "sideband_lost",                                                     \
+	  "process or mapping records lost by the kernel; rescanned from /proc")              \
+	X(FILES_NOT_KEPT, "files_not_kept",                                                   \
+	  "mapped files that could not be kept open; late symbols may miss")                  \
+	X(PERF_MAP_LINES, "perf_map_lines_skipped", "malformed lines of perf map files")      \
+	X(PERF_MAPS_REFUSED, "perf_maps_refused",                                             \
+	  "perf map files with a wrong owner, type or size")                                  \
+	X(FILES_REFUSED, "files_refused",                                                     \
+	  "files of targets that are damaged, too large or of another build")                 \
+	X(CHILDREN_MISSED, "children_missed",                                                 \
+	  "child processes that were not followed; the table of pids was full")               \
+	X(FOREIGN_RECORDS, "foreign_records",                                                 \
+	  "records of processes outside our PID namespace; run the recorder in the host's")   \
+	X(CPU_REOPENED, "cpu_reopened", "CPUs that came back and were opened again")          \
+	X(KERNEL_SYMBOLS_HIDDEN, "kernel_symbols_hidden",                                     \
+	  "kernel addresses are hidden; see kernel.kptr_restrict")                            \
+	X(SPILLED_SAMPLES, "spilled_samples",                                                 \
+	  "samples moved to a temporary file to stay inside --memory-budget")                 \
+	X(STACKS_COPIED, "stacks_copied",                                                     \
+	  "user stacks that were copied and unwound here, for want of tables in the kernel")  \
+	X(UNWIND_EVICTED, "unwind_pages_evicted",                                             \
+	  "pages of unwind tables taken out of the kernel to stay inside --unwind-budget")    \
+	X(UNWIND_REFUSED, "unwind_refused",                                                   \
+	  "unwind tables that did not fit or could not be made; raise --unwind-budget")       \
+	X(PARTIAL_INPUT, "partial_input",                                                     \
+	  "input files that end early; what their writer had not written is missing")         \
+	X(TRACE_EVENTS_LOST, "trace_events_lost",                                             \
+	  "events of any type that the trace's recorder lost; record with larger buffers")    \
+	X(TRACE_DAMAGES, "trace_damages",                                                     \
+	  "places where the trace is damaged or cut; what follows there is missing")          \
+	X(TRACE_EVENTS_UNREADABLE, "trace_events_unreadable",                                 \
+	  "events of the trace whose content has a form that is not known")                   \
+	X(WAITS_CUT, "waits_cut",                                                             \
+	  "waits that began before the recording or had not ended with it; not in it")        \
+	X(NOT_SELECTED, "not_selected", "samples left out by the filters of a later command") \
+	X(FRAME_FILTERS_IGNORED, "frame_filters_ignored",                                     \
+	  "patterns of frames that a profile asks to leave out or to keep; all are kept")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM

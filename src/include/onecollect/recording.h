@@ -79,7 +79,8 @@ OC_API void oc_recording_on_progress(struct oc_recording *rec, oc_progress_fn fn
 
 /*
  * Records until the duration is over, the command or all recorded pids have ended, or oc_recording_stop(); then
- * drains, symbolizes and finishes the machine and its ledger.
+ * drains, symbolizes and finishes the machine and its ledger. Meanwhile the calling thread's nice value is -10, where
+ * the privilege allows it: on a busy machine it would otherwise come too late to what it has to read.
  * Returns 0, -EINTR (oc_recording_stop() was called again while finishing: data is incomplete), or another negative
  * errno value with *err filled in.
  */

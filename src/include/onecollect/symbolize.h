@@ -56,6 +56,33 @@ OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine
 OC_API int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 			      uint32_t pid);
 /*
+ * The separate debug file of a module, if it has call frame information (.debug_frame): found by build-id or debuglink
+ * below our own root or that of pid, and taken only when its build-id is the module's.
+ * Returns a descriptor owned by the caller, -ENOENT (there is none, or the module's file has no build-id), -ENOMEM, or what
+ * oc_symbolizer_open() says.
+ */
+OC_API int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m,
+				     oc_module_id module, uint32_t pid);
+
+/* A function of the kernel. Nothing is NUL-terminated. */
+struct oc_kernel_symbol {
+	uint64_t start;
+	uint64_t size;
+	const char *name; /* [name_len], borrowed until the next question */
+	size_t name_len;
+	const char *module; /* [module_len] of the kernel, borrowed; length 0 = the kernel itself */
+	size_t module_len;
+};
+/* Finds the function at an address of the running kernel. Returns 0, -ENOENT (none), or another negative errno value. */
+typedef int (*oc_kernel_symbol_fn)(void *arg, uint64_t address,
+				   struct oc_kernel_symbol *ret_symbol);
+/*
+ * Lets oc_symbolizer_run() ask fn for the kernel's names, which spares reading all of /proc/kallsyms; should fn fail or
+ * know no name at all, that is read after all. fn NULL = it is read. arg: alive as long as the symbolizer is asked to run.
+ */
+OC_API void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_fn fn, void *arg);
+
+/*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
  * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. To be called before
  * oc_machine_finish().

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the separate debug file of an ELF file: what distributions strip off and package apart.
+ * Used by the symbolizer for symbols and for call frame information. Knows nothing of either.
+ */
+#ifndef SYMBOLIZE_DEBUG_FILE_H
+#define SYMBOLIZE_DEBUG_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/elf_file.h"
+
+/* Where a separate debug file is looked for. */
+struct debug_search {
+	const char *debug_dir; /* "/usr/lib/debug" */
+	const char *path; /* of the file itself, as its process sees it; NULL = not looked for */
+	uint32_t pid;     /* also looked for below the root of this process; 0 = only below ours */
+	uint64_t max_bytes;
+};
+
+/*
+ * Opens the debug file that has the build-id of an ELF file: DIR/.build-id/xx/yyyy.debug, then the places where GDB looks
+ * for a debuglink; below our own root, then below that of the process.
+ *
+ * is_wanted: whether the file, whose sections are loaded, has what is looked for; the search goes on if not.
+ * ret_elf, ret_fd: opened, both to be closed by the caller; left alone unless 1 is returned.
+ * Returns 1, 0 = there is none, or -ENOMEM.
+ */
+int debug_file_open(struct elf_file *main, const struct debug_search *search,
+		    bool (*is_wanted)(const struct elf_file *elf), struct elf_file *ret_elf,
+		    int *ret_fd);
+
+#endif
