@@ -15,6 +15,7 @@ extern const struct oc_format oc_format_firefox_gz;       /* firefox.c */
 extern const struct oc_format oc_format_folded;           /* folded.c */
 extern const struct oc_format oc_format_html;             /* html.c */
 extern const struct oc_format oc_format_jsonl;            /* jsonl.c */
+extern const struct oc_format oc_format_perf_data;        /* perf_data.c */
 extern const struct oc_format oc_format_perf_script;      /* perf_script.c */
 extern const struct oc_format oc_format_nettrace;         /* nettrace.c */
 extern const struct oc_format oc_format_octrace;          /* octrace.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Finding the address that a location has in a process, and what addresses to give to inlined functions.
- * Called by the nettrace writer.
+ * Called by the writers of nettrace and perf.data.
  * Must not know the format.
  */
 #include "export/formats/nettrace_addresses.h"

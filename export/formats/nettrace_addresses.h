@@ -2,7 +2,7 @@
 /*
  * Where code is in each process, for formats that name code by its address: locations are shared by processes, so
  * their addresses have to be found again.
- * Used by the nettrace writer; knows the machine, not the format.
+ * Used by the writers of nettrace and perf.data; knows the machine, not the format.
  */
 #ifndef FORMATS_NETTRACE_ADDRESSES_H
 #define FORMATS_NETTRACE_ADDRESSES_H

@@ -7,9 +7,10 @@
 
 #include <onecollect/reader.h>
 
-extern const struct oc_reader oc_reader_octrace; /* octrace_read.c */
-extern const struct oc_reader oc_reader_etl;     /* src/etl_input.c */
-extern const struct oc_reader oc_reader_pprof;   /* pprof_read.c */
-extern const struct oc_reader oc_reader_folded;  /* folded_read.c */
+extern const struct oc_reader oc_reader_octrace;   /* octrace_read.c */
+extern const struct oc_reader oc_reader_etl;       /* src/etl_input.c */
+extern const struct oc_reader oc_reader_perf_data; /* src/perf_data_input.c */
+extern const struct oc_reader oc_reader_pprof;     /* pprof_read.c */
+extern const struct oc_reader oc_reader_folded;    /* folded_read.c */
 
 #endif
