@@ -568,6 +568,15 @@ static int compare_p(const void *a, const void *b)
 }
 
 /*
+ * Only times tell how much a share varies within a recording. What threads tell, or what is assumed, was too little for
+ * one pair of equal recordings in two, so it makes intervals to look at, and no verdict.
+ */
+static bool is_judged(const struct oc_diff *d)
+{
+	return d->info.method[0] == OC_DIFF_SLICES && d->info.method[1] == OC_DIFF_SLICES;
+}
+
+/*
  * Holm's correction: with it, the probability that two recordings of the same show any change at all is below 5 %,
  * however the functions depend on each other.
  */
@@ -579,7 +588,7 @@ static void correct(struct oc_diff *d, struct oc_diff_change **tested, size_t nr
 	for (size_t i = 0; i < nr; i++) {
 		largest = MAX(largest, MIN(1, tested[i]->p * (double)(nr - i)));
 		tested[i]->p = largest;
-		tested[i]->significant = largest < CONFIDENCE;
+		tested[i]->significant = is_judged(d) && largest < CONFIDENCE;
 		d->info.nr_significant += tested[i]->significant;
 	}
 	d->info.nr_tested = (uint32_t)nr;

@@ -117,6 +117,11 @@ static void put_verdict(struct buffer *out, const struct oc_diff *d, const struc
 	buffer_puts(out, style_begin(s, STYLE_BOLD));
 	if (info->method[0] == OC_DIFF_NONE || info->method[1] == OC_DIFF_NONE)
 		buffer_puts(out, "Changes cannot be told from chance: amounts without times");
+	else if (info->method[0] != OC_DIFF_SLICES || info->method[1] != OC_DIFF_SLICES)
+		buffer_puts(
+			out,
+			"Not judged: counts without times do not tell chance from change; record "
+			"with --timeline");
 	else if (!nr)
 		buffer_puts(out, "No significant change at 95 %");
 	else

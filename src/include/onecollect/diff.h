@@ -32,7 +32,7 @@ struct oc_diff_change {
 	double change; /* share[1] - share[0] */
 	double margin; /* half the width of the 95 % confidence interval of `change`; NaN = no interval */
 	double p; /* probability of such a change by chance, corrected for all that were tested; 1 = not tested */
-	bool significant; /* p < 0.05 */
+	bool significant; /* p < 0.05, and both recordings have times: only they tell how much a share varies */
 };
 
 /* A function of either recording, by the name that it is compared by. */
