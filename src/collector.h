@@ -125,6 +125,8 @@ struct sink_ops {
 	void (*process_exit)(struct sink *sink, uint64_t time_ns, uint32_t pid);
 	/* The image that pid is now; one without facts is made when it was not known. */
 	sink_process (*process_now)(struct sink *sink, uint64_t time_ns, uint32_t pid);
+	/* Is this image the one that its pid is now? Changes nothing. */
+	bool (*process_is_now)(struct sink *sink, sink_process process);
 	/* More facts about a process became known; fields that are 0 or NULL say nothing. */
 	void (*process_facts)(struct sink *sink, sink_process process,
 			      const struct collector_process *facts);

@@ -184,6 +184,14 @@ static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t
 	return id ? id : keep(ms, oc_machine_process_start(ms->machine, pid, 0, time_ns));
 }
 
+static bool on_process_is_now(struct sink *sink, sink_process process)
+{
+	const struct oc_machine *m = self(sink)->machine;
+	const struct oc_process *p = oc_machine_process(m, process);
+
+	return p && oc_machine_process_now(m, p->pid) == process;
+}
+
 static void on_process_facts(struct sink *sink, sink_process process,
 			     const struct collector_process *facts)
 {
@@ -715,6 +723,7 @@ static const struct sink_ops machine_sink_ops = {
 	.process_exec = on_process_exec,
 	.process_exit = on_process_exit,
 	.process_now = on_process_now,
+	.process_is_now = on_process_is_now,
 	.process_facts = on_process_facts,
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,

@@ -697,8 +697,7 @@ static int find_or_publish(struct unwind_feed *feed, const struct wire_copy *cop
 		(struct feed_image){ .name = copy->image, .pid = copy->tgid, .process = process };
 	if (!image || image->name != copy->image) {
 		/* Of one that has ended since there is nothing to publish; its mappings serve this walk. */
-		if (feed->sink->ops->process_now(feed->sink, copy->time_ns, copy->tgid) !=
-		    process) {
+		if (!feed->sink->ops->process_is_now(feed->sink, process)) {
 			rc = put_ranges(feed, passing, &none);
 			*ret_image = passing->image;
 			return rc;

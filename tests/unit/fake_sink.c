@@ -124,6 +124,14 @@ static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t
 	return add_process(fs, pid);
 }
 
+static bool on_process_is_now(struct sink *sink, sink_process process)
+{
+	struct fake_sink *fs = self(sink);
+
+	return process && process <= fs->nr_processes &&
+	       find_process(fs, fs->processes[process - 1].pid) == process;
+}
+
 static void on_process_facts(struct sink *sink, sink_process process,
 			     const struct collector_process *facts)
 {
@@ -263,6 +271,7 @@ static const struct sink_ops fake_ops = {
 	.process_exec = on_process_exec,
 	.process_exit = on_process_exit,
 	.process_now = on_process_now,
+	.process_is_now = on_process_is_now,
 	.process_facts = on_process_facts,
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,

@@ -72,15 +72,13 @@ static int on_module_open_frames(struct sink *sink, uint32_t module, uint32_t pi
 	return -ENOENT;
 }
 
-static sink_process on_process_now(struct sink *sink, uint64_t time_ns, uint32_t pid)
+static bool on_process_is_now(struct sink *sink, sink_process process)
 {
-	(void)time_ns;
-	(void)pid;
-	return container_of(sink, struct fixture, sink)->now;
+	return container_of(sink, struct fixture, sink)->now == process;
 }
 
 static const struct sink_ops ops = {
-	.process_now = on_process_now,
+	.process_is_now = on_process_is_now,
 	.mapping_next = on_mapping_next,
 	.module_open = on_module_open,
 	.module_open_frames = on_module_open_frames,
