@@ -395,8 +395,9 @@ class Streams(CliTest):
     def test_closed_stdout_is_an_error_and_hits_no_file(self):
         for args in (["--json", "-o", "a.folded"], ["-o", "-", "--format", "folded"], ["list", "formats"]):
             with self.subTest(args=args):
-                options = ["-d", "200ms", "--force"] if args[0] != "list" else []
-                result = self.run_cli(*args, *options, stdout=None, preexec_fn=lambda: os.close(1))
+                # Of a machine without work there is nothing to write.
+                load = ["--force", "--", "sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"]
+                result = self.run_cli(*args, *(load if args[0] != "list" else []), stdout=None, preexec_fn=lambda: os.close(1))
                 self.assertEqual(result.returncode, FAILED, result.stderr)
                 self.assertIn("error: cannot write", result.stderr)
         self.assert_folded((self.dir / "a.folded").read_text())

@@ -19,7 +19,7 @@
 static void put(struct buffer *b, uint64_t value, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		buffer_putc(b, (char)(value >> (8 * i)));
+		buffer_putc(b, (char)(i < sizeof(value) ? value >> (8 * i) : 0));
 }
 
 void hand_done(struct hand_file *f)
