@@ -20,7 +20,7 @@ PORTABLE_SYMBOLS := $(addprefix %/,demangle.c msf_file.c symbol_match.c symbol_p
 	      src/symbolize/pe_%.c src/symbolize/pdb_%.c %_win32.c
 LINUX_ONLY := src/command.c src/recording.c src/recording_opts.c src/base/elf_file.c src/base/elf_section.c src/base/vdso.c \
 	      $(filter-out $(PORTABLE_SYMBOLS),$(wildcard src/symbolize/*.c)) \
-	      $(wildcard src/perf_data_*.c export/formats/perf_data*.c)
+	      $(filter-out %_win32.c,$(wildcard src/perf_data_*.c export/formats/perf_data*.c))
 WIN_DIRS   := src src/base src/symbolize src/windows-etw src/cli export export/formats
 WIN_SRC    := $(filter-out %_posix.c $(LINUX_ONLY),$(sort $(wildcard $(addsuffix /*.c,$(WIN_DIRS)))))
 WIN_OBJ    := $(patsubst %.c,$(WIN_O)/obj/%.o,$(WIN_SRC)) $(patsubst $(O)/gen/%.c,$(WIN_O)/obj/gen/%.o,$(GEN_C))

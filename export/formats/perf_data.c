@@ -541,7 +541,7 @@ static int write_perf_data(const struct oc_machine *m, struct oc_output *out, st
 
 const struct oc_format oc_format_perf_data = {
 	.name = "perf-data",
-	.description = "perf.data, for perf report, perf script, hotspot, samply",
+	.description = "perf.data, for perf report and perf script",
 	.extensions = (const char *const[]){ ".perf.data", ".perf-data", NULL },
 	.write = write_perf_data,
 };

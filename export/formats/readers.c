@@ -15,9 +15,7 @@
 /* Those that know their files by a magic number first. */
 static const struct oc_reader *const readers[] = {
 	&oc_reader_octrace,
-#ifdef __linux__ /* needs its headers, see scripts/windows.mk */
 	&oc_reader_perf_data,
-#endif
 	&oc_reader_etl,
 	/* Those that know them by their structure, the laxest last. */
 	&oc_reader_pprof,

@@ -30,9 +30,7 @@ static const struct oc_format *const formats[] = {
 	&oc_format_chrome,
 	&oc_format_jsonl,
 	&oc_format_parquet,
-#ifdef __linux__ /* needs its headers, see scripts/windows.mk */
 	&oc_format_perf_data,
-#endif
 	&oc_format_perf_script,
 	&oc_format_cpuprofile,
 	&oc_format_callgrind,

@@ -56,7 +56,9 @@ static int write_outputs(struct outputs *outs, const struct options *o, const st
 	} else {
 		rc = outputs_write(outs, m, c);
 		if (rc)
-			exit_code = rc == -E2BIG ? OC_EXIT_USAGE : OC_EXIT_FAILED;
+			exit_code = rc == -E2BIG        ? OC_EXIT_USAGE
+				    : rc == -EOPNOTSUPP ? OC_EXIT_UNSUPPORTED
+							: OC_EXIT_FAILED;
 	}
 	ledger->exit_code = exit_code;
 	if (o->json && exit_code != OC_EXIT_USAGE && answer_json(ledger, c))

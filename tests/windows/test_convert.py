@@ -15,7 +15,12 @@ class Convert(wine.WineTest):
     def extensions(self):
         """The first extension of each output format."""
         rows = json.loads(self.run_linux("list", "formats", "--json").stdout)["formats"]
-        return [row["extensions"][0] for row in rows]
+        return [row["extensions"][0] for row in rows if row["name"] != "perf-data"]
+
+    def test_perf_data_is_for_linux(self):
+        subprocess.run([WRITE_SAMPLE, "octrace", self.path("a.octrace")], check=True)
+        self.assertIn("on Linux only", self.run_exe("convert", "a.octrace", "-o", "a.perf.data", status=4)[1])
+        self.assertFalse(os.path.exists(self.path("a.perf.data")))
 
     def expect_equal_conversions(self, name):
         # One output a run: some formats carry the names of all files that were written before them.
