@@ -6,6 +6,8 @@
  */
 #include "export/amount.h"
 
+#include <onecollect/graph.h>
+
 #include "base/macros.h"
 
 uint64_t sample_value(const struct oc_machine *m, const struct oc_sample *sample)
@@ -53,12 +55,26 @@ const char *amount_unit_name(const struct oc_kind *kind)
 	return (size_t)unit < ARRAY_SIZE(names) ? names[unit] : names[OC_UNIT_COUNT];
 }
 
-enum oc_unit weight_unit(const struct oc_kind *kind)
+enum oc_unit oc_kind_weight_unit(const struct oc_kind *kind)
 {
 	return kind->period_ns ? OC_UNIT_COUNT : amount_unit(kind);
 }
 
 uint64_t weight_of(const struct oc_kind *kind, uint64_t count, uint64_t value)
 {
-	return weight_unit(kind) == OC_UNIT_COUNT ? count : amount_of(kind, count, value);
+	return oc_kind_weight_unit(kind) == OC_UNIT_COUNT ? count : amount_of(kind, count, value);
+}
+
+const char *oc_weight_unit_name(enum oc_unit unit)
+{
+	switch (unit) {
+	case OC_UNIT_NANOSECONDS:
+		return "nanoseconds";
+	case OC_UNIT_BYTES:
+		return "bytes";
+	case OC_UNIT_CYCLES:
+		return "cycles";
+	default:
+		return "samples";
+	}
 }

@@ -17,9 +17,8 @@ enum oc_unit amount_unit(const struct oc_kind *kind);
 /* Its name: "nanoseconds", "bytes", "cycles" or "count". */
 const char *amount_unit_name(const struct oc_kind *kind);
 
-/* What call trees and their pictures count by: samples where these are all alike, else amounts. Saturates. */
+/* What call trees and their pictures count by: samples where these are all alike, else amounts, in
+ * oc_kind_weight_unit(). Saturates. */
 uint64_t weight_of(const struct oc_kind *kind, uint64_t count, uint64_t value);
-/* Its unit; OC_UNIT_COUNT = samples. */
-enum oc_unit weight_unit(const struct oc_kind *kind);
 
 #endif

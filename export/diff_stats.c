@@ -83,7 +83,7 @@ static enum oc_diff_method method_of(const struct counter *c)
 	if (c->has_times && c->last_ns > c->first_ns)
 		return OC_DIFF_SLICES;
 	/* Of amounts it is not known how many independent events made them (fractions: folded_read.c). */
-	if (weight_unit(kind) != OC_UNIT_COUNT || !strcmp(kind->name, "weight_thousandths"))
+	if (oc_kind_weight_unit(kind) != OC_UNIT_COUNT || !strcmp(kind->name, "weight_thousandths"))
 		return OC_DIFF_NONE;
 	return c->has_threads ? OC_DIFF_THREADS : OC_DIFF_ASSUMED;
 }

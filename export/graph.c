@@ -584,17 +584,12 @@ enum oc_unit oc_graph_unit(const struct oc_graph *g)
 {
 	const struct oc_kind *kind = oc_graph_kind(g);
 
-	return kind ? weight_unit(kind) : OC_UNIT_COUNT;
+	return kind ? oc_kind_weight_unit(kind) : OC_UNIT_COUNT;
 }
 
 uint64_t oc_sample_weight(const struct oc_machine *m, const struct oc_sample *sample)
 {
 	return weight_of(oc_machine_kind(m, sample->kind), sample->count, sample_value(m, sample));
-}
-
-enum oc_unit oc_kind_weight_unit(const struct oc_kind *kind)
-{
-	return weight_unit(kind);
 }
 
 const struct oc_kind *oc_graph_kind(const struct oc_graph *g)

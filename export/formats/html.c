@@ -224,20 +224,6 @@ static void put_double(struct page *p, const char *key, double value)
 	json_double(&p->j, value);
 }
 
-static const char *unit_name(enum oc_unit unit)
-{
-	switch (unit) {
-	case OC_UNIT_NANOSECONDS:
-		return "nanoseconds";
-	case OC_UNIT_BYTES:
-		return "bytes";
-	case OC_UNIT_CYCLES:
-		return "cycles";
-	default:
-		return "samples";
-	}
-}
-
 static void put_recording(struct page *p)
 {
 	const struct oc_recording_info *info = oc_machine_info(p->m);
@@ -249,7 +235,7 @@ static void put_recording(struct page *p)
 	json_string(&p->j, kind->name);
 	put_u64(p, "period_ns", kind->period_ns);
 	json_key(&p->j, "unit");
-	json_string(&p->j, unit_name(oc_graph_unit(p->graph)));
+	json_string(&p->j, oc_weight_unit_name(oc_graph_unit(p->graph)));
 	json_object_end(&p->j);
 	json_key(&p->j, "recording");
 	json_object_begin(&p->j);

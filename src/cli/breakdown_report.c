@@ -324,7 +324,7 @@ static void json_row(struct json *j, const struct breakdown *b, const struct row
 		json_text(j, "kind", oc_machine_kind(b->m, row->id)->name);
 	if (b->by == BY_KIND)
 		json_text(j, "unit",
-			  report_unit_name(oc_kind_weight_unit(oc_machine_kind(b->m, row->id))));
+			  oc_weight_unit_name(oc_kind_weight_unit(oc_machine_kind(b->m, row->id))));
 	if (has_two_numbers(b))
 		json_number(j, b->by == BY_KIND ? "samples" : "self", row->self);
 	json_number(j, "total", row->total);

@@ -54,7 +54,7 @@ void report_json_begin(struct json *j, struct buffer *out, const struct oc_kind 
 	json_key(j, "kind");
 	json_string(j, kind ? kind->name : "");
 	json_key(j, "unit");
-	json_string(j, report_unit_name(kind ? oc_kind_weight_unit(kind) : OC_UNIT_COUNT));
+	json_string(j, oc_weight_unit_name(kind ? oc_kind_weight_unit(kind) : OC_UNIT_COUNT));
 	json_key(j, "total");
 	json_u64(j, total);
 }
@@ -72,20 +72,6 @@ int report_json_end(struct json *j, const struct oc_machine *m)
 	json_object_end(j);
 	buffer_putc(j->out, '\n');
 	return j->out->error;
-}
-
-const char *report_unit_name(enum oc_unit unit)
-{
-	switch (unit) {
-	case OC_UNIT_NANOSECONDS:
-		return "nanoseconds";
-	case OC_UNIT_BYTES:
-		return "bytes";
-	case OC_UNIT_CYCLES:
-		return "cycles";
-	default:
-		return "samples";
-	}
 }
 
 void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsigned int width)

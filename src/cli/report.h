@@ -47,8 +47,6 @@ static inline double report_percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-/* The name of a unit of weights: "samples", "nanoseconds", "bytes" or "cycles". */
-const char *report_unit_name(enum oc_unit unit);
 /* Appends a weight, right-aligned in `width` columns: a number of samples, or an amount with its unit. */
 void report_weight(struct buffer *out, enum oc_unit unit, uint64_t weight, unsigned int width);
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/text.h"
 #include "linux/procfs.h"
 
 /* Record layouts, include/uapi/linux/perf_event.h, enum perf_event_type; a struct sideband_record_id ends each. */
@@ -104,16 +105,12 @@ void live_set_comm(struct live_process *process, const char *comm, size_t len)
 
 void sideband_tell_watcher(struct sideband *sb, const struct live_process *process)
 {
-	const char *exe, *slash;
+	const char *exe;
 
 	if (!sb->watch_fn)
 		return;
 	exe = live_exe_path(&sb->tasks, process->exe);
-	slash = exe ? strrchr(exe, '/') : NULL;
-	sb->watch_fn(sb->watch_arg, process->pid, process->comm,
-		     slash ? slash + 1
-		     : exe ? exe
-			   : "");
+	sb->watch_fn(sb->watch_arg, process->pid, process->comm, exe ? text_base_name(exe) : "");
 }
 
 void sideband_tell_change(struct sideband *sb, const struct sideband_change *change)

@@ -293,9 +293,7 @@ int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 		rc = tell_first(t);
 	rc = rc ? rc : sink->error;
 	if (rc)
-		return oc_error_set(err, rc, "%s: %s", oc_input_name(t->in),
-				    rc == -EFBIG ? "more than 1 GiB of its buffers overlap in time"
-						 : strerror(-rc));
+		return oc_error_set(err, rc, "%s: %s", oc_input_name(t->in), explain(rc));
 	t->counts.waits_cut += etw_waits_open(&t->waits);
 	tell_notes(t);
 	if (etl_reader_damage(t->reader, &damage))

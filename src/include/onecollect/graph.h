@@ -84,6 +84,8 @@ OC_API enum oc_unit oc_graph_unit(const struct oc_graph *g);
 /* What a sample of m weighs in graphs of its kind, and the unit of that: oc_graph_unit(). */
 OC_API uint64_t oc_sample_weight(const struct oc_machine *m, const struct oc_sample *sample);
 OC_API enum oc_unit oc_kind_weight_unit(const struct oc_kind *kind);
+/* The name of such a unit: "samples", "nanoseconds", "bytes" or "cycles"; static text. */
+OC_API const char *oc_weight_unit_name(enum oc_unit unit);
 /* The kind that the graph is of. */
 OC_API const struct oc_kind *oc_graph_kind(const struct oc_graph *g);
 
