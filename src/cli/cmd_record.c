@@ -61,6 +61,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.events = o->events.items,
 		.nr_events = (uint32_t)o->events.nr,
 		.etl_file = o->keep_etl,
+		.symbol_servers = o->servers,
 	};
 }
 

@@ -62,7 +62,12 @@ int symbol_path_add(struct symbol_path *sp, const char *list)
 	}
 }
 
-static void folder_done(struct symbol_folder *folder)
+int symbol_path_add_folder(struct symbol_path *sp, const char *path)
+{
+	return add_folder(sp, path, strlen(path));
+}
+
+static void forget_files(struct symbol_folder *folder)
 {
 	for (size_t i = 0; i < folder->nr_files; i++)
 		free(folder->files[i].name);
@@ -70,6 +75,17 @@ static void folder_done(struct symbol_folder *folder)
 		free(folder->stores[i]);
 	free(folder->files);
 	free(folder->stores);
+	*folder = (struct symbol_folder){ .path = folder->path };
+}
+
+void symbol_path_list_last_again(struct symbol_path *sp)
+{
+	forget_files(&sp->folders[sp->nr_folders - 1]);
+}
+
+static void folder_done(struct symbol_folder *folder)
+{
+	forget_files(folder);
 	free(folder->path);
 }
 

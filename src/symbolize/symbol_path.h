@@ -47,6 +47,10 @@ struct symbol_path {
 
 /* Adds the folders of a list that is separated by semicolons. Returns 0 or -ENOMEM. */
 int symbol_path_add(struct symbol_path *sp, const char *list);
+/* Adds one folder, whatever is in its name. Returns 0 or -ENOMEM. */
+int symbol_path_add_folder(struct symbol_path *sp, const char *path);
+/* Forgets what is in the folder that was added last, so that new files are found. */
+void symbol_path_list_last_again(struct symbol_path *sp);
 /* Accepts all zero. */
 void symbol_path_done(struct symbol_path *sp);
 

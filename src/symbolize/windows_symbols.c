@@ -14,6 +14,7 @@
 #include "symbolize/demangle.h"
 #include "symbolize/pdb_symbols.h"
 #include "symbolize/pe_symbols.h"
+#include "symbolize/symbol_server.h"
 #include "symbolize/undecorate.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
@@ -58,9 +59,12 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 								 : FILE_BYTES_DEFAULT },
 		.tell = opts->tell,
 		.arg = opts->tell_arg,
+		.servers = opts->servers,
 	};
 	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
 		rc = symbol_path_add(&ws->path, opts->symbol_paths[i]);
+	if (!rc && ws->servers)
+		rc = symbol_path_add_folder(&ws->path, symbol_servers_folder(ws->servers));
 	return rc;
 }
 
@@ -184,28 +188,110 @@ static int name_by(struct windows_symbols *ws, struct naming *n, enum symbol_fil
 	return rc == -ENOMEM ? rc : 1;
 }
 
-/* Names places[nr], by offset, of one module. */
-static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct place *places,
-		       size_t nr)
+/* What is to be named of one module, by offset. */
+struct group {
+	const struct place *places; /* [nr] */
+	size_t nr;
+	bool is_done; /* there was a PDB file */
+};
+
+/* Names a module by a file of a kind. Returns as name_by(). */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct group *group,
+		       enum symbol_file_kind kind)
 {
-	struct naming n = { .m = m, .module = places[0].module, .places = places };
-	const struct oc_module *module = oc_machine_module(m, n.module);
-	uint64_t *offsets = malloc(nr * sizeof(*offsets));
+	struct naming n = { .m = m, .module = group->places[0].module, .places = group->places };
+	uint64_t *offsets = malloc(group->nr * sizeof(*offsets));
 	int rc;
 
 	if (!offsets)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
-		offsets[i] = places[i].offset;
-	rc = name_by(ws, &n, SYMBOL_FILE_PDB, offsets, nr);
-	if (!rc) {
-		symbol_path_tell_others(&ws->path,
-					text_base_name(oc_machine_string(m, module->path, NULL)));
-		rc = name_by(ws, &n, SYMBOL_FILE_IMAGE, offsets, nr);
-	}
+	for (size_t i = 0; i < group->nr; i++)
+		offsets[i] = group->places[i].offset;
+	rc = name_by(ws, &n, kind, offsets, group->nr);
 	buffer_done(&n.pretty);
 	free(offsets);
-	return rc < 0 ? rc : 0;
+	return rc;
+}
+
+/* Names the modules that have a PDB file. Returns 0 or -ENOMEM. */
+static int name_by_pdbs(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		int rc = groups[i].is_done ? 1 : name_module(ws, m, &groups[i], SYMBOL_FILE_PDB);
+
+		if (rc < 0)
+			return rc;
+		groups[i].is_done = rc;
+	}
+	return 0;
+}
+
+/* Names the others by their images. Returns 0 or -ENOMEM. */
+static int name_by_images(struct windows_symbols *ws, struct oc_machine *m,
+			  const struct group *groups, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
+		int rc;
+
+		if (groups[i].is_done)
+			continue;
+		symbol_path_tell_others(&ws->path,
+					text_base_name(oc_machine_string(m, module->path, NULL)));
+		rc = name_module(ws, m, &groups[i], SYMBOL_FILE_IMAGE);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- servers ----------------------------------------------------------------------------------------------- */
+
+/* Appends the name of the PDB file of a module, and a NUL. */
+static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
+			 struct buffer *out)
+{
+	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
+	const char *dot = strrchr(image, '.');
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image);
+
+	buffer_append(out, image, stem);
+	buffer_append(out, ".pdb", sizeof(".pdb"));
+}
+
+/* Downloads the PDB files of modules that have none, and names those by what came. Returns 0 or -ENOMEM. */
+static int name_by_servers(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			   size_t nr)
+{
+	struct symbol_want *wants __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*wants));
+	size_t *starts __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*starts));
+	struct buffer names __cleanup(buffer_done) = BUFFER_INIT;
+	size_t nr_wants = 0;
+	int rc;
+
+	if (!wants || !starts)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++) {
+		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
+
+		if (groups[i].is_done)
+			continue;
+		starts[nr_wants] = names.len;
+		put_pdb_name(m, module, &names);
+		wants[nr_wants++] = (struct symbol_want){ .kind = SYMBOL_WANT_PDB,
+							  .id = module->build_id,
+							  .id_size = module->build_id_size };
+	}
+	if (names.error)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr_wants; i++)
+		wants[i].name = names.data + starts[i];
+	rc = symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));
+	if (rc)
+		return rc;
+	symbol_path_list_last_again(&ws->path);
+	return name_by_pdbs(ws, m, groups, nr);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------- */
@@ -253,26 +339,41 @@ static size_t collect_places(const struct oc_machine *m, struct place *places)
 	return nr;
 }
 
+/* Makes groups of places that are sorted. Returns how many. */
+static size_t group_places(const struct place *places, size_t nr, struct group *groups)
+{
+	size_t nr_groups = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!i || places[i].module != places[i - 1].module)
+			groups[nr_groups++] = (struct group){ .places = &places[i] };
+		groups[nr_groups - 1].nr++;
+	}
+	return nr_groups;
+}
+
 int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 {
 	uint64_t refused = ws->refused;
-	struct place *places;
+	struct place *places __cleanup(cleanup_free) = NULL;
+	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
-	int rc = 0;
+	int rc;
 
 	if (!ws->path.nr_folders)
 		return 0;
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
-	if (!places)
+	groups = malloc(((size_t)oc_machine_nr_modules(m) + 1) * sizeof(*groups));
+	if (!places || !groups)
 		return -ENOMEM;
 	nr = collect_places(m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
-	for (size_t start = 0, end; !rc && start < nr; start = end) {
-		for (end = start + 1; end < nr && places[end].module == places[start].module; end++)
-			;
-		rc = name_module(ws, m, places + start, end - start);
-	}
+	nr = group_places(places, nr, groups);
+	rc = name_by_pdbs(ws, m, groups, nr);
+	if (!rc && ws->servers)
+		rc = name_by_servers(ws, m, groups, nr);
+	if (!rc)
+		rc = name_by_images(ws, m, groups, nr);
 	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
-	free(places);
 	return rc;
 }

@@ -17,6 +17,8 @@ typedef void (*windows_symbols_tell)(void *arg, const char *text);
 /* All zero = no folders. */
 struct windows_symbols {
 	struct symbol_path path;
+	struct oc_symbol_servers
+		*servers; /* their folder is the last of the path; NULL = nobody is asked */
 	windows_symbols_tell tell; /* NULL = nobody wants to know */
 	void *arg;
 	uint64_t refused; /* files that were told of */
@@ -31,7 +33,8 @@ void windows_symbols_done(struct windows_symbols *ws);
 
 /*
  * Names all locations without a name in images of Windows that can be told from all others: functions, inlined functions
- * and lines by an image's PDB file, else exports by the image. Both are taken only when they have the module's identity.
+ * and lines by an image's PDB file, from the folders or a server, else exports by the image. Both are taken only when they
+ * have the module's identity.
  * Returns 0, also when there is no file or it is damaged (told, and counted in the ledger), or -ENOMEM.
  */
 int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m);

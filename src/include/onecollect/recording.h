@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct oc_recording;
+struct oc_symbol_servers; /* onecollect/symbolize.h */
 
 /* How user stacks are walked. */
 enum oc_unwind {
@@ -61,6 +62,11 @@ struct oc_recording_opts {
 	const char *const *events;    /* [nr_events] "etw:GUID:KEYWORDS:LEVEL[:ID]"; Windows */
 	uint32_t nr_events;
 	const char *etl_file; /* keep the trace that ETW writes, under this name; Windows */
+	/*
+	 * Asked for symbol files once the recording is over; must outlive it. oc_recording_stop() while that goes on ends
+	 * it. NULL = nobody.
+	 */
+	struct oc_symbol_servers *symbol_servers;
 };
 
 /* A look at a running recording. */
