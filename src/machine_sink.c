@@ -266,6 +266,8 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 		ret_module->build_id_size = mapping->build_id_size;
 		memcpy(ret_module->build_id, mapping->build_id, mapping->build_id_size);
 	}
+	if (mapping->symbol_file)
+		ret_module->symbol_file = intern(ms, mapping->symbol_file);
 }
 
 static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,

@@ -248,14 +248,19 @@ static int name_by_images(struct windows_symbols *ws, struct oc_machine *m,
 
 /* ---- servers ----------------------------------------------------------------------------------------------- */
 
-/* Appends the name of the PDB file of a module, and a NUL. */
+/* Appends the name of the PDB file of a module, and a NUL. It mostly is that of the image. */
 static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
 			 struct buffer *out)
 {
 	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
 	const char *dot = strrchr(image, '.');
-	size_t stem = dot ? (size_t)(dot - image) : strlen(image);
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image), len;
+	const char *told = oc_machine_string(m, module->symbol_file, &len);
 
+	if (len) {
+		buffer_append(out, told, len + 1);
+		return;
+	}
 	buffer_append(out, image, stem);
 	buffer_append(out, ".pdb", sizeof(".pdb"));
 }

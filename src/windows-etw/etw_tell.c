@@ -144,6 +144,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 		pdb_id_make(pdb->guid, pdb->age, build_id);
 		mapping.build_id = build_id;
 		mapping.build_id_size = sizeof(build_id);
+		mapping.symbol_file = pdb->name;
 	}
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
 	if (!kernel)

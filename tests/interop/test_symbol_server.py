@@ -382,8 +382,9 @@ class PdbTest(ServerTest):
         place = re.search(r"`\?here@made.*\n.*addr = 0001:(\d+)", publics)
         self.offset = 0x1000 + int(place[1]) + 4
 
-    def line(self, path=None, guid=None, age="00000001"):
-        return f"{path or self.IMAGE}\t{guid or self.guid}{age}\t100000\t0\t{self.offset:x}\n"
+    def line(self, path=None, guid=None, age="00000001", name=""):
+        name = ":" + name if name else ""
+        return f"{path or self.IMAGE}\t{guid or self.guid}{age}{name}\t100000\t0\t{self.offset:x}\n"
 
     def url(self, name="Made%20Here%2B1.pdb", guid=None, age="1"):
         return f"/{name}/{(guid or self.guid).upper()}{age}/{name}"
@@ -400,6 +401,14 @@ class PdbTest(ServerTest):
         path = self.record(self.line())
         said = run(RECORD_TRACE, "-q", "report", path, "--symbol-path", self.cache, "--symbol-cache", other)
         self.assertIn("made::here", said)
+
+    def test_another_name_than_the_image_has(self):
+        """As ntoskrnl.exe has ntkrnlmp.pdb; .octrace files carry it."""
+        server = self.serve({self.url("kernel.pdb"): read(self.pdb)})
+        names, _, _ = self.ask(self.line(name="kernel.pdb"), "--symbol-server", server.url)
+        self.assertEqual((names, server.asked), (["made::here"], [self.url("kernel.pdb")]))
+        _, notes, _ = self.ask(self.line(guid=uuid.uuid4().hex, name="../kernel.pdb"), "--symbol-server", server.url)
+        self.assertEqual((notes, len(server.asked)), ({"symbols_refused": 1}, 1))
 
     def test_one_that_is_here_is_not_asked_for(self):
         server = self.serve({})

@@ -2,7 +2,7 @@
 /*
  * Writes a recording of code that has no names yet, as of another machine, for test_symbol_server.py.
  * Usage: write_unnamed PATH. Standard input has a module a line, fields separated by tabs: its path, its build-id in
- * hexadecimal, size and file offset of its one mapping, then offsets in the mapping, each a sample of one frame. Numbers
+ * hexadecimal with a colon and the name of its symbol file behind it, if that is to be known, size and file offset of its one mapping, then offsets in the mapping, each a sample of one frame. Numbers
  * are hexadecimal.
  */
 #include <errno.h>
@@ -37,9 +37,16 @@ static uint64_t number(const char *text)
 	return value;
 }
 
-static void take_build_id(const char *hex, struct oc_module *module)
+static void take_build_id(struct oc_machine *m, char *hex, struct oc_module *module)
 {
+	char *name = strchr(hex, ':');
 	char pair[3] = "";
+
+	if (name) {
+		*name++ = '\0';
+		module->symbol_file =
+			(oc_string_id)check(oc_machine_intern(m, name, strlen(name)), "intern");
+	}
 
 	for (; hex[0] && hex[1] && module->build_id_size < OC_BUILD_ID_MAX; hex += 2) {
 		memcpy(pair, hex, 2);
@@ -69,7 +76,7 @@ static void add_module(struct oc_machine *m, oc_process_id process, uint32_t num
 		fail("a module has less than four fields");
 	module.path =
 		(oc_string_id)check(oc_machine_intern(m, fields[0], strlen(fields[0])), "intern");
-	take_build_id(fields[1], &module);
+	take_build_id(m, fields[1], &module);
 	mapping.module = (oc_module_id)check(oc_machine_add_module(m, &module), "add_module");
 	mapping.start = BASE * (number_of_module + 1ULL);
 	mapping.end = mapping.start + number(fields[2]);

@@ -131,6 +131,7 @@ struct oc_module {
 	uint64_t device;       /* dev_t of the file, 0 = unknown */
 	uint64_t inode;        /* 0 = unknown */
 	oc_process_id process; /* owner, for ANON and UNKNOWN; else 0, but see onecollect/merge.h */
+	oc_string_id symbol_file; /* name of the PDB file of a Windows image; 0 = unknown */
 };
 
 /*
@@ -149,7 +150,7 @@ struct oc_mapping {
 
 /*
  * Adds a module or finds the one with equal identity: type, process, build-id when both have one, else device and
- * inode when known, else path. A known one learns build-id and inode. Returns its id, -EINVAL (bad field) or -ENOMEM.
+ * inode when known, else path. A known one learns build-id, inode and symbol file. Returns its id, -EINVAL (bad field) or -ENOMEM.
  */
 OC_API int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module);
 OC_API const struct oc_module *oc_machine_module(const struct oc_machine *m, oc_module_id id);
