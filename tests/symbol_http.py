@@ -6,6 +6,7 @@ import http.server
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -25,7 +26,7 @@ class Quiet(http.server.ThreadingHTTPServer):
 class Server:
     """Serves `files`, bytes or a function of the request's handler by path; remembers each request and its headers."""
 
-    def __init__(self, files):
+    def __init__(self, files, certificate=None):
         self.files = files
         self.asked = []
         self.headers = []
@@ -55,7 +56,13 @@ class Server:
 
         self.http = Quiet(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        scheme = "http"
+        if certificate:  # a file with a key, too
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://127.0.0.1:{self.http.server_address[1]}"
         self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
         self.thread.start()
 

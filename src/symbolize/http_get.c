@@ -58,19 +58,20 @@ static int load(struct http *h, struct oc_error *err)
 	static const char *const names[] = { CURL_ABI_LIBRARY, CURL_ABI_LIBRARY_GNUTLS };
 	/* The TLS library behind it cannot be unloaded: it leaves functions to be called at exit. */
 	const int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
-	const char *why = NULL;
+	char why[256] = "";
 
 	for (size_t i = 0; !h->library && i < ARRAY_SIZE(names); i++) {
 		h->library = dlopen(names[i], flags);
-		if (!h->library && !why)
-			why = dlerror();
+		/* What dlerror() gives is gone with the next attempt; that of the first tells more. */
+		if (!h->library && !*why)
+			snprintf(why, sizeof(why), "%s", dlerror());
 	}
 	if (!h->library)
 		return oc_error_set(
 			err, -EOPNOTSUPP,
 			"downloading symbols needs libcurl, which cannot be loaded (%s); on "
 			"Debian: apt-get install libcurl4",
-			why ? why : "unknown reason");
+			why);
 	return find_functions(h, err);
 }
 

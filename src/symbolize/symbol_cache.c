@@ -18,6 +18,7 @@
 #define DRAFT_PREFIX ".part-"
 /* No download may take that long, so who writes to an older file is gone. */
 #define DRAFT_OLD_S 3600
+#define DRAFT_TRIES 1000
 
 /* ---- the folder itself --------------------------------------------------------------------------------------- */
 
@@ -165,10 +166,17 @@ int symbol_cache_begin(struct symbol_cache *c, struct symbol_draft *ret_draft)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 
-	snprintf(ret_draft->name, sizeof(ret_draft->name), DRAFT_PREFIX "%d-%u", (int)getpid(),
-		 ++c->nr_drafts);
-	ret_draft->fd = openat(c->dir, ret_draft->name, flags, 0600);
-	return ret_draft->fd < 0 ? -errno : 0;
+	/* In a container, or on another host, somebody with the same pid may use the folder. */
+	for (int i = 0; i < DRAFT_TRIES; i++) {
+		snprintf(ret_draft->name, sizeof(ret_draft->name), DRAFT_PREFIX "%d-%u",
+			 (int)getpid(), ++c->nr_drafts);
+		ret_draft->fd = openat(c->dir, ret_draft->name, flags, 0600);
+		if (ret_draft->fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return -errno;
 }
 
 int symbol_cache_keep(struct symbol_cache *c, struct symbol_draft *draft, const char *path)

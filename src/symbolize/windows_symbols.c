@@ -288,8 +288,8 @@ static int name_by_servers(struct windows_symbols *ws, struct oc_machine *m, str
 							  .id = module->build_id,
 							  .id_size = module->build_id_size };
 	}
-	if (names.error)
-		return -ENOMEM;
+	if (names.error || !nr_wants)
+		return names.error;
 	for (size_t i = 0; i < nr_wants; i++)
 		wants[i].name = names.data + starts[i];
 	rc = symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));

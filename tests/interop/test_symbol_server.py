@@ -260,6 +260,30 @@ class ElfTest(ServerTest):
         self.assertEqual(notes, {"symbols_failed": 2})
         self.assertRegex(said, "onnect")
 
+    def test_a_certificate_that_nobody_vouches_for(self):
+        pem = os.path.join(self.folder, "server.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out", pem + ".crt",
+                        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, stderr=subprocess.DEVNULL)
+        with open(pem, "ab") as file:
+            file.write(read(pem + ".crt"))
+        server = symbol_http.Server({self.program.url("debuginfo"): read(self.program.debug)}, pem)
+        self.addCleanup(server.close)
+        _, notes, said = self.ask(self.program.line(), "--symbol-server", server.url)
+        self.assertEqual((notes, server.asked), ({"symbols_failed": 2}, []))
+        self.assertIn("certificate", said)
+
+    def test_passwords_of_the_user_are_not_sent(self):
+        with open(os.path.join(self.folder, ".netrc"), "w", encoding="ascii") as file:
+            file.write("default login user password secret\n")
+        os.chmod(file.name, 0o600)
+        elsewhere = self.serve({"/here": read(self.program.debug)})
+        server = self.serve({self.program.url("debuginfo"): symbol_http.redirect(elsewhere.url + "/here")})
+        names, _, _ = self.ask(self.program.line(), "--symbol-server", server.url)
+        self.assertEqual(names, ["hidden_deep", "hidden_high"])
+        for headers in server.headers + elsewhere.headers:
+            self.assertEqual(sorted(headers), ["Accept", "Host", "User-Agent"])
+
     def test_a_damaged_answer(self):
         def short(handler):
             handler.send_response(200)

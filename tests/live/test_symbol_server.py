@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 
+import perf_tool
 import symbol_http
 from support import PATIENCE_S, RATE, RECORD_TRACE, LiveTest, fixture, poll_until, read_folded, weight
 
@@ -39,6 +40,14 @@ class SymbolServer(LiveTest):
                        check=True, timeout=PATIENCE_S)
         self.program.unlink()
         subprocess.run([RECORD_TRACE, "-q", "convert", kept, "-o", out, *self.options], check=True, timeout=PATIENCE_S,
+                       env={"no_proxy": "*"})
+        self.assertGreater(weight(read_folded(out), containing="brief_leaf"), 300)
+
+    def test_a_recording_of_perf(self):
+        data, out = self.dir / "perf.data", self.dir / "perf.folded"
+        perf_tool.record(data, "-e", "cpu-clock", "-F", "997", "--", self.program, "1000")
+        self.program.unlink()
+        subprocess.run([RECORD_TRACE, "-q", "convert", data, "-o", out, *self.options], check=True, timeout=PATIENCE_S,
                        env={"no_proxy": "*"})
         self.assertGreater(weight(read_folded(out), containing="brief_leaf"), 300)
 
