@@ -62,16 +62,11 @@ static char *put_ascii(char *to, const uint8_t *data, size_t size, size_t *pos)
 {
 	for (; size - *pos >= 8; *pos += 8, to += 4) {
 		uint64_t four = le64(data + *pos);
-		uint32_t bytes;
 
 		if (four & NOT_ASCII)
 			break;
 		four |= four >> 8;
-		bytes = (uint32_t)(four & 0xffff) | (uint32_t)(four >> 32) << 16;
-		to[0] = (char)bytes;
-		to[1] = (char)(bytes >> 8);
-		to[2] = (char)(bytes >> 16);
-		to[3] = (char)(bytes >> 24);
+		le32_put(to, (uint32_t)(four & 0xffff) | (uint32_t)(four >> 32) << 16);
 	}
 	return to;
 }

@@ -121,3 +121,14 @@ Test(le, numbers_at_any_place)
 	cr_assert_eq(le32(bytes + 1), 0xf40302f1);
 	cr_assert_eq(le64(bytes + 1), 0xf8070605f40302f1);
 }
+
+Test(le, and_back)
+{
+	uint8_t bytes[12] = { 0 };
+
+	le64_put(bytes + 1, 0xf8070605f40302f1);
+	cr_assert_eq(le64(bytes + 1), 0xf8070605f40302f1);
+	cr_assert_eq(bytes[0] | bytes[9], 0);
+	le32_put(bytes + 3, 0x81020384);
+	cr_assert_eq(le64(bytes + 1), 0xf8078102038402f1);
+}
