@@ -228,7 +228,7 @@ static int add_method(struct etw_teller *t, const struct etw_method *method, uin
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
-/* What was there before the first event of a process, or (NULL) of all that began before the trace. */
+/* What was there before the first event of a process: its rows of the facts from..to. */
 static int tell_initial(struct etw_teller *t, size_t from, size_t to, bool with_process,
 			uint64_t time_ns)
 {
@@ -237,13 +237,15 @@ static int tell_initial(struct etw_teller *t, size_t from, size_t to, bool with_
 	for (size_t i = from; !rc && i < to; i++) {
 		const struct etw_initial *initial = &t->facts->initial[i];
 
-		if (with_process || initial->type != ETW_PROCESS)
-			rc = etw_tell_event(t, initial->event, true, time_ns);
+		if (initial->type == ETW_PROCESS && !with_process)
+			continue;
+		for (size_t j = 0; !rc && j < initial->nr; j++)
+			rc = etw_tell_event(t, t->facts->copies[initial->first + j], true, time_ns);
 	}
 	return rc;
 }
 
-/* The end of the run of things of one process that begins at `from`. */
+/* The end of the rows of one process that begin at `from`. */
 static size_t end_of_run(const struct etw_facts *facts, size_t from)
 {
 	size_t to = from;
