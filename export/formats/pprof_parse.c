@@ -446,6 +446,11 @@ void pprof_profile_done(struct pprof_profile *p)
 	u64_map_done(&p->location_ids);
 }
 
+bool pprof_text_begins(const struct pprof_text *text, const char *word)
+{
+	return text->len >= strlen(word) && !memcmp(text->text, word, strlen(word));
+}
+
 /* ---- samples ---- */
 
 static int add_label(const struct pprof_profile *p, struct proto_rest rest,
