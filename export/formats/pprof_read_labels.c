@@ -183,9 +183,12 @@ int pprof_read_labels(struct pprof_reader *r, struct oc_sample *sample)
 
 	r->nr_attrs = 0;
 	for (size_t i = 0; i < r->sample.nr_labels; i++) {
-		rc = take_fact(r, &r->sample.labels[i], &facts);
-		if (!rc)
-			rc = add_attr(r, &r->sample.labels[i]);
+		const struct pprof_label *label = &r->sample.labels[i];
+
+		rc = take_fact(r, label, &facts);
+		/* An empty text and a plain 0 are both written as nothing, and nothing is what pprof takes them for. */
+		if (!rc && (label->text || label->number || label->unit))
+			rc = add_attr(r, label);
 		if (rc < 0)
 			return rc;
 	}
