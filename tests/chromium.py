@@ -32,7 +32,7 @@ FLAGS = [
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 ]
-TIMEOUT_S = 60
+TIMEOUT_S = 300  # longer than this means that it hangs, however busy the machine is
 
 
 class BrowserError(Exception):

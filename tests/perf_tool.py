@@ -5,6 +5,7 @@ import collections
 import re
 import subprocess
 
+HANG_S = 300  # longer than this means that it hangs, however busy the machine is
 HEAD = re.compile(r"(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+\.\d+):\s+(\d+)\s+(\S.*?):\s*$")
 FRAME = re.compile(r"\s*([0-9a-f]+) (.*) \((.*)\)$")
 
@@ -13,7 +14,7 @@ Sample = collections.namedtuple("Sample", "comm pid tid time period event frames
 
 def run(*args):
     args = [str(arg) for arg in args]
-    done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=120)
+    done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=HANG_S)
     if done.returncode:
         raise AssertionError(f"perf {' '.join(args)}: {done.stderr.decode(errors='replace')[-1000:]}")
     return done.stdout.decode(errors="replace")
