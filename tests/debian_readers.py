@@ -28,8 +28,10 @@ def run(argv, silent=False):
 
 
 def version(package):
-    """The version of a package, without what Debian adds."""
-    return re.split("[-+]", run(["dpkg-query", "-W", "-f=${Version}", package]).decode().rpartition(":")[2])[0]
+    """The version of a package, without what Debian adds; empty when the reader came in another way."""
+    done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False,
+                          timeout=HANG_S)
+    return re.split("[-+]", done.stdout.rpartition(":")[2])[0] if done.returncode == 0 else ""
 
 
 def callgrind(path, *options):

@@ -34,6 +34,7 @@ KIND_COUNTS = {"cpu": ALL_SELF, "page_faults": {"hot_loop": 9}, "off_cpu": {"rec
 ADDRESSES = {
     0x400190: "hot_loop", 0x1190: "hot_loop", 0x400200: "recurse", 0x1200: "recurse",
     0xffffffff80000108: "vfs_read", 0x600000000040: "JS:~handle /app/x.js:1",
+    0x108: "vfs_read", 0x40: "JS:~handle /app/x.js:1", 0x101: "evil;na me</script>\\n\"&' ",
     0x500101: "evil;na me</script>\\n\"&' ", 0: "[no stack]", 0xdead0000: "0xdead0000",
     0x7f0000000123: "libc.so.6+0x20123", 0x20123: "libc.so.6+0x20123",
 }

@@ -14,7 +14,10 @@ Sample = collections.namedtuple("Sample", "comm pid tid time period event frames
 
 def run(*args):
     args = [str(arg) for arg in args]
-    done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=HANG_S)
+    try:
+        done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=HANG_S)
+    except FileNotFoundError:
+        raise AssertionError("perf is missing; run: sudo scripts/install-deps check") from None
     if done.returncode:
         raise AssertionError(f"perf {' '.join(args)}: {done.stderr.decode(errors='replace')[-1000:]}")
     return done.stdout.decode(errors="replace")

@@ -172,7 +172,10 @@ class Reader:
         self.counts = limits.get("counts", False)  # it counts samples, also where others tell what was measured
         self.waits_ns = limits.get("waits_ns", 1)  # the unit of waits, where they are the kind of a file
         self.single = limits.get("single", False)  # and each as one, so that it needs a timeline
-        self.named = limits.get("named", True)  # False: names are looked up, and made-up programs have none
+        self.one_a_time = limits.get("one_a_time", False)  # and of those of a thread that have the same time it keeps one
+        self.named = limits.get("named", True)  # the file has names
+        self.looks_up = limits.get("looks_up", False)  # where it has none, they are found for programs that are there
+        self.places = limits.get("places", False)  # or addresses are shown
 
 
 debian = functools.partial(functools.partial, debian_readers.version)
@@ -191,7 +194,8 @@ DEBIAN_READERS = [
     Reader("perfview-xml-zip", ".perfview.xml.zip", *XML_READER, perfview, perfview_name, one_kind=True,
            waits_ns=1000000),
     Reader("jsonl", ".jsonl", "jq", debian("jq"), jq),
-    Reader("perf-data", ".perf.data", "perf script", debian("linux-perf"), perf, named=False),
+    Reader("perf-data", ".perf.data", "perf script", debian("linux-perf"), perf, named=False, looks_up=True,
+           places=True),
     Reader("callgrind", ".callgrind", "callgrind_annotate", debian("valgrind"), callgrind, known_recording.in_callgrind),
 ]
 
@@ -205,13 +209,12 @@ class Recording:
         self.name, self.expected, self.period_ns, self.make = name, expected, period_ns, make
         self.timeline = facts.get("timeline", False)
         self.addresses = facts.get("addresses", False)  # those of its leaves are known
+        self.made_up = facts.get("made_up", True)  # threads have samples at the same time
         self.own = facts.get("own", ())  # the functions of its program, which exists, so that names can be looked up
 
     def suits(self, reader):
         """Whether a reader can say the same of it."""
-        if reader.single and not self.timeline:
-            return False
-        return reader.named or self.own or self.addresses and not reader.single
+        return (self.timeline or not reader.single) and not (self.made_up and reader.one_a_time)
 
     def kinds(self, reader):
         return list(self.expected) if reader.one_kind and len(self.expected) > 1 else [None]
@@ -228,13 +231,18 @@ class Recording:
         return dict(shown)
 
     def compared(self, reader, weights):
-        """Who looks up names chooses among several of one place, and guesses where there are none: compared are our own."""
-        if reader.named or not self.own:
+        """
+        Who looks up names finds those of programs that are there, chooses among several of one place, and guesses where
+        there are none: the program's own are compared, and the sum of the others.
+        """
+        if reader.named or reader.places and self.addresses:
             return weights
-        compared = collections.Counter()
-        for name, weight in weights.get("cpu", {}).items():
-            compared[name if name in self.own else "elsewhere"] += weight
-        return {"cpu": compared}
+        own = self.own if reader.looks_up else ()
+        compared = collections.defaultdict(collections.Counter)
+        for kind, rows in weights.items():
+            for name, weight in rows.items():
+                compared[kind][name if name in own else "elsewhere"] += weight
+        return compared
 
     def files(self, reader, folder):
         """(path, kind) of each file that a reader is given."""
@@ -268,7 +276,7 @@ def record_program(folder, name, *options):
     with open(truth, encoding="utf-8") as file:
         functions = set(json.load(file)["functions"])
     return Recording(name, {"cpu": recording.self_weights()}, recording.tables["KIND"][0]["period"],
-                     convert(path, *options), timeline=True, own=() if options else functions)
+                     convert(path, *options), timeline=True, made_up=False, own=() if options else functions)
 
 
 def all_recordings(folder):
@@ -324,6 +332,7 @@ class Table:
     def test_weights(self):
         for reader in self.readers:
             with self.subTest(format=reader.name, reader=reader.reader):
+                version = reader.version()  # what is missing says so first
                 files = [(recording, path, kind) for recording in self.recordings if recording.suits(reader)
                          for path, kind in recording.files(reader, self.folder)]
                 self.assertTrue(files)
@@ -333,16 +342,16 @@ class Table:
                 for (recording, _, kind), weights in zip(files, results):
                     found[recording].update({kind: weights.get("cpu", {})} if kind else weights)
                 for recording, weights in found.items():
-                    self.compare(reader, recording, weights)
+                    self.compare(reader, version, recording, weights)
 
     def test_nothing_is_compared_with_nothing(self):
         empty = [recording.name for recording in self.recordings if not without_nothing(recording.expected)]
         self.assertEqual(empty, ["empty"])
 
-    def compare(self, reader, recording, found):
+    def compare(self, reader, version, recording, found):
         found = without_nothing(recording.compared(reader, found))
         expected = without_nothing(recording.compared(reader, recording.expects(reader)))
-        self.rows.append((reader.name, f"{reader.reader} {reader.version()}", recording.name,
+        self.rows.append((reader.name, f"{reader.reader} {version}", recording.name,
                           sum(found.get("cpu", {}).values()), sum(map(len, found.values())),
                           "yes" if found == expected else "NO"))
         with self.subTest(recording=recording.name):

@@ -33,8 +33,11 @@ def node(script, *args):
 
 def package(name):
     """The version of an npm package that scripts/install-readers fetched."""
-    with open(os.path.join(READERS_FOLDER, "node_modules", name, ".version"), encoding="utf-8") as file:
-        return file.read().split()[0]
+    try:
+        with open(os.path.join(READERS_FOLDER, "node_modules", name, ".version"), encoding="utf-8") as file:
+            return file.read().split()[0]
+    except FileNotFoundError:
+        raise AssertionError(f"{name} is missing; run: scripts/install-readers") from None
 
 
 def speedscope(files):
@@ -50,10 +53,15 @@ def speedscope(files):
     return results
 
 
+def without_marks(result):
+    """Names without the marks that folded stacks have for the kernel, generated and inlined code."""
+    return by_kind((kind, re.sub(r"_\[[kij]\]$", "", name), weight)
+                   for kind, weights in result.items() for name, weight in weights.items())
+
+
 def speedscope_folded(files):
-    """Counts, with marks at names of the kernel, generated and inlined code."""
-    return [{kind: {re.sub(r"_\[[kij]\]$", "", name): weight for name, weight in weights.items()}
-             for kind, weights in result.items()} for result in speedscope([(path, 1) for path, _ in files])]
+    """Counts, whatever the period."""
+    return [without_marks(result) for result in speedscope([(path, 1) for path, _ in files])]
 
 
 def devtools(files):
@@ -78,12 +86,17 @@ SELF_SQL = """select k.name, f.name, count(*) from perf_sample s left join stack
     join (select distinct name, perf_session_id from perf_counter_track) k using (perf_session_id) group by 1, 2"""
 PERF_TEXT_SQL = """select 'cpu', rtrim(f.name), count(*) from cpu_profile_stack_sample s
     join stack_profile_callsite c on s.callsite_id = c.id join stack_profile_frame f on c.frame_id = f.id group by 2"""
+PLACES_SQL = SELF_SQL.replace("f.name", "f.rel_pc")
+PPROF_SQL = """select p.sample_type_type, f.name, sum(a.value) from __intrinsic_aggregate_sample a
+    join __intrinsic_aggregate_profile p on a.aggregate_profile_id = p.id
+    join stack_profile_callsite c on a.callsite_id = c.id join stack_profile_frame f on c.frame_id = f.id group by 1, 2"""
+FOLDED_SQL = PPROF_SQL.replace("p.sample_type_type", "'cpu'")
 SLICES_SQL = """select p.name, s.name, sum(s.dur - ifnull((select sum(c.dur) from slice c where c.parent_id = s.id), 0))
     from slice s left join thread_track k on s.track_id = k.id left join thread using (utid)
     left join process p using (upid) group by 1, 2"""
-# What the recording lost is written, so that the application says so; nothing else may be wrong with a file.
+# What the recording lost is written, so that the application says so or skips a record; nothing else may be wrong.
 PROBLEMS_SQL = """select name, value from stats where severity in ('error', 'data_loss') and value > 0
-    and name != 'perf_cpu_lost_records'"""
+    and name not in ('perf_cpu_lost_records', 'perf_record_skipped')"""
 
 
 def trace_processor(paths, *queries):
@@ -102,6 +115,23 @@ def perfetto(files, query=SELF_SQL):
 
 def perf_text(files):
     return perfetto(files, PERF_TEXT_SQL)
+
+
+def perf_places(files):
+    """It finds no names, but places in files."""
+    return [{kind: {known_recording.ADDRESSES.get(place, place): count for place, count in places.items()}
+             for kind, places in result.items()} for result in perfetto(files, PLACES_SQL)]
+
+
+def trace_pprof(files):
+    """A column is a profile; those that only count other kinds are left out."""
+    return [{"cpu" if kind == "samples" else kind: weights for kind, weights in result.items()
+             if kind != "cpu" and not kind.endswith("_events")}
+            for result in perfetto(files, PPROF_SQL)]
+
+
+def trace_folded(files):
+    return [without_marks(result) for result in perfetto(files, FOLDED_SQL)]
 
 
 def chrome_trace(files):
@@ -152,8 +182,12 @@ def samply_import(path, period_ns):
                        for row in session.functions(thread))
 
 
+def unknown_name(name):
+    return "[unknown]" if weights.UNNAMED.fullmatch(name) else name
+
+
 def perf_text_name(name):
-    return "[unknown]" if weights.UNNAMED.fullmatch(name) else name.rstrip()
+    return unknown_name(name).rstrip()
 
 
 npm = functools.partial(functools.partial, package)
@@ -172,8 +206,13 @@ FETCHED_READERS = [
     Reader("otlp", ".otlp", "collector pdata", collector_version, collector),
     Reader("chrome", ".json", *TRACE_PROCESSOR, chrome_trace),
     Reader("parquet", ".parquet", "DuckDB and Arrow", tables_version, tables),
-    Reader("perf-data", ".hotspot.perf.data", "hotspot", debian("hotspot"), hotspot_parser, named=False),
-    Reader("perf-data", ".samply.perf.data", *SAMPLY, samply_import, named=False, single=True),
+    Reader("perf-data", ".hotspot.perf.data", "hotspot", debian("hotspot"), hotspot_parser, named=False,
+           looks_up=True, places=True),
+    Reader("perf-data", ".samply.perf.data", *SAMPLY, samply_import, named=False, looks_up=True, single=True,
+           one_a_time=True),
+    Reader("perf-data", ".trace.perf.data", *TRACE_PROCESSOR, perf_places, named=False, places=True, single=True),
+    Reader("pprof", ".trace.pb.gz", *TRACE_PROCESSOR, trace_pprof, unknown_name),
+    Reader("folded", ".trace.folded", *TRACE_PROCESSOR, trace_folded, known_recording.in_folded, one_kind=True),
     Reader("perf-script", ".perf-script.txt", *TRACE_PROCESSOR, perf_text, perf_text_name, one_kind=True, single=True),
     Reader("cpuprofile", ".cpuprofile", *SPEEDSCOPE, speedscope, one_kind=True),
     Reader("cpuprofile", ".devtools.cpuprofile", *DEVTOOLS, devtools, one_kind=True),
