@@ -160,6 +160,13 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 		.memory_budget_bytes =
 			opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT,
 	};
+	const struct oc_symbolizer_opts symbolizer_opts = {
+		.size = sizeof(symbolizer_opts),
+		.symbol_paths = opts->symbol_paths,
+		.nr_symbol_paths = opts->nr_symbol_paths,
+		.tell = opts->tell,
+		.tell_arg = opts->tell_arg,
+	};
 	int rc = check_possible(opts, err);
 
 	rc = rc ? rc : take_events(rec, opts, err);
@@ -174,7 +181,7 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 	rec->no_symbols = opts->no_symbols;
 	rec->command_line = strdup(opts->command_line ? opts->command_line : "");
 	rec->machine = oc_machine_new(&machine_opts);
-	rec->symbolizer = oc_symbolizer_new(NULL);
+	rec->symbolizer = oc_symbolizer_new(&symbolizer_opts);
 	if (!rec->command_line || !rec->machine || !rec->symbolizer || take_selection(rec, opts))
 		return out_of_memory(err);
 	return 0;
@@ -300,6 +307,7 @@ static void fill_info(struct oc_recording *rec)
 	clock_self_cpu(&cost->user_s, &cost->system_s);
 	cost->user_s -= rec->user_s;
 	cost->system_s -= rec->system_s;
+	cost->peak_rss_bytes = os_peak_memory();
 	cost->start_ms = (double)(rec->start_ns - rec->called_ns) / 1e6;
 	cost->stop_ms = (double)(clock_monotonic_ns() - rec->stop_ns) / 1e6;
 }

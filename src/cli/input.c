@@ -27,11 +27,6 @@ static void tell_if_partial(const struct oc_machine *m, const char *path, const 
 			     path);
 }
 
-static void tell_of_file(void *arg, const char *text)
-{
-	console_warn(arg, "%s", text);
-}
-
 /* Code that was not named when it was recorded may have its file here. */
 static int name_late(struct oc_machine *m, const struct options *o, const struct console *c)
 {
@@ -40,7 +35,7 @@ static int name_late(struct oc_machine *m, const struct options *o, const struct
 		.size = sizeof(opts),
 		.symbol_paths = o->symbol_paths.items,
 		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
-		.tell = tell_of_file,
+		.tell = console_tell,
 		.tell_arg = &console,
 	};
 	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(&opts);
