@@ -11,6 +11,7 @@ import termios
 import time
 import unittest
 
+import etl_traces
 import wine
 
 STAND_IN = os.path.join(wine.BUILD_WINDOWS, "tests", "record-trace.exe")
@@ -43,9 +44,8 @@ class WithoutEtw(wine.WineTest):
 class WithStandIn(wine.WineTest):
     def setUp(self):
         super().setUp()
-        if not wine.traces():
-            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
-        self.trace = wine.unpack_trace("perfview-net452-x64.etl", self.dir)
+        etl_traces.need()
+        self.trace = etl_traces.unpack("perfview-net452-x64.etl", self.dir)
 
     def temporary_files(self):
         return glob.glob(os.path.join(self.prefix, "drive_c", "users", "*", "Temp", "onecollect-*"))
@@ -75,7 +75,7 @@ class WithStandIn(wine.WineTest):
         self.assertEqual(self.read(name), self.read(self.trace))
 
     def test_drive_letters_that_the_trace_does_not_tell(self):
-        name = wine.unpack_trace("airbus-shutdown-kernel.etl.xz", self.dir)
+        name = etl_traces.unpack("airbus-shutdown-kernel.etl.xz", self.dir)
         device, path = b"\\Device\\HarddiskVolume3\\Windows\\", b":\\Windows\\"
         # Has wine call a third drive what the trace calls the system's.
         subprocess.run(["wineserver", "-k", "-w"], env=self.env, check=False)
