@@ -172,11 +172,11 @@ static void take_user_part(struct perf_data_bytes *b, const struct perf_event_at
 				b, 8 * (uint64_t)__builtin_popcountll(attr->sample_regs_user));
 	}
 	if (attr->sample_type & PERF_SAMPLE_STACK_USER) {
-		uint64_t size = perf_data_u64(b);
+		uint64_t size = perf_data_u64(b), filled;
 
 		sample->stack = perf_data_take(b, size);
-		if (size)
-			sample->stack_size = MIN(size, perf_data_u64(b));
+		filled = size ? perf_data_u64(b) : 0;
+		sample->stack_size = MIN(size, filled);
 	}
 }
 

@@ -138,12 +138,17 @@ static inline bool lz77_match(struct stream *s, size_t *nibble)
 ssize_t xpress_lz77(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size)
 {
 	struct stream s = { .in = in, .in_size = in_size, .out = out, .out_size = out_size };
-	const uint8_t *ip = in, *const in_end = in + in_size;
-	uint8_t *op = out, *const out_end = out + out_size;
 	unsigned int left = 0; /* items that `flags` still describes */
+	const uint8_t *ip = in, *in_end;
+	uint8_t *op = out, *out_end;
 	uint32_t flags = 0;
 	size_t nibble = 0;
 
+	/* What is empty may be nowhere. */
+	if (!in_size || !out_size)
+		return 0;
+	in_end = in + in_size;
+	out_end = out + out_size;
 	while (op < out_end) {
 		if (!left) {
 			if (in_end - ip < 4)

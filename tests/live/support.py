@@ -26,7 +26,7 @@ RECORD_TRACE = BUILD / "record-trace"
 RATE = 999
 
 # What a command under test may take beyond what it was asked to, before it counts as hanging.
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 EPOLL_SYSCALLS = {"x86_64": {232, 281, 441}, "aarch64": {22, 441}}[os.uname().machine]
 

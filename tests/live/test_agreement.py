@@ -112,7 +112,7 @@ class Agreement(LiveTest):
         poll_until(lambda: data.exists() and state_of(perf.pid) == "S", 10, "perf records")
         recorder = self.start_recording("-F", OUR_RATE, "-p", shell.pid, formats=("pb.gz",))
         shell.send_signal(signal.SIGCONT)
-        self.assertEqual(shell.wait(120), 0)
+        self.assertEqual(shell.wait(240), 0)
 
         result = recorder.finish()
         self.assertEqual(perf.wait(60), 0)

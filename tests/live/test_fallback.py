@@ -29,7 +29,7 @@ class Fallback(LiveTest):
         stacks = result.folded
         self.note(f"{weight(stacks)} samples; said: {result.err.strip()!r}")
         self.assertEqual(len(self.notices(result)), 1, result.err)
-        self.assert_near(weight(stacks), RATE * self.truth()["cpu_s"], 0.05, "samples")
+        self.assert_near(weight(stacks), RATE * self.truth()["cpu_s"], 0.12, "samples")
         self.assertGreater(weight(stacks, comm="shares", containing="take_half"), 0.45 * weight(stacks))
         self.assertEqual(result.pprof.total(), weight(stacks))
         self.assert_balanced(result.summary)

@@ -278,6 +278,67 @@ Test(perf_data_read, markers_part_the_callchain)
 	oc_machine_free(m);
 }
 
+/*
+ * A sample with the frame pointer, the stack pointer and 64 bytes from there, of which the kernel says that it filled
+ * `filled`: a frame record whose caller is PROGRAM + 0x20.
+ */
+static void copied_sample(struct hand_file *f, uint64_t time_ns, uint64_t filled)
+{
+	const uint64_t stack = 0x7ffc0000;
+
+	hand_begin(f, PERF_RECORD_SAMPLE, PERF_RECORD_MISC_USER);
+	hand_put(f, 100, 8);
+	hand_put(f, PROGRAM + 0x10, 8);
+	hand_put(f, 7, 4);
+	hand_put(f, 7, 4);
+	hand_put(f, time_ns, 8);
+	hand_put(f, 1, 8); /* CPU */
+	hand_put(f, PERIOD, 8);
+	hand_put(f, 0, 8); /* no callchain */
+	hand_put(f, PERF_SAMPLE_REGS_ABI_64, 8);
+	hand_put(f, stack, 8);
+	hand_put(f, stack, 8);
+	hand_put(f, PROGRAM + 0x10, 8);
+	hand_put(f, 64, 8);
+	hand_put(f, 0, 8);
+	hand_put(f, PROGRAM + 0x20, 8);
+	for (int i = 2; i < 8; i++)
+		hand_put(f, 0, 8);
+	hand_put(f, filled, 8);
+	hand_end_plain(f);
+}
+
+Test(perf_data_read, copies_count_as_far_as_they_are_filled)
+{
+	static const uint64_t filled[] = { 64, 16, 8, 0, UINT64_MAX };
+	static const uint32_t frames[] = { 2, 2, 1, 1, 2 };
+	struct hand_file f = { 0 };
+	struct oc_sample samples[ARRAY_SIZE(filled)];
+	struct oc_machine *m;
+	uint32_t nr;
+
+	hand_event(&f, (struct perf_event_attr){ .type = PERF_TYPE_SOFTWARE,
+						 .config = PERF_COUNT_SW_CPU_CLOCK,
+						 .sample_period = PERIOD,
+						 .sample_type = HAND_SAMPLE_TYPE |
+								PERF_SAMPLE_REGS_USER |
+								PERF_SAMPLE_STACK_USER,
+						 .sample_regs_user = 7 << 6, /* bp, sp, ip */
+						 .sample_stack_user = 64 });
+	hand_comm(&f, 7, 7, "program", true, 1000);
+	hand_map(&f, 7, PROGRAM, "/no/such/program", 1100);
+	for (size_t i = 0; i < ARRAY_SIZE(filled); i++)
+		copied_sample(&f, 1200 + i, filled[i]);
+	m = read_hand(&f);
+	cr_assert_eq(samples_of(m, samples, ARRAY_SIZE(samples)), ARRAY_SIZE(samples));
+	cr_assert_eq(oc_machine_ledger(m)->notes[OC_NOTE_TRACE_DAMAGES], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(filled); i++) {
+		oc_machine_stack(m, samples[i].stack, &nr);
+		cr_assert_eq(nr, frames[i], "%zu: %u frames", i, nr);
+	}
+	oc_machine_free(m);
+}
+
 Test(perf_data_read, deep_stacks_are_cut)
 {
 	struct hand_file f = { 0 };
