@@ -61,7 +61,7 @@ static void fill_ledger(struct oc_machine *m, const struct etw_trace_info *info,
 	}
 }
 
-/* Damage is told as notes, so what could be read is kept. */
+/* Damage is told as notes and in *err, and what could be read is kept. */
 static int tell(struct oc_machine *m, struct etw_trace *trace, struct oc_error *err)
 {
 	struct sink *sink = machine_sink_new(m, NULL);

@@ -19,12 +19,12 @@ import test_perfview
 from chromium import Browser
 
 OUTPUTS = ("svg", "html", "folded", "callgrind", "jsonl", "perfview.xml", "perf.data", "perf-script.txt", "octrace")
+RECORD_TRACE = os.path.join(known_recording.BUILD, "record-trace")
 METHOD = "System.DateTime.GetDatePart"
 
 
 def convert(folder):
-    argv = [os.path.join(known_recording.BUILD, "record-trace"), "convert", "-q",
-            os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW)]
+    argv = [RECORD_TRACE, "convert", "-q", os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW)]
     for extension in OUTPUTS:
         argv += ["-o", os.path.join(folder, "sample." + extension)]
     subprocess.run(argv, check=True, timeout=120)
@@ -141,6 +141,23 @@ class Files(unittest.TestCase):
         for name, weight in recording.self_weights().items():
             selfs[name.rpartition("\\")[2]] += weight
         self.check_selfs(selfs, by_module=True)
+
+    def test_cut_traces(self):
+        """What is in front of the cut is kept; where it was is told. Unit tests cut all traces, and turn bits over."""
+        with open(os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW), "rb") as file:
+            whole = file.read()
+        before, path = 0, self.path("cut.etl")
+        for size in (100, *range(10000, len(whole), 600000)):
+            with open(path, "wb") as file:
+                file.write(whole[:size])
+            done = subprocess.run([RECORD_TRACE, "convert", path, "--format", "folded", "-o", "-"], capture_output=True,
+                                  check=False, text=True, timeout=60)
+            self.assertRegex(done.stderr, "offset 0x[0-9a-f]+")
+            self.assertEqual(done.returncode, 1 if size == 100 else 0)
+            kept = sum(int(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines())
+            self.assertGreaterEqual(kept, before)
+            before = kept
+        self.assertGreater(before, etl_traces.PERFVIEW_SAMPLES * 3 // 4)
 
 
 if __name__ == "__main__":
