@@ -365,7 +365,7 @@ static bool is_image(const struct windows_symbols *ws, const struct oc_machine *
 
 	if (module->type != OC_MODULE_FILE && module->type != OC_MODULE_KERNEL)
 		return false;
-	return path[0] != '/' && strchr(path, '\\') &&
+	return text_is_windows_path(path) &&
 	       (module->build_id_size == PDB_ID_SIZE || module->build_id_size == IMAGE_ID_SIZE ||
 		(ws->is_local && !module->build_id_size));
 }

@@ -5,6 +5,7 @@ The functions' weights are those that the stock pprof tool reads; every other re
 """
 
 import collections
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import nettrace
 import pprof_tool
 import test_weights as weights
 
-MAPPING = re.compile(r"0x(\w+)/0x\w+/0x(\w+) (.*) \w* (?:\[\w+\])*")  # and a build-id, and what it has
+MAPPING = re.compile(r"0x(\w+)/0x\w+/0x(\w+) (.*) (\w*) (?:\[\w+\])*")  # and what it has
 LOCATION = re.compile(r"0x(\w+)(?: M=(\d+))?(?: (.*) :0(?::0)? s=0)?")
 PATH = re.compile(r"[A-Z]:\\|\\\\")
 OUTPUTS = {name: "trace" + extension for name, extension, _ in weights.FORMATS} | {"pprof": "trace.pb.gz"}
@@ -41,6 +42,13 @@ def methods_of_baseline():
     return {f"{space}.{name}" for space, name in found if not (space + name).count("...")}
 
 
+def symbol_files_of_baseline():
+    """{base of an image: (beginning of the GUID, age)}."""
+    with open(etl_traces.BASELINE, encoding="utf-8", errors="replace") as file:
+        found = re.findall(r"DbgID_RSDS .*ImageBase=0x(\w+); GuidSig=([0-9a-f-]+)\.\.\.; Age=(\d+);", file.read())
+    return {int(base, 16): (guid.replace("-", ""), int(age)) for base, guid, age in found}
+
+
 class Profile:
     """A pprof file: samples with the names of their frames, the leaf first."""
 
@@ -55,7 +63,7 @@ class Profile:
         address, number, name = LOCATION.fullmatch(text).groups()
         if name:
             return name
-        start, offset, path = self.mappings[int(number) - 1] if number else ("0", "0", "")
+        start, offset, path, _ = self.mappings[int(number) - 1] if number else ("0", "0", "", "")
         address = int(address, 16)
         if not PATH.match(path):
             return f"0x{address:x}"
@@ -112,7 +120,7 @@ class WindowsTrace(weights.Recordings):
 
     def test_modules_have_names(self):
         """Files are on drives, or on a network; nothing is on a device of the kernel."""
-        files = {path: int(start, 16) for start, _, path in self.profile.mappings if not path.startswith("[")}
+        files = {path: int(start, 16) for start, _, path, _ in self.profile.mappings if not path.startswith("[")}
         self.assertGreater(len(files), 100)
         for path in files:
             self.assertRegex(path, PATH)
@@ -124,6 +132,20 @@ class WindowsTrace(weights.Recordings):
         outside = sum(count for count, frames, _ in self.profile.samples
                       if frames and re.fullmatch("0xf{5,}[0-9a-f]+", frames[0]))
         self.assertLess(outside, etl_traces.PERFVIEW_SAMPLES * 2 // 100, "the kernel's own samples are in its modules")
+
+    def test_symbol_files(self):
+        """Modules have the identity of their PDB files, in the profile as in Firefox Profiler's list of libraries."""
+        theirs, compared = symbol_files_of_baseline(), 0
+        with open(self.outputs["firefox"], encoding="utf-8") as file:
+            libraries = {library["path"]: library for library in json.load(file)["libs"]}
+        for start, _, path, identity in self.profile.mappings:
+            if int(start, 16) in theirs:
+                guid, age = theirs[int(start, 16)]
+                self.assertTrue(identity.startswith(guid) and int(identity[32:], 16) == age, path)
+                self.assertEqual(libraries[path]["breakpadId"], f"{identity[:32].upper()}{age:X}")
+                compared += 1
+        self.assertGreaterEqual(compared, 4)
+        self.assertEqual(libraries["C:\\Windows\\System32\\ntdll.dll"]["debugName"], "ntdll.pdb")
 
     def test_processes_and_threads(self):
         by_process = collections.Counter()
