@@ -168,9 +168,14 @@ static int digit_value(char c)
 	return 99;
 }
 
+bool text_is_windows_path(const char *path)
+{
+	return path[0] != '/' && strchr(path, '\\');
+}
+
 const char *text_base_name(const char *path)
 {
-	const char *end = strrchr(path, path[0] != '/' && strchr(path, '\\') ? '\\' : '/');
+	const char *end = strrchr(path, text_is_windows_path(path) ? '\\' : '/');
 
 	return end && end[1] ? end + 1 : path;
 }

@@ -31,6 +31,8 @@ struct etl_log {
 	uint32_t buffer_size;
 	uint32_t mode; /* EVENT_TRACE_FILE_MODE_* */
 	uint32_t nr_cpus;
+	uint32_t
+		nr_buffers; /* 0 = unknown: the trace was never closed, or buffers in it were written again */
 	uint32_t events_lost;
 	uint32_t buffers_lost;
 	uint32_t os_build;

@@ -192,8 +192,12 @@ static void decode_image(struct input *in, const struct etl_event *event, struct
 	out->base = take_pointer(in);
 	out->size = event->version ? take_pointer(in) : take_u32(in);
 	out->pid = event->version ? take_u32(in) : event->pid;
+	out->checksum = 0;
+	out->time_stamp = 0;
 	if (event->version >= 2) {
-		skip(in, 12); /* checksum, time stamp, signature */
+		out->checksum = take_u32(in);
+		out->time_stamp = take_u32(in);
+		skip(in, 4); /* signature */
 		take_pointer(in);
 		skip(in, 16);
 	}

@@ -66,6 +66,8 @@ struct etw_image {
 	uint32_t pid; /* 0: of the kernel, if base is an address of it */
 	uint64_t base;
 	uint64_t size;
+	uint32_t checksum;    /* 0 = the image has none, or the event does not tell it */
+	uint32_t time_stamp;  /* the same */
 	struct etw_text path; /* UTF-16, as the kernel names files: \Device\HarddiskVolume2\... */
 };
 

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/array.h"
+#include "base/image_id.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
 #include "base/text.h"
@@ -118,11 +119,26 @@ static void learn_exe(struct etw_teller *t, uint32_t pid, const char *path)
 	t->sink->ops->process_facts(t->sink, process->name, &facts);
 }
 
+/* Which build the image is: by its symbol file when the trace was merged, else by its own headers. Returns the size. */
+static uint8_t identify_image(const struct etw_teller *t, const struct etw_image *image,
+			      const char *path, uint8_t ret_id[PDB_ID_SIZE])
+{
+	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
+	const struct image_version version = { .size = (uint32_t)MIN(image->size, UINT32_MAX),
+					       .checksum = image->checksum,
+					       .time_stamp = image->time_stamp };
+
+	if (pdb) {
+		pdb_id_make(pdb->guid, pdb->age, ret_id);
+		return PDB_ID_SIZE;
+	}
+	return image_id_make(&version, path, ret_id) ? IMAGE_ID_SIZE : 0;
+}
+
 static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_t pointer_size,
 		     uint64_t time_ns)
 {
 	bool kernel = etw_is_kernel(image->base, pointer_size);
-	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
 	uint8_t build_id[PDB_ID_SIZE];
 	struct collector_mapping mapping = {
 		.type = kernel ? COLLECTOR_KERNEL : COLLECTOR_FILE,
@@ -140,11 +156,8 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 	if (t->text.error)
 		return -ENOMEM;
 	mapping.path = t->text.data ? t->text.data : "";
-	if (pdb) {
-		pdb_id_make(pdb->guid, pdb->age, build_id);
-		mapping.build_id = build_id;
-		mapping.build_id_size = sizeof(build_id);
-	}
+	mapping.build_id_size = identify_image(t, image, mapping.path, build_id);
+	mapping.build_id = mapping.build_id_size ? build_id : NULL;
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
 	if (!kernel)
 		learn_exe(t, image->pid, mapping.path);

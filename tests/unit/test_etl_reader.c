@@ -427,7 +427,7 @@ Test(etl_reader, what_is_no_trace)
 	buffer_done(&text);
 	etl_writer_init(&w, 8, ETL_PLAIN);
 	w.file.data[0x48 + 6] = 1; /* another hook */
-	expect(&w, "-74 not a Windows trace: it does not begin with a log header");
+	expect(&w, "-74 not a Windows trace: there is no log header at offset 0x48");
 	etl_writer_init(&w, 8, ETL_PLAIN);
 	w.file.data[0x48 + 32 + 0x110] = 9;
 	expect(&w, "-95 the trace's clock (type 9, 10000000 Hz) is not known");
