@@ -55,7 +55,8 @@ struct etw_facts {
 };
 
 /*
- * Reads the whole trace and has the reader keep the buffers in which something happened, see etl_reader_again(). Returns 0, or an error of etl_reader_next(). Call etw_facts_done() in either case.
+ * Reads the whole trace and has the reader keep the buffers in which something happened, see etl_reader_again(). Returns
+ * 0, or an error of etl_reader_next(). Call etw_facts_done() in either case.
  */
 int etw_facts_collect(struct etw_facts *facts, struct etl_reader *r);
 void etw_facts_done(struct etw_facts *facts);
