@@ -15,18 +15,22 @@
 /* Four units below 0x80 have none of these bits. */
 #define NOT_ASCII 0xff80ff80ff80ff80
 
+/* Has bits of 0x8000 in it when one of four units is zero, and none of them when none is. */
+static uint64_t find_zero(const uint8_t *data)
+{
+	uint64_t four = le64(data);
+
+	return (four - 0x0001000100010001) & ~four;
+}
+
 size_t utf16_len(const uint8_t *data, size_t size)
 {
 	size_t len = 0;
 
-	/* Four at a time, as long as none of them is zero. */
-	while (size - len >= 8) {
-		uint64_t four = le64(data + len);
-
-		if ((four - 0x0001000100010001) & ~four & 0x8000800080008000)
-			break;
-		len += 8;
-	}
+	/* Eight at a time, as long as none of them is zero. */
+	while (size - len >= 16 &&
+	       !((find_zero(data + len) | find_zero(data + len + 8)) & 0x8000800080008000))
+		len += 16;
 	while (size - len >= 2 && (data[len] || data[len + 1]))
 		len += 2;
 	return len;
