@@ -15,7 +15,8 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 
-#define DRAFT_PREFIX ".part-"
+/* Where files are that are not finished: not where somebody looks for symbol files. */
+#define DRAFTS ".drafts"
 /* No download may take that long, so who writes to an older file is gone. */
 #define DRAFT_OLD_S 3600
 #define DRAFT_TRIES 1000
@@ -65,8 +66,7 @@ static void remove_if_old(int dir, const char *name)
 	struct timespec now;
 	struct stat st;
 
-	if (strncmp(name, DRAFT_PREFIX, sizeof(DRAFT_PREFIX) - 1) ||
-	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
 	    clock_gettime(CLOCK_REALTIME, &now))
 		return;
 	if (now.tv_sec - st.st_mtim.tv_sec > DRAFT_OLD_S)
@@ -92,7 +92,7 @@ int symbol_cache_open(struct symbol_cache *c, const char *path, struct oc_error 
 {
 	int rc;
 
-	*c = (struct symbol_cache){ .dir = -1 };
+	*c = (struct symbol_cache){ .dir = -1, .drafts = -1 };
 	rc = *path ? make_folders(path) : -ENOENT;
 	if (!rc) {
 		c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,15 +111,23 @@ int symbol_cache_open(struct symbol_cache *c, const char *path, struct oc_error 
 	if (!c->path)
 		return oc_error_set(err, -errno, "cannot find the symbol cache '%s': %s", path,
 				    strerror(errno));
-	remove_old_drafts(c->dir);
+	c->drafts =
+		mkdirat(c->dir, DRAFTS, 0700) && errno != EEXIST
+			? -1
+			: openat(c->dir, DRAFTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (c->drafts < 0)
+		return oc_error_set(err, -errno, "the symbol cache '%s' cannot be used: %s", path,
+				    strerror(errno));
+	remove_old_drafts(c->drafts);
 	return 0;
 }
 
 void symbol_cache_close(struct symbol_cache *c)
 {
+	cleanup_close(&c->drafts);
 	cleanup_close(&c->dir);
 	free(c->path);
-	*c = (struct symbol_cache){ .dir = -1 };
+	*c = (struct symbol_cache){ .dir = -1, .drafts = -1 };
 }
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
@@ -168,9 +176,9 @@ int symbol_cache_begin(struct symbol_cache *c, struct symbol_draft *ret_draft)
 
 	/* In a container, or on another host, somebody with the same pid may use the folder. */
 	for (int i = 0; i < DRAFT_TRIES; i++) {
-		snprintf(ret_draft->name, sizeof(ret_draft->name), DRAFT_PREFIX "%d-%u",
-			 (int)getpid(), ++c->nr_drafts);
-		ret_draft->fd = openat(c->dir, ret_draft->name, flags, 0600);
+		snprintf(ret_draft->name, sizeof(ret_draft->name), "%d-%u", (int)getpid(),
+			 ++c->nr_drafts);
+		ret_draft->fd = openat(c->drafts, ret_draft->name, flags, 0600);
 		if (ret_draft->fd >= 0)
 			return 0;
 		if (errno != EEXIST)
@@ -185,7 +193,7 @@ int symbol_cache_keep(struct symbol_cache *c, struct symbol_draft *draft, const 
 	int dir __cleanup(cleanup_close) = open_parent(c, path, true, &name);
 	int rc = dir < 0 ? dir : 0;
 
-	if (!rc && renameat(c->dir, draft->name, dir, name))
+	if (!rc && renameat(c->drafts, draft->name, dir, name))
 		rc = -errno;
 	if (rc) {
 		symbol_cache_drop(c, draft);
@@ -202,5 +210,5 @@ void symbol_cache_drop(struct symbol_cache *c, struct symbol_draft *draft)
 		return;
 	close(draft->fd);
 	draft->fd = -1;
-	unlinkat(c->dir, draft->name, 0);
+	unlinkat(c->drafts, draft->name, 0);
 }

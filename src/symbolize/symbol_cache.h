@@ -14,9 +14,10 @@
 /* Of a path below the folder, with its NUL. */
 #define SYMBOL_CACHE_PATH_SIZE 512
 
-/* All zero but for dir, which is -1 = closed. */
+/* Closed: all zero, but for the descriptors, which are -1. */
 struct symbol_cache {
 	int dir;
+	int drafts; /* the folder of files that are not finished; -1 = closed */
 	char *path; /* absolute */
 	unsigned int nr_drafts;
 };

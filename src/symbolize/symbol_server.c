@@ -487,6 +487,15 @@ int symbol_servers_fetch(struct oc_symbol_servers *s, struct symbol_want *wants,
 	return rc;
 }
 
+void symbol_servers_put_path(const struct oc_symbol_servers *s, const struct symbol_want *want,
+			     struct buffer *out)
+{
+	char path[SYMBOL_CACHE_PATH_SIZE];
+
+	buffer_clear(out);
+	buffer_printf(out, "%s/%s", s->cache.path, put_path(want, path) ? path : "");
+}
+
 const char *symbol_servers_folder(const struct oc_symbol_servers *s)
 {
 	return s->cache.path;
@@ -576,7 +585,7 @@ int oc_symbol_servers_new(const struct oc_symbol_servers_opts *opts,
 	if (!s)
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	memcpy(&o, opts, MIN(opts->size, sizeof(o)));
-	s->cache.dir = -1;
+	s->cache.dir = s->cache.drafts = -1;
 	s->tell = o.tell;
 	s->begin = o.begin;
 	s->arg = o.arg;

@@ -14,6 +14,8 @@
 #include <onecollect/ledger.h>
 #include <onecollect/symbolize.h>
 
+#include "base/buffer.h"
+
 enum symbol_want_kind {
 	SYMBOL_WANT_PDB,
 	SYMBOL_WANT_DEBUG_INFO, /* an ELF file with symbols: the separate debug file, or all in one */
@@ -37,6 +39,10 @@ struct symbol_want {
  */
 int symbol_servers_fetch(struct oc_symbol_servers *s, struct symbol_want *wants, size_t nr,
 			 struct oc_ledger *ledger);
+
+/* Puts the absolute path of a file into *out (dropping what was there), for wants whose is_there says that it is there. */
+void symbol_servers_put_path(const struct oc_symbol_servers *s, const struct symbol_want *want,
+			     struct buffer *out);
 
 /* The folder: absolute, borrowed. */
 const char *symbol_servers_folder(const struct oc_symbol_servers *s);

@@ -39,6 +39,14 @@ int symbol_servers_fetch(struct oc_symbol_servers *s, struct symbol_want *wants,
 	return 0;
 }
 
+void symbol_servers_put_path(const struct oc_symbol_servers *s, const struct symbol_want *want,
+			     struct buffer *out)
+{
+	(void)s;
+	(void)want;
+	buffer_clear(out);
+}
+
 const char *symbol_servers_folder(const struct oc_symbol_servers *s)
 {
 	(void)s;

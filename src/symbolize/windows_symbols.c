@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/image_id.h"
 #include "base/macros.h"
 #include "base/text.h"
 #include "symbolize/demangle.h"
@@ -21,6 +22,11 @@
 /* Sentences on files that are not used; the rest is counted only. */
 #define TOLD_MAX 20u
 
+#define ANOTHER_BUILD "it is of another build than the program"
+#define NO_IMAGE                                                                            \
+	"the trace does not tell which symbol file the program has; that is read from the " \
+	"program, which must be in the symbol path as well"
+
 /* A location to be named. */
 struct place {
 	oc_module_id module;
@@ -28,10 +34,13 @@ struct place {
 	uint64_t offset;
 };
 
+/* The places of one module. */
 struct naming {
 	struct oc_machine *m;
 	oc_module_id module;
-	const struct place *places;
+	const struct place *places; /* [nr] */
+	uint64_t *offsets;          /* [nr] */
+	size_t nr;
 	bool is_x86;
 	struct buffer pretty;
 	struct oc_line lines[PDB_FRAMES_MAX];
@@ -125,125 +134,295 @@ static int set_export(void *arg, size_t index, const char *name)
 	return set_place(arg, index, &frame, 1);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------- */
+/* ---- the image --------------------------------------------------------------------------------------------- */
 
-static int name_by_pdb(struct naming *n, const struct byte_source *source, const uint8_t *id,
-		       const uint64_t *offsets, size_t nr, struct oc_error *err)
-{
-	struct pdb_file pdb;
-	int rc = pdb_open(&pdb, source, err);
-
-	if (rc)
-		return rc;
-	if (memcmp(pdb.id, id, PDB_ID_SIZE))
-		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
-	else
-		rc = pdb_load(&pdb, err);
-	n->is_x86 = pdb.machine == PE_MACHINE_X86;
-	if (!rc)
-		rc = pdb_symbols_name(&pdb, offsets, nr, set_place, n, err);
-	pdb_close(&pdb);
-	return rc;
-}
-
-static int name_by_image(struct naming *n, const struct byte_source *source, const uint8_t *id,
-			 const uint64_t *offsets, size_t nr, struct oc_error *err)
-{
-	struct pe_symbol_file file;
-	struct pe_file pe;
-	int rc = pe_open(&pe, source, err);
-
-	if (rc)
-		return rc;
-	rc = pe_symbol_file(&pe, &file, err);
-	if (rc == 1 && !memcmp(file.id, id, PDB_ID_SIZE)) {
-		n->is_x86 = pe.machine == PE_MACHINE_X86;
-		rc = pe_symbols_name(&pe, offsets, nr, set_export, n, err);
-	} else if (rc >= 0) {
-		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
-	}
-	pe_close(&pe);
-	return rc;
-}
-
-/* Returns 1 = there was such a file, 0 = there is none, or -ENOMEM. */
-static int name_by(struct windows_symbols *ws, struct naming *n, enum symbol_file_kind kind,
-		   const uint64_t *offsets, size_t nr)
-{
-	const uint8_t *id = oc_machine_module(n->m, n->module)->build_id;
-	struct oc_error err = { 0 };
-	struct byte_source source = { 0 };
+struct image {
 	struct symbol_found found;
-	int rc = symbol_path_find(&ws->path, kind, id, &found);
+	struct pe_file pe;
+	bool has_symbols;
+	struct pe_symbol_file symbols;
+};
 
-	if (rc <= 0)
-		return rc;
-	source.fd = found.fd;
-	source.size = found.size;
-	rc = kind == SYMBOL_FILE_PDB ? name_by_pdb(n, &source, id, offsets, nr, &err)
-				     : name_by_image(n, &source, id, offsets, nr, &err);
-	close(found.fd);
-	if (rc && rc != -ENOMEM)
-		tell_of(ws, found.path, err.message);
-	return rc == -ENOMEM ? rc : 1;
+static const struct oc_module *module_of(const struct naming *n)
+{
+	return oc_machine_module(n->m, n->module);
 }
 
-/* What is to be named of one module, by offset. */
+static const char *path_of(const struct naming *n)
+{
+	return oc_machine_string(n->m, module_of(n)->path, NULL);
+}
+
+static void image_close(struct image *image)
+{
+	pe_close(&image->pe);
+	close(image->found.fd);
+}
+
+/* Is the image the one that was loaded? */
+static bool is_same_build(const struct naming *n, const struct image *image)
+{
+	const struct oc_module *module = module_of(n);
+	const struct oc_mapping *mapping;
+	uint8_t id[IMAGE_ID_SIZE];
+
+	if (module->build_id_size == PDB_ID_SIZE)
+		return image->has_symbols &&
+		       !memcmp(image->symbols.id, module->build_id, PDB_ID_SIZE);
+	if (module->build_id_size == IMAGE_ID_SIZE)
+		return image_id_make(&image->pe.version, path_of(n), id) &&
+		       !memcmp(id, module->build_id, IMAGE_ID_SIZE);
+	/* Of the file at its own place the size is enough: it was loaded from there a moment ago. */
+	mapping =
+		oc_machine_mapping(n->m, oc_machine_location(n->m, n->places[0].location)->mapping);
+	return mapping && mapping->end - mapping->start ==
+				  (uint64_t)image_pages(image->pe.version.size) * IMAGE_PAGE_SIZE;
+}
+
+/* Reads image->found. Returns 1, 0 = it is not the module's, which is told, or -ENOMEM; then it is closed. */
+static int image_open(struct windows_symbols *ws, const struct naming *n, struct image *image)
+{
+	const struct byte_source source = { .fd = image->found.fd, .size = image->found.size };
+	struct oc_error err = { 0 };
+	int rc = pe_open(&image->pe, &source, &err);
+
+	if (!rc) {
+		rc = pe_symbol_file(&image->pe, &image->symbols, &err);
+		image->has_symbols = rc == 1;
+	}
+	if (rc >= 0 && is_same_build(n, image))
+		return 1;
+	image_close(image);
+	if (rc == -ENOMEM)
+		return rc;
+	tell_of(ws, image->found.path, rc < 0 ? err.message : ANOTHER_BUILD);
+	return 0;
+}
+
+static bool has_drive(const char *path)
+{
+	return path[0] && path[1] == ':' && path[2] == '\\';
+}
+
+/* Returns 1 with an open image, 0 = there is none, or -ENOMEM. */
+static int find_image(struct windows_symbols *ws, const struct naming *n, struct image *ret)
+{
+	const struct oc_module *module = module_of(n);
+	int rc = 0;
+
+	if (ws->is_local && has_drive(path_of(n)) &&
+	    !symbol_path_open(&ws->path, path_of(n), &ret->found))
+		rc = image_open(ws, n, ret);
+	if (rc || !module->build_id_size)
+		return rc;
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_IMAGE, module->build_id, module->build_id_size,
+			      &ret->found);
+	return rc > 0 ? image_open(ws, n, ret) : rc;
+}
+
+static int name_by_image(struct windows_symbols *ws, struct naming *n, const struct image *image)
+{
+	struct oc_error err = { 0 };
+	int rc;
+
+	n->is_x86 = image->pe.machine == PE_MACHINE_X86;
+	rc = pe_symbols_name(&image->pe, n->offsets, n->nr, set_export, n, &err);
+	if (rc && rc != -ENOMEM)
+		tell_of(ws, image->found.path, err.message);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* ---- the symbol file --------------------------------------------------------------------------------------- */
+
+/* Reads what a file has to say of its build. Returns 0 with an open file, or a negative errno value with *err. */
+static int open_pdb(const struct naming *n, const struct byte_source *source, struct pdb_file *pdb,
+		    struct oc_error *err)
+{
+	int rc = pdb_open(pdb, source, err);
+
+	if (rc)
+		return rc;
+	if (memcmp(pdb->id, module_of(n)->build_id, PDB_ID_SIZE))
+		rc = oc_error_set(err, -EBADMSG, ANOTHER_BUILD);
+	else
+		rc = pdb_load(pdb, err);
+	if (rc)
+		pdb_close(pdb);
+	return rc;
+}
+
+/*
+ * Takes an open descriptor, which it closes. Returns 1 = names were taken from it, perhaps not all; 0 = it is not used,
+ * which is told; or -ENOMEM.
+ */
+static int name_by_pdb(struct windows_symbols *ws, struct naming *n,
+		       const struct symbol_found *found)
+{
+	const struct byte_source source = { .fd = found->fd, .size = found->size };
+	struct oc_error err = { 0 };
+	struct pdb_file pdb;
+	int rc = open_pdb(n, &source, &pdb, &err);
+	bool is_open = !rc;
+
+	if (is_open) {
+		n->is_x86 = pdb.machine == PE_MACHINE_X86;
+		rc = pdb_symbols_name(&pdb, n->offsets, n->nr, set_place, n, &err);
+		pdb_close(&pdb);
+	}
+	close(found->fd);
+	if (rc && rc != -ENOMEM)
+		tell_of(ws, found->path, err.message);
+	return rc == -ENOMEM ? rc : is_open;
+}
+
+/* Opens the PDB file in the folder of its image. Returns 1, 0 = there is none, or -ENOMEM. */
+static int find_beside(const struct windows_symbols *ws, const struct image *image,
+		       struct symbol_found *ret)
+{
+	const char *name = text_base_name(image->symbols.path);
+	int folder = (int)(text_base_name(image->found.path) - image->found.path);
+	struct buffer path = BUFFER_INIT;
+	int rc;
+
+	if (strpbrk(name, "/\\:"))
+		return 0;
+	buffer_printf(&path, "%.*s%s", folder, image->found.path, name);
+	rc = path.error ? path.error : !symbol_path_open(&ws->path, path.data, ret);
+	buffer_done(&path);
+	return rc;
+}
+
+/* image: NULL = there is none. Returns as name_by_pdb(). */
+static int name_by_symbols(struct windows_symbols *ws, struct naming *n, const struct image *image)
+{
+	const struct oc_module *module = module_of(n);
+	struct symbol_found found;
+	int rc;
+
+	if (module->build_id_size != PDB_ID_SIZE)
+		return 0;
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, &found);
+	if (!rc && ws->is_local && image && image->has_symbols)
+		rc = find_beside(ws, image, &found);
+	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
+}
+
+/* ---- a module ---------------------------------------------------------------------------------------------- */
+
+/* Files that seem to belong to the module but cannot be used are told of. */
+static void tell_others(struct windows_symbols *ws, const struct naming *n, bool has_image)
+{
+	const char *name = text_base_name(path_of(n));
+
+	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
+				module_of(n)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
+									   : NO_IMAGE);
+	if (!has_image)
+		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
+}
+
+/* A module and what is to be named of it. */
 struct group {
 	const struct place *places; /* [nr] */
 	size_t nr;
-	bool is_done; /* there was a PDB file */
+	bool has_image;                 /* there is one here, of the same build */
+	bool is_wanted;                 /* its PDB file is not here, and a server may have it */
+	const struct symbol_want *want; /* of those that are wanted, once servers were asked */
 };
 
-/* Names a module by a file of a kind. Returns as name_by(). */
-static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct group *group,
-		       enum symbol_file_kind kind)
+/* What the image tells of its symbol file, the trace may not have told. Returns 0 or -ENOMEM. */
+static int learn_symbol_file(struct naming *n, const struct image *image)
 {
-	struct naming n = { .m = m, .module = group->places[0].module, .places = group->places };
-	uint64_t *offsets = malloc(group->nr * sizeof(*offsets));
-	int rc;
+	const char *name = text_base_name(image->symbols.path);
+	struct oc_module module;
+	int64_t rc;
 
-	if (!offsets)
-		return -ENOMEM;
-	for (size_t i = 0; i < group->nr; i++)
-		offsets[i] = group->places[i].offset;
-	rc = name_by(ws, &n, kind, offsets, group->nr);
-	buffer_done(&n.pretty);
-	free(offsets);
+	rc = oc_machine_set_build_id(n->m, n->module, image->symbols.id, PDB_ID_SIZE);
+	if (rc)
+		return (int)rc;
+	module = *module_of(n);
+	if (module.symbol_file)
+		return 0;
+	rc = intern(n, name);
+	if (rc < 0)
+		return (int)rc;
+	module.symbol_file = (oc_string_id)rc;
+	rc = oc_machine_add_module(n->m, &module);
+	return rc < 0 ? (int)rc : 0;
+}
+
+/* image: NULL = there is none. Returns 0 or -ENOMEM. */
+static int name_without_symbols(struct windows_symbols *ws, struct naming *n,
+				const struct image *image)
+{
+	tell_others(ws, n, image);
+	return image ? name_by_image(ws, n, image) : 0;
+}
+
+/* Names a module by what is here; without a PDB file, only when there is no server to ask. Returns 0 or -ENOMEM. */
+static int name_by_files(struct windows_symbols *ws, struct naming *n, struct group *group)
+{
+	struct image image = { 0 };
+	int has_image = find_image(ws, n, &image), rc = 0;
+
+	if (has_image < 0)
+		return has_image;
+	group->has_image = has_image;
+	if (has_image && image.has_symbols)
+		rc = learn_symbol_file(n, &image);
+	if (!rc)
+		rc = name_by_symbols(ws, n, has_image ? &image : NULL);
+	if (!rc && (!ws->servers || module_of(n)->build_id_size != PDB_ID_SIZE))
+		rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	else if (!rc)
+		group->is_wanted = true;
+	if (has_image)
+		image_close(&image);
+	return rc < 0 ? rc : 0;
+}
+
+/* Names a module when servers were asked for its PDB file. Returns 0 or -ENOMEM. */
+static int name_by_download(struct windows_symbols *ws, struct naming *n, struct group *group)
+{
+	struct buffer path __cleanup(buffer_done) = BUFFER_INIT;
+	struct symbol_found found;
+	struct image image = { 0 };
+	int has_image = 0, rc = 0;
+
+	symbol_servers_put_path(ws->servers, group->want, &path);
+	if (path.error)
+		return path.error;
+	if (group->want->is_there && !symbol_path_open(&ws->path, path.data, &found))
+		rc = name_by_pdb(ws, n, &found);
+	if (!rc && group->has_image)
+		rc = has_image = find_image(ws, n, &image);
+	if (rc < 0 || (rc && !has_image))
+		return MIN(rc, 0);
+	rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	if (has_image)
+		image_close(&image);
 	return rc;
 }
 
-/* Names the modules that have a PDB file. Returns 0 or -ENOMEM. */
-static int name_by_pdbs(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
-			size_t nr)
+/* Calls name for a module with its places. Returns what it returns, or -ENOMEM. */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, struct group *group,
+		       int (*name)(struct windows_symbols *ws, struct naming *n,
+				   struct group *group))
 {
-	for (size_t i = 0; i < nr; i++) {
-		int rc = groups[i].is_done ? 1 : name_module(ws, m, &groups[i], SYMBOL_FILE_PDB);
+	struct naming n = {
+		.m = m, .module = group->places[0].module, .places = group->places, .nr = group->nr
+	};
+	int rc;
 
-		if (rc < 0)
-			return rc;
-		groups[i].is_done = rc;
-	}
-	return 0;
-}
-
-/* Names the others by their images. Returns 0 or -ENOMEM. */
-static int name_by_images(struct windows_symbols *ws, struct oc_machine *m,
-			  const struct group *groups, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
-		int rc;
-
-		if (groups[i].is_done)
-			continue;
-		symbol_path_tell_others(&ws->path,
-					text_base_name(oc_machine_string(m, module->path, NULL)));
-		rc = name_module(ws, m, &groups[i], SYMBOL_FILE_IMAGE);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	n.offsets = malloc(n.nr * sizeof(*n.offsets));
+	if (!n.offsets)
+		return -ENOMEM;
+	for (size_t i = 0; i < n.nr; i++)
+		n.offsets[i] = n.places[i].offset;
+	rc = name(ws, &n, group);
+	buffer_done(&n.pretty);
+	free(n.offsets);
+	return rc;
 }
 
 /* ---- servers ----------------------------------------------------------------------------------------------- */
@@ -265,49 +444,61 @@ static void put_pdb_name(const struct oc_machine *m, const struct oc_module *mod
 	buffer_append(out, ".pdb", sizeof(".pdb"));
 }
 
-/* Downloads the PDB files of modules that have none, and names those by what came. Returns 0 or -ENOMEM. */
+/* Asks for the PDB files that are wanted; wants, names: filled in; wants is [nr]. Returns 0 or -ENOMEM. */
+static int fetch_wanted(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			size_t nr, struct symbol_want *wants, struct buffer *names)
+{
+	size_t nr_wants = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (groups[i].is_wanted)
+			put_pdb_name(m, oc_machine_module(m, groups[i].places[0].module), names);
+	}
+	if (names->error)
+		return names->error;
+	for (size_t i = 0, at = 0; i < nr; i++) {
+		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
+
+		if (!groups[i].is_wanted)
+			continue;
+		groups[i].want = &wants[nr_wants];
+		wants[nr_wants++] = (struct symbol_want){ .kind = SYMBOL_WANT_PDB,
+							  .name = names->data + at,
+							  .id = module->build_id,
+							  .id_size = module->build_id_size };
+		at += strlen(names->data + at) + 1;
+	}
+	return symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));
+}
+
+/* Downloads PDB files that are not here, and names by them; or by images, as without servers. Returns 0 or -ENOMEM. */
 static int name_by_servers(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
 			   size_t nr)
 {
 	struct symbol_want *wants __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*wants));
-	size_t *starts __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*starts));
 	struct buffer names __cleanup(buffer_done) = BUFFER_INIT;
-	size_t nr_wants = 0;
-	int rc;
+	int rc = wants ? fetch_wanted(ws, m, groups, nr, wants, &names) : -ENOMEM;
 
-	if (!wants || !starts)
-		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++) {
-		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
-
-		if (groups[i].is_done)
-			continue;
-		starts[nr_wants] = names.len;
-		put_pdb_name(m, module, &names);
-		wants[nr_wants++] = (struct symbol_want){ .kind = SYMBOL_WANT_PDB,
-							  .id = module->build_id,
-							  .id_size = module->build_id_size };
+	for (size_t i = 0; !rc && i < nr; i++) {
+		if (groups[i].is_wanted)
+			rc = name_module(ws, m, &groups[i], name_by_download);
 	}
-	if (names.error || !nr_wants)
-		return names.error;
-	for (size_t i = 0; i < nr_wants; i++)
-		wants[i].name = names.data + starts[i];
-	rc = symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));
-	if (rc)
-		return rc;
-	symbol_path_list_last_again(&ws->path);
-	return name_by_pdbs(ws, m, groups, nr);
+	return rc;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------- */
 
-/* Of Windows, by its path, and with an identity. */
-static bool is_image(const struct oc_machine *m, const struct oc_module *module)
+/* Of Windows, by its path, and with an identity, or else from a known place. */
+static bool is_image(const struct windows_symbols *ws, const struct oc_machine *m,
+		     const struct oc_module *module)
 {
 	const char *path = oc_machine_string(m, module->path, NULL);
 
-	return (module->type == OC_MODULE_FILE || module->type == OC_MODULE_KERNEL) &&
-	       module->build_id_size == PDB_ID_SIZE && path[0] != '/' && strchr(path, '\\');
+	if (module->type != OC_MODULE_FILE && module->type != OC_MODULE_KERNEL)
+		return false;
+	return text_is_windows_path(path) &&
+	       (module->build_id_size == PDB_ID_SIZE || module->build_id_size == IMAGE_ID_SIZE ||
+		(ws->is_local && !module->build_id_size));
 }
 
 static int compare_places(const void *left, const void *right)
@@ -329,14 +520,15 @@ static uint64_t offset_in_image(const struct oc_machine *m, const struct oc_loca
 	return mapping->file_offset + (location->offset - mapping->start);
 }
 
-static size_t collect_places(const struct oc_machine *m, struct place *places)
+static size_t collect_places(const struct windows_symbols *ws, const struct oc_machine *m,
+			     struct place *places)
 {
 	size_t nr = 0;
 
 	for (oc_location_id id = 1; id <= oc_machine_nr_locations(m); id++) {
 		const struct oc_location *location = oc_machine_location(m, id);
 
-		if (!location->nr_lines && is_image(m, oc_machine_module(m, location->module)))
+		if (!location->nr_lines && is_image(ws, m, oc_machine_module(m, location->module)))
 			places[nr++] = (struct place){ .module = location->module,
 						       .location = id,
 						       .offset = offset_in_image(m, location) };
@@ -363,22 +555,22 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 	struct place *places __cleanup(cleanup_free) = NULL;
 	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
-	int rc;
+	int rc = 0;
 
-	if (!ws->path.nr_folders)
+	if (!ws->path.nr_folders && !ws->is_local)
 		return 0;
+	symbol_path_check(&ws->path);
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
 	groups = malloc(((size_t)oc_machine_nr_modules(m) + 1) * sizeof(*groups));
 	if (!places || !groups)
 		return -ENOMEM;
-	nr = collect_places(m, places);
+	nr = collect_places(ws, m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
 	nr = group_places(places, nr, groups);
-	rc = name_by_pdbs(ws, m, groups, nr);
+	for (size_t i = 0; !rc && i < nr; i++)
+		rc = name_module(ws, m, &groups[i], name_by_files);
 	if (!rc && ws->servers)
 		rc = name_by_servers(ws, m, groups, nr);
-	if (!rc)
-		rc = name_by_images(ws, m, groups, nr);
 	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
 	return rc;
 }

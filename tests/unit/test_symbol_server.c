@@ -53,6 +53,14 @@ static unsigned int mode_of(const struct fixture *f, const char *name)
 	return stat(path, &st) ? 0 : st.st_mode & 07777;
 }
 
+static unsigned int mode_of_draft(const struct fixture *f, const struct symbol_draft *draft)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), ".drafts/%s", draft->name);
+	return mode_of(f, name);
+}
+
 Test(symbol_cache, keeps_whole_files_only)
 {
 	struct symbol_draft draft, other;
@@ -70,10 +78,10 @@ Test(symbol_cache, keeps_whole_files_only)
 	cr_assert(!symbol_cache_has(&f.cache, "x.pdb/1"));
 	cr_assert_eq(mode_of(&f, "x.pdb/1/x.pdb"), 0600);
 	cr_assert_eq(mode_of(&f, "x.pdb/1"), 0700);
-	cr_assert_eq(mode_of(&f, other.name), 0600);
+	cr_assert_eq(mode_of_draft(&f, &other), 0600);
 	symbol_cache_drop(&f.cache, &other);
 	symbol_cache_drop(&f.cache, &other);
-	cr_assert_eq(mode_of(&f, other.name), 0);
+	cr_assert_eq(mode_of_draft(&f, &other), 0);
 	tear_down(&f);
 }
 
@@ -88,7 +96,7 @@ Test(symbol_cache, follows_no_links)
 	cr_assert(!symbol_cache_has(&f.cache, "y.pdb"));
 	cr_assert_eq(symbol_cache_begin(&f.cache, &draft), 0);
 	cr_assert_lt(symbol_cache_keep(&f.cache, &draft, "x.pdb/1"), 0);
-	cr_assert_eq(mode_of(&f, draft.name), 0);
+	cr_assert_eq(mode_of_draft(&f, &draft), 0);
 	tear_down(&f);
 }
 
@@ -105,8 +113,8 @@ Test(symbol_cache, removes_what_killed_programs_left)
 	cr_assert_eq(futimens(draft.fd, old), 0);
 	symbol_cache_close(&f.cache);
 	cr_assert_eq(symbol_cache_open(&f.cache, f.path, &err), 0);
-	cr_assert_eq(mode_of(&f, draft.name), 0);
-	cr_assert_eq(mode_of(&f, young.name), 0600);
+	cr_assert_eq(mode_of_draft(&f, &draft), 0);
+	cr_assert_eq(mode_of_draft(&f, &young), 0600);
 	close(draft.fd);
 	close(young.fd);
 	tear_down(&f);

@@ -77,6 +77,7 @@ struct oc_recording_info {
 	oc_string_id os;       /* e.g. "Linux 6.1.0-47-amd64 x86_64" */
 	oc_string_id command;  /* the command line that asked for the recording */
 	oc_string_id tool;     /* name and version of the recorder */
+	uint64_t kernel_text;  /* address of the kernel's _text; 0 = unknown; not kept in files */
 };
 OC_API void oc_machine_set_info(struct oc_machine *m, const struct oc_recording_info *info);
 OC_API const struct oc_recording_info *oc_machine_info(const struct oc_machine *m);
@@ -150,7 +151,8 @@ struct oc_mapping {
 
 /*
  * Adds a module or finds the one with equal identity: type, process, build-id when both have one, else device and
- * inode when known, else path. A known one learns build-id, inode and symbol file. Returns its id, -EINVAL (bad field) or -ENOMEM.
+ * inode when known, else path. A known one learns build-id, inode and symbol file. Returns its
+ * id, -EINVAL (bad field) or -ENOMEM.
  */
 OC_API int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module);
 OC_API const struct oc_module *oc_machine_module(const struct oc_machine *m, oc_module_id id);

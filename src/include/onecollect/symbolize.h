@@ -98,17 +98,17 @@ OC_API void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_f
 /*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
  * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. Where opts->servers has a better one
- * than is here, it is fetched and parsed for what has no name yet. To be called before
- * oc_machine_finish().
+ * than is here, it is fetched and parsed for what has no name yet. To be called before oc_machine_finish().
  * Returns 0 or -ENOMEM; what cannot be read is counted in the ledger's notes and stays module+0xoffset.
  */
 OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
 
 /*
  * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
- * code in files with a build-id, which are looked for under their path in our own root and taken only when their
- * build-id is the same; of Windows programs, libraries and drivers in opts->symbol_paths, with inlined functions and
- * lines; and what opts->servers have of both. Kernels of Linux and generated code are left as they are. As oc_symbolizer_run() otherwise.
+ * code in files, which are looked for under their path in our own root and taken only when their build-id is the same,
+ * or for those without one, on the host of the recording, device and inode; of Windows programs, libraries and drivers
+ * in opts->symbol_paths, with inlined functions and lines; of both also what opts->servers have; of a kernel of Linux that
+ * still runs here, as its build-id and oc_recording_info.kernel_text prove. Generated code is left as it is. As oc_symbolizer_run() otherwise.
  */
 OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
 
