@@ -403,8 +403,8 @@ class PdbTest(ServerTest):
         self.pdb = image[:-4] + ".pdb"
         self.guid = uuid.UUID(re.search(r"GUID: \{(.*)\}", run("llvm-pdbutil-14", "dump", "--summary", self.pdb))[1]).hex
         publics = run("llvm-pdbutil-14", "dump", "--publics", self.pdb)
-        place = re.search(r"`\?here@made.*\n.*addr = 0001:(\d+)", publics)
-        self.offset = 0x1000 + int(place[1]) + 4
+        self.offset = 0x1000 + int(re.search(r"`\?here@made.*\n.*addr = 0001:(\d+)", publics)[1]) + 4
+        self.exported = 0x1000 + int(re.search(r"`start`.*\n.*addr = 0001:(\d+)", publics)[1])
 
     def line(self, path=None, guid=None, age="00000001", name=""):
         name = ":" + name if name else ""
@@ -433,6 +433,20 @@ class PdbTest(ServerTest):
         self.assertEqual((names, server.asked), (["made::here"], [self.url("kernel.pdb")]))
         _, notes, _ = self.ask(self.line(guid=uuid.uuid4().hex, name="../kernel.pdb"), "--symbol-server", server.url)
         self.assertEqual((notes, len(server.asked)), ({"symbols_refused": 1}, 1))
+
+    def test_an_image_that_is_here_tells_the_name(self):
+        """And gives names where no server has the PDB file."""
+        images = os.path.join(self.folder, "images")
+        os.mkdir(images)
+        shutil.copy(self.pdb[:-4] + ".dll", images)
+        server = self.serve({self.url("made.pdb"): read(self.pdb)})
+        names, _, _ = self.ask(self.line(), "--symbol-server", server.url, "--symbol-path", images)
+        self.assertEqual((names, server.asked), (["made::here"], [self.url("made.pdb")]))
+        shutil.rmtree(self.cache)
+        server.files = {}
+        self.offset = self.exported
+        names, notes, _ = self.ask(self.line(), "--symbol-server", server.url, "--symbol-path", images)
+        self.assertEqual((names, notes), (["start"], {"symbols_not_found": 1}))
 
     def test_one_that_is_here_is_not_asked_for(self):
         server = self.serve({})
