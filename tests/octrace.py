@@ -32,6 +32,7 @@ TABLES = {
     18: ("LEDGER", "item:4 kind:4 value:8", "", False, False),
     19: ("END", "type:4 rows:4 offset:8", "rows:8 count:8 value:8", False, False),
     20: ("STACK_COUNTS", "process:4 reason:1 count:8", "", False, False),
+    21: ("SYMBOL_FILE", "module:4 name:4", "", False, False),
 }
 FORMATS = {1: "B", 4: "I", 8: "Q"}
 # What a column refers to; 0 is none everywhere.
