@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The stock pprof tool, built once from Debian's source package, and what its reports say."""
+"""The stock pprof tool and programs of ours with its packages, built from Debian's source package, and what its reports
+say."""
 
 import os
 import re
@@ -18,8 +19,11 @@ SCHEMA = os.path.join(SOURCE, "proto/profile.proto")
 def tool():
     """Path of the pprof program; builds it (seconds, no network) when it is not there yet."""
     path = os.path.join(FOLDER, "pprof")
-    if os.path.exists(path):
-        return path
+    return path if os.path.exists(path) else go_build(path, "github.com/google/pprof")
+
+
+def go_build(path, what):
+    """Builds a package, or a folder of Go files that may use pprof's packages, with what Debian has."""
     # Debian's own compiler first: a newer one elsewhere may have given up on builds without modules.
     go = shutil.which("go", path="/usr/bin") or shutil.which("go")
     if not go or not os.path.isdir(SOURCE):
@@ -34,10 +38,10 @@ def tool():
         "GOCACHE": os.path.join(FOLDER, "go-cache"),
     }
     made = path + f".{os.getpid()}"
-    done = subprocess.run([go, "build", "-o", made, "github.com/google/pprof"], env=env, capture_output=True, text=True,
-                          check=False, timeout=HANG_S)
+    done = subprocess.run([go, "build", "-o", made, what], env=env, cwd=ROOT, capture_output=True, text=True, check=False,
+                          timeout=HANG_S)
     if done.returncode:
-        raise AssertionError(f"pprof does not build: {done.stderr}")
+        raise AssertionError(f"{what} does not build: {done.stderr}")
     os.replace(made, path)
     return path
 
