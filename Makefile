@@ -291,6 +291,7 @@ tidy: $(SKEL) $(GEN_C) $(EMBED_H) ## clang-tidy-14 over the C sources (minutes)
 
 bench: all $(BENCHES) fixtures ## benchmarks beside perf and bpftrace (root, minutes)
 	@scripts/install-deps bench
+	@scripts/install-peers $(O)/peers
 	python3 tests/bench/run.py
 
 # ---- installation -----------------------------------------------------------------------------------------------
