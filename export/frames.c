@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/text.h"
 #include "export/sample_groups.h"
 
 /* Lines of a location that are shown: one that is not symbolized has one, its address. */
@@ -98,10 +99,7 @@ struct code code_describe(const struct oc_machine *m, uint32_t code)
 
 const char *module_base_name(const struct oc_machine *m, const struct oc_module *module)
 {
-	const char *path = oc_machine_string(m, module->path, NULL);
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
+	return text_base_name(oc_machine_string(m, module->path, NULL));
 }
 
 int frame_places_init(struct frame_places *places, const struct oc_machine *m)

@@ -85,5 +85,5 @@ windows: ## record-trace.exe for Windows, with mingw-w64, into build/windows
 
 check-windows: ## build it and try it under wine
 	@scripts/install-deps build check windows
-	@$(MAKE) $(PARALLEL) WERROR=1 all windows-tests $(O)/interop/write_sample
+	@$(MAKE) $(PARALLEL) WERROR=1 all windows-tests $(addprefix $(O)/interop/,write_sample symbolize_pdb)
 	@tests/run --build $(O) windows

@@ -10,13 +10,12 @@
 
 #include <onecollect/reader.h>
 
+#include "base/image_id.h"
 #include "base/le.h"
 #include "base/macros.h"
 #include "export/formats/readers_private.h"
 #include "machine_sink.h"
 #include "windows-etw/etw_trace.h"
-
-#define PAGE_SIZE_WINDOWS 4096 /* on x86, x86-64 and arm64 alike */
 
 static oc_string_id intern(struct oc_machine *m, const char *text)
 {
@@ -33,7 +32,7 @@ static void fill_info(struct oc_machine *m, const struct etw_trace_info *trace)
 		.start_boot_ns = trace->start_ns,
 		.end_mono_ns = trace->end_ns,
 		.nr_cpus = trace->log->nr_cpus,
-		.page_size = PAGE_SIZE_WINDOWS,
+		.page_size = IMAGE_PAGE_SIZE,
 	};
 	char text[ETL_NAME_BYTES + 64];
 
@@ -62,7 +61,7 @@ static void fill_ledger(struct oc_machine *m, const struct etw_trace_info *info,
 	}
 }
 
-/* Damage is told as notes, so what could be read is kept. */
+/* Damage is told as notes and in *err, and what could be read is kept. */
 static int tell(struct oc_machine *m, struct etw_trace *trace, struct oc_error *err)
 {
 	struct sink *sink = machine_sink_new(m, NULL);

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/os.h"
 #include "collector.h"
 #include "command.h"
 #include "machine_sink.h"
@@ -330,14 +331,12 @@ static void fill_ledger(struct oc_recording *rec, const struct collector_stats *
 static void fill_self_cost(struct oc_recording *rec)
 {
 	struct oc_ledger_self *cost = &oc_machine_ledger(rec->machine)->self;
-	struct rusage usage;
 
 	clock_self_cpu(&cost->user_s, &cost->system_s);
 	cost->user_s -= rec->user_s;
 	cost->system_s -= rec->system_s;
 	cost->stop_ms = (double)(clock_monotonic_ns() - rec->stop_ns) / 1e6;
-	if (!getrusage(RUSAGE_SELF, &usage))
-		cost->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	cost->peak_rss_bytes = os_peak_memory();
 }
 
 static void fill_command(struct oc_recording *rec)

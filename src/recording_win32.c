@@ -39,6 +39,8 @@ struct oc_recording {
 	bool no_symbols;
 	uint64_t duration_ns;
 	char *command_line;
+	void (*tell)(void *arg, const char *text);
+	void *tell_arg;
 	char **processes; /* [nr_processes], pids and globs to select */
 	uint32_t nr_processes;
 	uint32_t *cpus; /* [nr_cpus] */
@@ -160,6 +162,13 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 		.memory_budget_bytes =
 			opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT,
 	};
+	const struct oc_symbolizer_opts symbolizer_opts = {
+		.size = sizeof(symbolizer_opts),
+		.symbol_paths = opts->symbol_paths,
+		.nr_symbol_paths = opts->nr_symbol_paths,
+		.tell = opts->tell,
+		.tell_arg = opts->tell_arg,
+	};
 	int rc = check_possible(opts, err);
 
 	rc = rc ? rc : take_events(rec, opts, err);
@@ -172,9 +181,11 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 	rec->session_opts.switches = opts->off_cpu;
 	rec->duration_ns = opts->duration_ns;
 	rec->no_symbols = opts->no_symbols;
+	rec->tell = opts->tell;
+	rec->tell_arg = opts->tell_arg;
 	rec->command_line = strdup(opts->command_line ? opts->command_line : "");
 	rec->machine = oc_machine_new(&machine_opts);
-	rec->symbolizer = oc_symbolizer_new(NULL);
+	rec->symbolizer = oc_symbolizer_new(&symbolizer_opts);
 	if (!rec->command_line || !rec->machine || !rec->symbolizer || take_selection(rec, opts))
 		return out_of_memory(err);
 	return 0;
@@ -300,6 +311,7 @@ static void fill_info(struct oc_recording *rec)
 	clock_self_cpu(&cost->user_s, &cost->system_s);
 	cost->user_s -= rec->user_s;
 	cost->system_s -= rec->system_s;
+	cost->peak_rss_bytes = os_peak_memory();
 	cost->start_ms = (double)(rec->start_ns - rec->called_ns) / 1e6;
 	cost->stop_ms = (double)(clock_monotonic_ns() - rec->stop_ns) / 1e6;
 }
@@ -330,15 +342,20 @@ static bool is_given_up(struct oc_recording *rec)
 /* Unlike a trace of elsewhere, this one is of drives that can be asked for. */
 static int read_trace(struct oc_recording *rec, struct oc_error *err)
 {
+	struct oc_error damage = { 0 };
 	struct oc_input *in;
 	int rc = oc_input_open(rec->etl_path, &in, err);
 
 	if (rc)
 		return rc;
-	rc = etl_input_read(in, rec->machine, etw_win32_add_volumes, err);
+	rc = etl_input_read(in, rec->machine, etw_win32_add_volumes, &damage);
 	oc_input_close(in);
-	if (rc)
+	if (rc) {
+		*err = damage;
 		return rc;
+	}
+	if (damage.code && rec->tell)
+		rec->tell(rec->tell_arg, damage.message);
 	rc = oc_machine_run_parsed_hooks(rec->machine);
 	return rc ? oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording") : 0;
 }

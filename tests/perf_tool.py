@@ -5,6 +5,7 @@ import collections
 import re
 import subprocess
 
+HANG_S = 300  # longer than this means that it hangs, however busy the machine is
 HEAD = re.compile(r"(.*?)\s+(-?\d+)/(-?\d+)\s+(?:(\d+\.\d+):\s+)?(\d+)\s+(\S.*?):\s*([0-9a-f]+ .* \(.*\))?$")
 FRAME = re.compile(r"\s*([0-9a-f]+) (.*) \((.*)\)$")
 OFFSET = re.compile(r"(.*)\+0x([0-9a-f]+)$")
@@ -15,7 +16,10 @@ Frame = collections.namedtuple("Frame", "address name offset file")
 
 def run(*args):
     args = [str(arg) for arg in args]
-    done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=120)
+    try:
+        done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=HANG_S)
+    except FileNotFoundError:
+        raise AssertionError("perf is missing; run: sudo scripts/install-deps check") from None
     if done.returncode:
         raise AssertionError(f"perf {' '.join(args)}: {done.stderr.decode(errors='replace')[-1000:]}")
     return done.stdout.decode(errors="replace")

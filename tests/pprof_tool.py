@@ -59,7 +59,7 @@ def raw(path):
     """The profile as `pprof -raw` shows it: types, samples [(values, location ids, labels)], locations, mappings."""
     profile = {"types": [], "samples": [], "locations": {}, "mappings": [], "text": run("-raw", path)}
     section = ""
-    for line in profile["text"].splitlines():
+    for line in profile["text"].split("\n"):
         if line in ("Samples:", "Locations", "Mappings"):
             section = line
         elif section == "Samples:" and not profile["types"]:
@@ -73,19 +73,20 @@ def raw(path):
             number, _, rest = line.strip().partition(": ")
             if number.isdigit():
                 profile["locations"][int(number)] = rest
-        elif section == "Mappings":
-            profile["mappings"].append(line.split(": ", 1)[1])
+        elif section == "Mappings" and line:
+            profile["mappings"].append(line.partition(": ")[2])
     return profile
 
 
-def top(path, sample_index="samples"):
+def top(path, sample_index="samples", unit=""):
     """{function: (flat, cumulative)} of `pprof -top`, in whole units, and the total it states."""
     text = run("-top", "-nodecount=100000", "-nodefraction=0", "-edgefraction=0", f"-sample_index={sample_index}",
-               path)
-    total = re.search(r"of (\d+) total", text)
+               f"-unit={unit or 'minimum'}", path)
+    number = rf"(\d+)(?:{unit})?" if unit else r"(\d+)"
+    total = re.search(rf"of {number} total", text)
     rows = {}
-    for line in text.splitlines():
-        row = re.match(r"^\s*(\d+)\s+[\d.]+%\s+[\d.]+%\s+(\d+)\s+[\d.]+%\s*(.*)$", line)
+    for line in text.split("\n"):
+        row = re.match(rf"\s*{number}\s+[\d.]+%\s+[\d.]+%\s+{number}\s+[\d.]+%  (.*)$", line)
         if row:
             rows[row[3].replace(" (inline)", "")] = (int(row[1]), int(row[2]))
     return rows, int(total[1]) if total else 0

@@ -12,6 +12,8 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "base/pdb_id.h"
+#include "base/text.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/json_output.h"
@@ -601,6 +603,22 @@ static void write_debug_id(struct json *j, const struct oc_module *module)
 	key_string(j, "breakpadId", module->build_id_size ? id : "");
 }
 
+/* Of Windows, symbol servers know the PDB file, by GUID and age. What it is called the machine does not know: mostly so. */
+static void write_pdb(struct json *j, const struct oc_module *module, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	char key[PDB_ID_KEY_SIZE] = "";
+	struct buffer text = BUFFER_INIT;
+
+	if (module->build_id_size == PDB_ID_SIZE)
+		pdb_id_key(module->build_id, key);
+	buffer_printf(&text, "%.*s.pdb", (int)(dot ? dot - name : (ptrdiff_t)strlen(name)), name);
+	key_string(j, "debugName", text.error ? name : text.data);
+	key_string(j, "debugPath", text.error ? name : text.data);
+	key_string(j, "breakpadId", key);
+	buffer_done(&text);
+}
+
 static void write_library(struct firefox *f, const struct oc_module *module)
 {
 	struct json *j = &f->out.json;
@@ -613,11 +631,15 @@ static void write_library(struct firefox *f, const struct oc_module *module)
 	json_object_begin(j);
 	key_string(j, "name", name);
 	key_string(j, "path", path);
-	key_string(j, "debugName", name);
-	key_string(j, "debugPath", path);
-	write_debug_id(j, module);
+	if (text_is_windows_path(path)) {
+		write_pdb(j, module, name);
+	} else {
+		key_string(j, "debugName", name);
+		key_string(j, "debugPath", path);
+		write_debug_id(j, module);
+	}
 	json_key(j, "codeId");
-	if (*hex)
+	if (*hex && !text_is_windows_path(path))
 		json_string(j, hex);
 	else
 		json_null(j);

@@ -6,11 +6,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <strings.h>
 
 #include "base/array.h"
 #include "base/json.h"
 #include "base/macros.h"
+#include "base/text.h"
 #include "export/formats/nettrace_private.h"
 
 /* Two texts share the payload of a process. */
@@ -139,17 +139,6 @@ void nettrace_advance(struct nettrace *n, uint64_t time)
 
 /* ---- what a mapping's metadata says ------------------------------------------------------------------------- */
 
-static bool is_pe(const char *path, size_t len)
-{
-	static const char *const endings[] = { ".dll", ".exe", ".sys" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
-		if (len > 4 && !strcasecmp(path + len - 4, endings[i]))
-			return true;
-	}
-	return false;
-}
-
 /* Puts the text of n->json into the payload and empties it. */
 static void put_json(struct nettrace *n)
 {
@@ -216,11 +205,11 @@ static uint32_t write_metadata(struct nettrace *n, oc_process_id process,
 	const struct oc_module *module = oc_machine_module(n->m, mapping->module);
 	struct nettrace_metadata wanted = { mapping->module, mapping->file_offset };
 	uint64_t hash = hash_u64(wanted.file_offset ^ hash_u64(wanted.module));
-	size_t len, nr = n->metadata_ids.count;
-	const char *path = oc_machine_string(n->m, module->path, &len);
+	size_t nr = n->metadata_ids.count;
+	const char *path = oc_machine_string(n->m, module->path, NULL);
 	uint32_t id;
 
-	if (module->type != OC_MODULE_FILE || !module->build_id_size || is_pe(path, len))
+	if (module->type != OC_MODULE_FILE || !module->build_id_size || text_is_windows_path(path))
 		return 0;
 	id = id_table_find(&n->metadata_ids, hash, metadata_equal, n->metadata, &wanted);
 	if (id)

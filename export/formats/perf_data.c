@@ -169,17 +169,23 @@ static bool is_whole_kernel(const struct oc_machine *m, const struct oc_module *
 }
 
 const char *perf_data_path(const struct oc_machine *m, const struct oc_module *module,
-			   size_t *ret_len)
+			   char storage[PERF_DATA_NAME_MAX + 1], size_t *ret_len)
 {
 	const char *path = oc_machine_string(m, module->path, ret_len);
 
 	/* By these names perf knows that there are symbols elsewhere: in /proc/kallsyms, in /tmp/perf-PID.map. */
-	if (is_whole_kernel(m, module))
+	if (is_whole_kernel(m, module)) {
 		path = PERF_DATA_KERNEL_NAME;
-	else if (module->type == OC_MODULE_ANON)
+	} else if (module->type == OC_MODULE_ANON) {
 		path = "//anon";
-	else
+	} else if (module->type == OC_MODULE_KERNEL && path[0] != '/') {
+		/* A module of the kernel is to perf a path of Linux or a name in brackets; so are drivers of Windows. */
+		snprintf(storage, PERF_DATA_NAME_MAX + 1, "[%.*s]", PERF_DATA_NAME_MAX - 2,
+			 text_base_name(path));
+		path = storage;
+	} else {
 		return path;
+	}
 	*ret_len = strlen(path);
 	return path;
 }
@@ -190,6 +196,7 @@ static int write_kernel_mapping(struct perf_data_writer *w, const struct oc_mapp
 {
 	static const char whole[] = PERF_DATA_KERNEL_NAME "_text";
 	uint64_t start = mapping->start, stop = mapping->end, offset = mapping->start;
+	char driver[PERF_DATA_NAME_MAX + 1];
 	size_t len = sizeof(whole) - 1;
 	const char *name = whole;
 
@@ -201,7 +208,7 @@ static int write_kernel_mapping(struct perf_data_writer *w, const struct oc_mapp
 		/* 0: perf does not know where the kernel was, and takes it to be where it is. */
 		offset = 0;
 	} else {
-		name = perf_data_path(w->m, module, &len);
+		name = perf_data_path(w->m, module, driver, &len);
 	}
 	begin(w, PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL);
 	perf_data_put(&w->record, UINT32_MAX, 4);
@@ -236,9 +243,9 @@ static int write_mapping(struct perf_data_writer *w, oc_mapping_id id, uint64_t 
 	const struct oc_mapping *mapping = oc_machine_mapping(w->m, id);
 	const struct oc_module *module = oc_machine_module(w->m, mapping->module);
 	const struct oc_process *process = oc_machine_process(w->m, mapping->process);
-	char path[PERF_DATA_NAME_MAX + 1];
+	char path[PERF_DATA_NAME_MAX + 1], storage[PERF_DATA_NAME_MAX + 1];
 	size_t len;
-	const char *text = perf_data_path(w->m, module, &len);
+	const char *text = perf_data_path(w->m, module, storage, &len);
 
 	if (!process)
 		return write_kernel_mapping(w, mapping, module);

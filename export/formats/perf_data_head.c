@@ -143,8 +143,9 @@ static void put_build_ids(struct buffer *b, const struct oc_machine *m)
 	for (oc_module_id id = 1; id <= oc_machine_nr_modules(m); id++) {
 		const struct oc_module *module = oc_machine_module(m, id);
 		bool in_kernel = module->type == OC_MODULE_KERNEL;
+		char storage[PERF_DATA_NAME_MAX + 1];
 		size_t size, len;
-		const char *path = perf_data_path(m, module, &len);
+		const char *path = perf_data_path(m, module, storage, &len);
 
 		if (!module->build_id_size || !len)
 			continue;

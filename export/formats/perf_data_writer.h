@@ -45,9 +45,9 @@ void perf_data_put(struct buffer *b, uint64_t value, size_t size);
 /* Appends text[len] with at least one NUL, up to a multiple of `align`, at most 64. */
 void perf_data_put_padded(struct buffer *b, const char *text, size_t len, size_t align);
 
-/* The path of a module as perf knows it, *ret_len bytes of it. Not NUL-terminated there. */
+/* The path of a module as perf knows it, *ret_len bytes of it, perhaps in `storage`. Not NUL-terminated there. */
 const char *perf_data_path(const struct oc_machine *m, const struct oc_module *module,
-			   size_t *ret_len);
+			   char storage[PERF_DATA_NAME_MAX + 1], size_t *ret_len);
 
 /* Makes the features, when the size of all records is known; into w->sections and w->content. Returns 0 or -ENOMEM. */
 int perf_data_put_features(struct perf_data_writer *w, uint64_t records_bytes);

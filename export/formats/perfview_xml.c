@@ -125,10 +125,7 @@ static void put_module(struct buffer *b, const struct oc_machine *m, oc_module_i
 
 	if (module && module->type != OC_MODULE_UNKNOWN && module->path)
 		path = oc_machine_string(m, module->path, NULL);
-	name = strrchr(path, '/');
-	if (!name)
-		name = strrchr(path, '\\'); /* a Windows path has no '/' */
-	for (name = name && name[1] ? name + 1 : path; *name; name++)
+	for (name = text_base_name(path); *name; name++)
 		buffer_putc(b, *name == '!' ? '_' : *name);
 	buffer_putc(b, '!');
 }

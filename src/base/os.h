@@ -74,6 +74,8 @@ const char *os_last_separator(const char *path);
  * called before anything is opened.
  */
 void os_prepare_streams(void);
+/* The most memory that this process has had in RAM, in bytes; 0 = unknown. */
+uint64_t os_peak_memory(void);
 /* Width of a terminal in columns, 0 = unknown. */
 unsigned int os_terminal_columns(int fd);
 

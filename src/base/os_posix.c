@@ -252,3 +252,12 @@ void clock_self_cpu(double *ret_user_s, double *ret_system_s)
 	*ret_user_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
 	*ret_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
 }
+
+/* ---- memory ------------------------------------------------------------------------------------------------- */
+
+uint64_t os_peak_memory(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) ? 0 : (uint64_t)usage.ru_maxrss * 1024;
+}

@@ -11,6 +11,8 @@
 #include <io.h>
 #include <windows.h>
 
+#include <psapi.h> /* needs windows.h in front of it */
+
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/macros.h"
@@ -318,4 +320,15 @@ void clock_self_cpu(double *ret_user_s, double *ret_system_s)
 	GetProcessTimes(GetCurrentProcess(), &created, &ended, &system, &user);
 	*ret_user_s = seconds(&user);
 	*ret_system_s = seconds(&system);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------- */
+
+uint64_t os_peak_memory(void)
+{
+	PROCESS_MEMORY_COUNTERS memory;
+
+	return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof(memory))
+		       ? memory.PeakWorkingSetSize
+		       : 0;
 }

@@ -24,6 +24,8 @@ bool text_is_clean(const char *text, size_t len);
  */
 void text_clean(struct buffer *out, const char *text, size_t len);
 
+/* Is it a path as Windows writes them, with a backslash and not from "/" on? */
+bool text_is_windows_path(const char *path);
 /*
  * The last part of a file's name: behind the last slash, or in a Windows path (one that holds a backslash and does not
  * begin with a slash) behind the last backslash. Returns `path` itself when there is none, or nothing behind it.

@@ -32,7 +32,8 @@ static void append_command_line(struct buffer *out, char *const *argv)
 }
 
 static void fill_recording_opts(struct oc_recording_opts *r, const struct options *o,
-				const struct outputs *outs, const char *command_line)
+				const struct outputs *outs, const char *command_line,
+				struct console *console)
 {
 	*r = (struct oc_recording_opts){
 		.size = sizeof(*r),
@@ -61,6 +62,10 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.events = o->events.items,
 		.nr_events = (uint32_t)o->events.nr,
 		.etl_file = o->keep_etl,
+		.symbol_paths = o->symbol_paths.items,
+		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
+		.tell = console_tell,
+		.tell_arg = console,
 	};
 }
 
@@ -213,6 +218,7 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 		  char *const *argv)
 {
 	struct buffer command_line = BUFFER_INIT;
+	struct console console = *c;
 	struct oc_recording *rec = NULL;
 	struct oc_recording_opts opts;
 	struct oc_error err = { 0 };
@@ -229,7 +235,7 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 	append_command_line(&command_line, argv);
 	if (command_line.error)
 		return answer_failure(c, command_line.error, &err);
-	fill_recording_opts(&opts, o, outs, command_line.data);
+	fill_recording_opts(&opts, o, outs, command_line.data, &console);
 	rc = oc_recording_new(&opts, &rec, &err);
 	buffer_done(&command_line);
 	exit_code = rc ? answer_failure(c, rc, &err) : run(rec, outs, o, c);

@@ -124,6 +124,11 @@ void console_detail(const struct console *c, const char *fmt, ...)
 	va_end(args);
 }
 
+void console_tell(void *console, const char *text)
+{
+	console_warn(console, "%s", text);
+}
+
 int console_flush(const struct console *c)
 {
 	int rc;

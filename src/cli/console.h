@@ -36,6 +36,9 @@ void console_warn(const struct console *c, const char *fmt, ...) __printf_like(2
 void console_note(const struct console *c, const char *fmt, ...) __printf_like(2, 3);
 void console_detail(const struct console *c, const char *fmt, ...) __printf_like(2, 3);
 
+/* A warning as a callback of the library. console: a struct console, not changed. */
+void console_tell(void *console, const char *text);
+
 /* Flushes standard output. Returns 0, or the negative errno value of a failed write after having said so. */
 int console_flush(const struct console *c);
 /* Prints a buffer to standard output, or says that memory is out. Returns 0, -ENOMEM or as console_flush(). */

@@ -27,9 +27,17 @@ static void tell_if_partial(const struct oc_machine *m, const char *path, const 
 			     path);
 }
 
-static void tell_of_file(void *arg, const char *text)
+/* damage: the first place and what is wrong there; code 0 = nothing. */
+static void tell_if_damaged(const struct oc_machine *m, const struct oc_error *damage,
+			    const struct console *c)
 {
-	console_warn(arg, "%s", text);
+	uint64_t places = oc_machine_ledger_const(m)->notes[OC_NOTE_TRACE_DAMAGES];
+
+	if (damage->code && places > 1)
+		console_warn(c, "%s (the first of %llu damaged places); what could be read is kept",
+			     damage->message, (unsigned long long)places);
+	else if (damage->code)
+		console_warn(c, "%s; what could be read is kept", damage->message);
 }
 
 /* Code that was not named when it was recorded may have its file here. */
@@ -40,7 +48,7 @@ static int name_late(struct oc_machine *m, const struct options *o, const struct
 		.size = sizeof(opts),
 		.symbol_paths = o->symbol_paths.items,
 		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
-		.tell = tell_of_file,
+		.tell = console_tell,
 		.tell_arg = &console,
 	};
 	struct oc_symbolizer *s = o->no_symbols ? NULL : oc_symbolizer_new(&opts);
@@ -84,6 +92,7 @@ int input_load(const char *path, const struct options *o, const struct console *
 	const struct oc_reader *reader;
 	struct oc_error err = { 0 };
 	struct oc_machine *m;
+	bool is_read;
 	int rc = check_options(path, o, c);
 
 	if (rc)
@@ -92,15 +101,17 @@ int input_load(const char *path, const struct options *o, const struct console *
 	if (!m)
 		return answer_failure(c, -ENOMEM, &err);
 	rc = oc_read_file(path, m, &reader, &err);
+	is_read = !rc;
 	rc = rc ? rc : name_late(m, o, c);
 	rc = rc ? rc : oc_machine_finish(m);
 	if (rc) {
 		oc_machine_free(m);
-		console_error(c, "%s", *err.message ? err.message : strerror(-rc));
+		console_error(c, "%s", is_read ? strerror(-rc) : err.message);
 		return OC_EXIT_FAILED;
 	}
 	console_detail(c, "read '%s' as %s", path, reader->name);
 	tell_if_partial(m, path, c);
+	tell_if_damaged(m, &err, c);
 	*ret_machine = m;
 	return OC_EXIT_OK;
 }

@@ -272,7 +272,7 @@ static const struct option_row options[] = {
 	  .arg = "DIRS",
 	  .type = OPTION_TEXTS,
 	  FIELD(symbol_paths),
-	  .commands = READING,
+	  HOLDING,
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },

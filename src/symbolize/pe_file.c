@@ -77,7 +77,9 @@ static int read_optional_header(struct pe_file *pe, uint64_t offset, uint32_t si
 	first = pe->is_64 ? 112 : 96;
 	if (size < first)
 		return damaged(err, "an optional header that is too short", offset);
+	pe->version.size = le32(raw + 56);
 	pe->header_size = le32(raw + 60);
+	pe->version.checksum = le32(raw + 64);
 	pe->exports = directory(raw, size, first, DIRECTORY_EXPORT);
 	pe->functions = directory(raw, size, first, DIRECTORY_EXCEPTION);
 	pe->debug = directory(raw, size, first, DIRECTORY_DEBUG);
@@ -140,6 +142,7 @@ static int read_headers(struct pe_file *pe, struct oc_error *err)
 	if (memcmp(header, "PE\0\0", 4))
 		return oc_error_set(err, -ENOEXEC, "not a PE file");
 	pe->machine = le16(header + 4);
+	pe->version.time_stamp = le32(header + 8);
 	optional_size = le16(header + 20);
 	rc = read_optional_header(pe, (uint64_t)at + sizeof(header), optional_size, err);
 	if (rc)

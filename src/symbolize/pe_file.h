@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/byte_source.h"
+#include "base/image_id.h"
 #include "base/pdb_id.h"
 
 /* All addresses count from the image's base. */
@@ -44,6 +45,7 @@ struct pe_file {
 	struct byte_source source;
 	uint16_t machine;
 	bool is_64;
+	struct image_version version;
 	uint32_t header_size;        /* bytes at address 0, outside any section */
 	struct pe_section *sections; /* [nr_sections], owned */
 	uint32_t nr_sections;

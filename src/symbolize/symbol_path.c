@@ -62,6 +62,21 @@ int symbol_path_add(struct symbol_path *sp, const char *list)
 	}
 }
 
+void symbol_path_check(struct symbol_path *sp)
+{
+	for (size_t i = 0; i < sp->nr_folders; i++) {
+		struct symbol_folder *folder = &sp->folders[i];
+		struct os_file file;
+		int rc = os_file_at(folder->path, true, &file);
+
+		if (!rc && file.type == OS_FILE_DIRECTORY)
+			continue;
+		folder->is_listed = true;
+		sp->tell(sp->arg, folder->path,
+			 rc && rc != -ENOENT ? strerror(-rc) : "there is no such folder");
+	}
+}
+
 static void folder_done(struct symbol_folder *folder)
 {
 	for (size_t i = 0; i < folder->nr_files; i++)
@@ -83,19 +98,13 @@ void symbol_path_done(struct symbol_path *sp)
 
 /* ---- listing ----------------------------------------------------------------------------------------------- */
 
-/* Opens a regular file. Returns 0, -EINVAL (another kind of file), -EFBIG, -ENAMETOOLONG, or what open(2) says. */
-static int open_file(const struct symbol_path *sp, const char *folder, const char *name,
-		     struct symbol_found *ret)
+/* Opens ret->path, when it is a regular file. Returns 0, -EINVAL (it is not), -EFBIG, or what open(2) says. */
+static int open_found(const struct symbol_path *sp, struct symbol_found *ret)
 {
-	int len = snprintf(ret->path, sizeof(ret->path), "%s/%s", folder, name);
 	struct os_file file;
-	int rc;
-
-	ret->fd = -1;
-	if (len < 0 || (size_t)len >= sizeof(ret->path))
-		return -ENAMETOOLONG;
 	/* Asked first: opening a named pipe would wait for its writer. */
-	rc = os_file_at(ret->path, true, &file);
+	int rc = os_file_at(ret->path, true, &file);
+
 	if (rc)
 		return rc;
 	if (file.type != OS_FILE_REGULAR)
@@ -107,6 +116,24 @@ static int open_file(const struct symbol_path *sp, const char *folder, const cha
 	return ret->fd < 0 ? ret->fd : 0;
 }
 
+/* Returns as open_found(), or -ENAMETOOLONG. */
+static int open_file(const struct symbol_path *sp, const char *folder, const char *name,
+		     struct symbol_found *ret)
+{
+	int len = snprintf(ret->path, sizeof(ret->path), "%s/%s", folder, name);
+
+	ret->fd = -1;
+	return len < 0 || (size_t)len >= sizeof(ret->path) ? -ENAMETOOLONG : open_found(sp, ret);
+}
+
+int symbol_path_open(const struct symbol_path *sp, const char *path, struct symbol_found *ret)
+{
+	int len = snprintf(ret->path, sizeof(ret->path), "%s", path);
+
+	ret->fd = -1;
+	return len < 0 || (size_t)len >= sizeof(ret->path) ? -ENAMETOOLONG : open_found(sp, ret);
+}
+
 static bool exists(const char *path)
 {
 	struct os_file file;
@@ -114,69 +141,83 @@ static bool exists(const char *path)
 	return !os_file_at(path, true, &file);
 }
 
-static int read_pdb_id(const struct byte_source *source, uint8_t *ret_id, struct oc_error *err)
+static int identify_pdb(const struct byte_source *source, struct symbol_file *ret,
+			struct oc_error *err)
 {
 	struct pdb_file pdb;
 	int rc = pdb_open(&pdb, source, err);
 
 	if (rc)
 		return rc;
-	memcpy(ret_id, pdb.id, PDB_ID_SIZE);
+	memcpy(ret->id, pdb.id, PDB_ID_SIZE);
+	ret->has_id = true;
 	pdb_close(&pdb);
 	return 1;
 }
 
-static int read_image_id(const struct byte_source *source, uint8_t *ret_id, struct oc_error *err)
+static int identify_image(const struct byte_source *source, struct symbol_file *ret,
+			  struct oc_error *err)
 {
-	struct pe_symbol_file file;
+	struct pe_symbol_file symbols;
 	struct pe_file pe;
 	int rc = pe_open(&pe, source, err);
 
 	if (rc)
 		return rc;
-	rc = pe_symbol_file(&pe, &file, err);
+	rc = pe_symbol_file(&pe, &symbols, err);
+	ret->has_id = rc == 1;
+	ret->has_image_id = image_id_make(&pe.version, ret->name, ret->image_id);
 	pe_close(&pe);
-	if (rc == 1)
-		memcpy(ret_id, file.id, PDB_ID_SIZE);
-	return rc;
+	if (ret->has_id)
+		memcpy(ret->id, symbols.id, PDB_ID_SIZE);
+	return rc < 0 ? rc : ret->has_id || ret->has_image_id;
 }
 
 /* What kind of file it is, and its identity. Returns 1, 0 = neither, -EBADMSG (damaged, with *err), -ENOMEM, ... */
 static int identify(const struct symbol_found *file, struct symbol_file *ret, struct oc_error *err)
 {
 	const struct byte_source source = { .fd = file->fd, .size = file->size };
-	int rc = read_pdb_id(&source, ret->id, err);
+	int rc = identify_pdb(&source, ret, err);
 
 	ret->kind = SYMBOL_FILE_PDB;
 	if (rc != -ENOEXEC)
 		return rc;
 	ret->kind = SYMBOL_FILE_IMAGE;
-	rc = read_image_id(&source, ret->id, err);
+	rc = identify_image(&source, ret, err);
 	return rc == -ENOEXEC ? 0 : rc;
+}
+
+/* Adds the file to the list when it is one of ours. Returns 0 or -ENOMEM. */
+static int list_found(struct symbol_path *sp, struct symbol_folder *folder,
+		      const struct symbol_found *found, struct symbol_file *file)
+{
+	struct oc_error err = { 0 };
+	int rc = identify(found, file, &err);
+
+	if (rc < 0 && rc != -ENOMEM)
+		sp->tell(sp->arg, found->path, err.message);
+	if (rc <= 0)
+		return rc == -ENOMEM ? rc : 0;
+	if (array_reserve(&folder->files, &folder->files_cap, folder->nr_files + 1, sizeof(*file)))
+		return -ENOMEM;
+	folder->files[folder->nr_files++] = *file;
+	file->name = NULL;
+	return 0;
 }
 
 static int list_file(struct symbol_path *sp, struct symbol_folder *folder, const char *name)
 {
 	struct symbol_file file = { 0 };
 	struct symbol_found found;
-	struct oc_error err = { 0 };
-	int rc = open_file(sp, folder->path, name, &found);
+	int rc;
 
-	if (rc)
+	if (open_file(sp, folder->path, name, &found))
 		return 0;
-	rc = identify(&found, &file, &err);
-	close(found.fd);
-	if (rc < 0 && rc != -ENOMEM)
-		sp->tell(sp->arg, found.path, err.message);
-	if (rc <= 0)
-		return rc == -ENOMEM ? rc : 0;
-	if (array_reserve(&folder->files, &folder->files_cap, folder->nr_files + 1, sizeof(file)))
-		return -ENOMEM;
 	file.name = strdup(name);
-	if (!file.name)
-		return -ENOMEM;
-	folder->files[folder->nr_files++] = file;
-	return 0;
+	rc = file.name ? list_found(sp, folder, &found, &file) : -ENOMEM;
+	free(file.name);
+	close(found.fd);
+	return rc;
 }
 
 static int list_store(struct symbol_folder *folder, const char *tier, const char *name)
@@ -303,15 +344,23 @@ static int find_in_store(struct symbol_path *sp, const struct symbol_folder *fol
 	return 0;
 }
 
+static bool has_identity(const struct symbol_file *file, const uint8_t *id, uint8_t id_size)
+{
+	if (id_size == PDB_ID_SIZE)
+		return file->has_id && !memcmp(file->id, id, PDB_ID_SIZE);
+	return file->has_image_id && !memcmp(file->image_id, id, IMAGE_ID_SIZE);
+}
+
 static int find_in_folder(struct symbol_path *sp, const struct symbol_folder *folder,
-			  enum symbol_file_kind kind, const uint8_t *id, struct symbol_found *ret)
+			  enum symbol_file_kind kind, const uint8_t *id, uint8_t id_size,
+			  struct symbol_found *ret)
 {
 	char key[PDB_ID_KEY_SIZE];
 
 	for (size_t i = 0; i < folder->nr_files; i++) {
 		const struct symbol_file *file = &folder->files[i];
 
-		if (file->kind == kind && !memcmp(file->id, id, PDB_ID_SIZE) &&
+		if (file->kind == kind && has_identity(file, id, id_size) &&
 		    !open_file(sp, folder->path, file->name, ret))
 			return 1;
 	}
@@ -325,23 +374,34 @@ static int find_in_folder(struct symbol_path *sp, const struct symbol_folder *fo
 	return 0;
 }
 
-int symbol_path_find(struct symbol_path *sp, enum symbol_file_kind kind,
-		     const uint8_t id[PDB_ID_SIZE], struct symbol_found *ret)
+int symbol_path_find(struct symbol_path *sp, enum symbol_file_kind kind, const uint8_t *id,
+		     uint8_t id_size, struct symbol_found *ret)
 {
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < sp->nr_folders; i++) {
 		rc = list_folder(sp, &sp->folders[i]);
 		if (!rc)
-			rc = find_in_folder(sp, &sp->folders[i], kind, id, ret);
+			rc = find_in_folder(sp, &sp->folders[i], kind, id, id_size, ret);
 	}
 	return rc;
 }
 
-void symbol_path_tell_others(struct symbol_path *sp, const char *image_name)
+/* The name of a PDB file is that of its image with another ending. */
+static bool belongs_to(const struct symbol_file *file, const char *image_name)
 {
 	const char *dot = strrchr(image_name, '.');
 	size_t stem = dot && dot != image_name ? (size_t)(dot - image_name) : strlen(image_name);
+
+	if (file->kind == SYMBOL_FILE_IMAGE)
+		return !strcasecmp(file->name, image_name);
+	return strlen(file->name) == stem + 4 && has_suffix(file->name, ".pdb") &&
+	       !strncasecmp(file->name, image_name, stem);
+}
+
+void symbol_path_tell_others(struct symbol_path *sp, enum symbol_file_kind kind,
+			     const char *image_name, const char *reason)
+{
 	char path[PATH_BYTES];
 
 	for (size_t i = 0; i < sp->nr_folders; i++) {
@@ -350,12 +410,10 @@ void symbol_path_tell_others(struct symbol_path *sp, const char *image_name)
 		for (size_t k = 0; k < folder->nr_files; k++) {
 			const struct symbol_file *file = &folder->files[k];
 
-			if (file->kind != SYMBOL_FILE_PDB || strlen(file->name) != stem + 4 ||
-			    !has_suffix(file->name, ".pdb") ||
-			    strncasecmp(file->name, image_name, stem))
+			if (file->kind != kind || !belongs_to(file, image_name))
 				continue;
 			snprintf(path, sizeof(path), "%s/%s", folder->path, file->name);
-			sp->tell(sp->arg, path, "it is of another build than the program");
+			sp->tell(sp->arg, path, reason);
 		}
 	}
 }

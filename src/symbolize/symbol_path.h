@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/image_id.h"
 #include "base/pdb_id.h"
 
 enum symbol_file_kind { SYMBOL_FILE_PDB, SYMBOL_FILE_IMAGE };
@@ -18,7 +19,10 @@ enum symbol_file_kind { SYMBOL_FILE_PDB, SYMBOL_FILE_IMAGE };
 struct symbol_file {
 	char *name;
 	enum symbol_file_kind kind;
+	bool has_id;
+	bool has_image_id; /* images only */
 	uint8_t id[PDB_ID_SIZE];
+	uint8_t image_id[IMAGE_ID_SIZE];
 };
 
 struct symbol_folder {
@@ -47,6 +51,8 @@ struct symbol_path {
 
 /* Adds the folders of a list that is separated by semicolons. Returns 0 or -ENOMEM. */
 int symbol_path_add(struct symbol_path *sp, const char *list);
+/* Tells of folders that are not there; they are not looked into. To be called before anything is looked for. */
+void symbol_path_check(struct symbol_path *sp);
 /* Accepts all zero. */
 void symbol_path_done(struct symbol_path *sp);
 
@@ -60,12 +66,17 @@ struct symbol_found {
 /*
  * Looks for the PDB file, or for the image, of an identity. The folders are listed when something is looked for first.
  * What is found has to be opened once more by its reader, who then proves the identity.
+ * id: [id_size], PDB_ID_SIZE or, of images only, IMAGE_ID_SIZE.
  * Returns 1 with *ret, 0 = there is none, or -ENOMEM.
  */
-int symbol_path_find(struct symbol_path *sp, enum symbol_file_kind kind,
-		     const uint8_t id[PDB_ID_SIZE], struct symbol_found *ret);
+int symbol_path_find(struct symbol_path *sp, enum symbol_file_kind kind, const uint8_t *id,
+		     uint8_t id_size, struct symbol_found *ret);
 
-/* Tells of files that have the name which the PDB file of `image_name` would have, but another identity. */
-void symbol_path_tell_others(struct symbol_path *sp, const char *image_name);
+/* Opens a file of a folder outside the path, with the same care. Returns 0 or a negative errno value. */
+int symbol_path_open(const struct symbol_path *sp, const char *path, struct symbol_found *ret);
+
+/* Tells of files that have the name of the image `image_name`, or the one its PDB file would have, why they are not used. */
+void symbol_path_tell_others(struct symbol_path *sp, enum symbol_file_kind kind,
+			     const char *image_name, const char *reason);
 
 #endif

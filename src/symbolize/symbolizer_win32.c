@@ -85,12 +85,15 @@ int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_
 	return -ENOENT;
 }
 
+/* Images are on this machine, as they were loaded. */
 int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m)
 {
-	return oc_symbolizer_run_late(s, m);
+	s->windows.is_local = true;
+	return windows_symbols_name(&s->windows, m);
 }
 
 int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m)
 {
+	s->windows.is_local = false;
 	return windows_symbols_name(&s->windows, m);
 }

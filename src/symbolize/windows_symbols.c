@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/image_id.h"
 #include "base/macros.h"
 #include "base/text.h"
 #include "symbolize/demangle.h"
@@ -20,6 +21,11 @@
 /* Sentences on files that are not used; the rest is counted only. */
 #define TOLD_MAX 20u
 
+#define ANOTHER_BUILD "it is of another build than the program"
+#define NO_IMAGE                                                                            \
+	"the trace does not tell which symbol file the program has; that is read from the " \
+	"program, which must be in the symbol path as well"
+
 /* A location to be named. */
 struct place {
 	oc_module_id module;
@@ -27,10 +33,13 @@ struct place {
 	uint64_t offset;
 };
 
+/* The places of one module. */
 struct naming {
 	struct oc_machine *m;
 	oc_module_id module;
-	const struct place *places;
+	const struct place *places; /* [nr] */
+	uint64_t *offsets;          /* [nr] */
+	size_t nr;
 	bool is_x86;
 	struct buffer pretty;
 	struct oc_line lines[PDB_FRAMES_MAX];
@@ -121,102 +130,244 @@ static int set_export(void *arg, size_t index, const char *name)
 	return set_place(arg, index, &frame, 1);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------- */
+/* ---- the image --------------------------------------------------------------------------------------------- */
 
-static int name_by_pdb(struct naming *n, const struct byte_source *source, const uint8_t *id,
-		       const uint64_t *offsets, size_t nr, struct oc_error *err)
-{
-	struct pdb_file pdb;
-	int rc = pdb_open(&pdb, source, err);
-
-	if (rc)
-		return rc;
-	if (memcmp(pdb.id, id, PDB_ID_SIZE))
-		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
-	else
-		rc = pdb_load(&pdb, err);
-	n->is_x86 = pdb.machine == PE_MACHINE_X86;
-	if (!rc)
-		rc = pdb_symbols_name(&pdb, offsets, nr, set_place, n, err);
-	pdb_close(&pdb);
-	return rc;
-}
-
-static int name_by_image(struct naming *n, const struct byte_source *source, const uint8_t *id,
-			 const uint64_t *offsets, size_t nr, struct oc_error *err)
-{
-	struct pe_symbol_file file;
-	struct pe_file pe;
-	int rc = pe_open(&pe, source, err);
-
-	if (rc)
-		return rc;
-	rc = pe_symbol_file(&pe, &file, err);
-	if (rc == 1 && !memcmp(file.id, id, PDB_ID_SIZE)) {
-		n->is_x86 = pe.machine == PE_MACHINE_X86;
-		rc = pe_symbols_name(&pe, offsets, nr, set_export, n, err);
-	} else if (rc >= 0) {
-		rc = oc_error_set(err, -EBADMSG, "it is of another build than the program");
-	}
-	pe_close(&pe);
-	return rc;
-}
-
-/* Returns 1 = there was such a file, 0 = there is none, or -ENOMEM. */
-static int name_by(struct windows_symbols *ws, struct naming *n, enum symbol_file_kind kind,
-		   const uint64_t *offsets, size_t nr)
-{
-	const uint8_t *id = oc_machine_module(n->m, n->module)->build_id;
-	struct oc_error err = { 0 };
-	struct byte_source source = { 0 };
+struct image {
 	struct symbol_found found;
-	int rc = symbol_path_find(&ws->path, kind, id, &found);
+	struct pe_file pe;
+	bool has_symbols;
+	struct pe_symbol_file symbols;
+};
 
-	if (rc <= 0)
+static const struct oc_module *module_of(const struct naming *n)
+{
+	return oc_machine_module(n->m, n->module);
+}
+
+static const char *path_of(const struct naming *n)
+{
+	return oc_machine_string(n->m, module_of(n)->path, NULL);
+}
+
+static void image_close(struct image *image)
+{
+	pe_close(&image->pe);
+	close(image->found.fd);
+}
+
+/* Is the image the one that was loaded? */
+static bool is_same_build(const struct naming *n, const struct image *image)
+{
+	const struct oc_module *module = module_of(n);
+	const struct oc_mapping *mapping;
+	uint8_t id[IMAGE_ID_SIZE];
+
+	if (module->build_id_size == PDB_ID_SIZE)
+		return image->has_symbols &&
+		       !memcmp(image->symbols.id, module->build_id, PDB_ID_SIZE);
+	if (module->build_id_size == IMAGE_ID_SIZE)
+		return image_id_make(&image->pe.version, path_of(n), id) &&
+		       !memcmp(id, module->build_id, IMAGE_ID_SIZE);
+	/* Of the file at its own place the size is enough: it was loaded from there a moment ago. */
+	mapping =
+		oc_machine_mapping(n->m, oc_machine_location(n->m, n->places[0].location)->mapping);
+	return mapping && mapping->end - mapping->start ==
+				  (uint64_t)image_pages(image->pe.version.size) * IMAGE_PAGE_SIZE;
+}
+
+/* Reads image->found. Returns 1, 0 = it is not the module's, which is told, or -ENOMEM; then it is closed. */
+static int image_open(struct windows_symbols *ws, const struct naming *n, struct image *image)
+{
+	const struct byte_source source = { .fd = image->found.fd, .size = image->found.size };
+	struct oc_error err = { 0 };
+	int rc = pe_open(&image->pe, &source, &err);
+
+	if (!rc) {
+		rc = pe_symbol_file(&image->pe, &image->symbols, &err);
+		image->has_symbols = rc == 1;
+	}
+	if (rc >= 0 && is_same_build(n, image))
+		return 1;
+	image_close(image);
+	if (rc == -ENOMEM)
 		return rc;
-	source.fd = found.fd;
-	source.size = found.size;
-	rc = kind == SYMBOL_FILE_PDB ? name_by_pdb(n, &source, id, offsets, nr, &err)
-				     : name_by_image(n, &source, id, offsets, nr, &err);
-	close(found.fd);
+	tell_of(ws, image->found.path, rc < 0 ? err.message : ANOTHER_BUILD);
+	return 0;
+}
+
+static bool has_drive(const char *path)
+{
+	return path[0] && path[1] == ':' && path[2] == '\\';
+}
+
+/* Returns 1 with an open image, 0 = there is none, or -ENOMEM. */
+static int find_image(struct windows_symbols *ws, const struct naming *n, struct image *ret)
+{
+	const struct oc_module *module = module_of(n);
+	int rc = 0;
+
+	if (ws->is_local && has_drive(path_of(n)) &&
+	    !symbol_path_open(&ws->path, path_of(n), &ret->found))
+		rc = image_open(ws, n, ret);
+	if (rc || !module->build_id_size)
+		return rc;
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_IMAGE, module->build_id, module->build_id_size,
+			      &ret->found);
+	return rc > 0 ? image_open(ws, n, ret) : rc;
+}
+
+static int name_by_image(struct windows_symbols *ws, struct naming *n, const struct image *image)
+{
+	struct oc_error err = { 0 };
+	int rc;
+
+	n->is_x86 = image->pe.machine == PE_MACHINE_X86;
+	rc = pe_symbols_name(&image->pe, n->offsets, n->nr, set_export, n, &err);
 	if (rc && rc != -ENOMEM)
-		tell_of(ws, found.path, err.message);
-	return rc == -ENOMEM ? rc : 1;
+		tell_of(ws, image->found.path, err.message);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* ---- the symbol file --------------------------------------------------------------------------------------- */
+
+/* Reads what a file has to say of its build. Returns 0 with an open file, or a negative errno value with *err. */
+static int open_pdb(const struct naming *n, const struct byte_source *source, struct pdb_file *pdb,
+		    struct oc_error *err)
+{
+	int rc = pdb_open(pdb, source, err);
+
+	if (rc)
+		return rc;
+	if (memcmp(pdb->id, module_of(n)->build_id, PDB_ID_SIZE))
+		rc = oc_error_set(err, -EBADMSG, ANOTHER_BUILD);
+	else
+		rc = pdb_load(pdb, err);
+	if (rc)
+		pdb_close(pdb);
+	return rc;
+}
+
+/*
+ * Takes an open descriptor, which it closes. Returns 1 = names were taken from it, perhaps not all; 0 = it is not used,
+ * which is told; or -ENOMEM.
+ */
+static int name_by_pdb(struct windows_symbols *ws, struct naming *n,
+		       const struct symbol_found *found)
+{
+	const struct byte_source source = { .fd = found->fd, .size = found->size };
+	struct oc_error err = { 0 };
+	struct pdb_file pdb;
+	int rc = open_pdb(n, &source, &pdb, &err);
+	bool is_open = !rc;
+
+	if (is_open) {
+		n->is_x86 = pdb.machine == PE_MACHINE_X86;
+		rc = pdb_symbols_name(&pdb, n->offsets, n->nr, set_place, n, &err);
+		pdb_close(&pdb);
+	}
+	close(found->fd);
+	if (rc && rc != -ENOMEM)
+		tell_of(ws, found->path, err.message);
+	return rc == -ENOMEM ? rc : is_open;
+}
+
+/* Opens the PDB file in the folder of its image. Returns 1, 0 = there is none, or -ENOMEM. */
+static int find_beside(const struct windows_symbols *ws, const struct image *image,
+		       struct symbol_found *ret)
+{
+	const char *name = text_base_name(image->symbols.path);
+	int folder = (int)(text_base_name(image->found.path) - image->found.path);
+	struct buffer path = BUFFER_INIT;
+	int rc;
+
+	if (strpbrk(name, "/\\:"))
+		return 0;
+	buffer_printf(&path, "%.*s%s", folder, image->found.path, name);
+	rc = path.error ? path.error : !symbol_path_open(&ws->path, path.data, ret);
+	buffer_done(&path);
+	return rc;
+}
+
+/* image: NULL = there is none. Returns as name_by_pdb(). */
+static int name_by_symbols(struct windows_symbols *ws, struct naming *n, const struct image *image)
+{
+	const struct oc_module *module = module_of(n);
+	struct symbol_found found;
+	int rc;
+
+	if (module->build_id_size != PDB_ID_SIZE)
+		return 0;
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, &found);
+	if (!rc && ws->is_local && image && image->has_symbols)
+		rc = find_beside(ws, image, &found);
+	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
+}
+
+/* ---- a module ---------------------------------------------------------------------------------------------- */
+
+/* Files that seem to belong to the module but cannot be used are told of. */
+static void tell_others(struct windows_symbols *ws, const struct naming *n, bool has_image)
+{
+	const char *name = text_base_name(path_of(n));
+
+	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
+				module_of(n)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
+									   : NO_IMAGE);
+	if (!has_image)
+		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
+}
+
+static int name_by_files(struct windows_symbols *ws, struct naming *n)
+{
+	struct image image = { 0 };
+	int has_image = find_image(ws, n, &image), rc = 0;
+
+	if (has_image < 0)
+		return has_image;
+	if (has_image && image.has_symbols)
+		rc = oc_machine_set_build_id(n->m, n->module, image.symbols.id, PDB_ID_SIZE);
+	if (!rc)
+		rc = name_by_symbols(ws, n, has_image ? &image : NULL);
+	if (!rc) {
+		tell_others(ws, n, has_image);
+		rc = has_image ? name_by_image(ws, n, &image) : 0;
+	}
+	if (has_image)
+		image_close(&image);
+	return rc < 0 ? rc : 0;
 }
 
 /* Names places[nr], by offset, of one module. */
 static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct place *places,
 		       size_t nr)
 {
-	struct naming n = { .m = m, .module = places[0].module, .places = places };
-	const struct oc_module *module = oc_machine_module(m, n.module);
-	uint64_t *offsets = malloc(nr * sizeof(*offsets));
+	struct naming n = { .m = m, .module = places[0].module, .places = places, .nr = nr };
 	int rc;
 
-	if (!offsets)
+	n.offsets = malloc(nr * sizeof(*n.offsets));
+	if (!n.offsets)
 		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++)
-		offsets[i] = places[i].offset;
-	rc = name_by(ws, &n, SYMBOL_FILE_PDB, offsets, nr);
-	if (!rc) {
-		symbol_path_tell_others(&ws->path,
-					text_base_name(oc_machine_string(m, module->path, NULL)));
-		rc = name_by(ws, &n, SYMBOL_FILE_IMAGE, offsets, nr);
-	}
+		n.offsets[i] = places[i].offset;
+	rc = name_by_files(ws, &n);
 	buffer_done(&n.pretty);
-	free(offsets);
-	return rc < 0 ? rc : 0;
+	free(n.offsets);
+	return rc;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------- */
 
-/* Of Windows, by its path, and with an identity. */
-static bool is_image(const struct oc_machine *m, const struct oc_module *module)
+/* Of Windows, by its path, and with an identity, or else from a known place. */
+static bool is_image(const struct windows_symbols *ws, const struct oc_machine *m,
+		     const struct oc_module *module)
 {
 	const char *path = oc_machine_string(m, module->path, NULL);
 
-	return (module->type == OC_MODULE_FILE || module->type == OC_MODULE_KERNEL) &&
-	       module->build_id_size == PDB_ID_SIZE && path[0] != '/' && strchr(path, '\\');
+	if (module->type != OC_MODULE_FILE && module->type != OC_MODULE_KERNEL)
+		return false;
+	return text_is_windows_path(path) &&
+	       (module->build_id_size == PDB_ID_SIZE || module->build_id_size == IMAGE_ID_SIZE ||
+		(ws->is_local && !module->build_id_size));
 }
 
 static int compare_places(const void *left, const void *right)
@@ -238,14 +389,15 @@ static uint64_t offset_in_image(const struct oc_machine *m, const struct oc_loca
 	return mapping->file_offset + (location->offset - mapping->start);
 }
 
-static size_t collect_places(const struct oc_machine *m, struct place *places)
+static size_t collect_places(const struct windows_symbols *ws, const struct oc_machine *m,
+			     struct place *places)
 {
 	size_t nr = 0;
 
 	for (oc_location_id id = 1; id <= oc_machine_nr_locations(m); id++) {
 		const struct oc_location *location = oc_machine_location(m, id);
 
-		if (!location->nr_lines && is_image(m, oc_machine_module(m, location->module)))
+		if (!location->nr_lines && is_image(ws, m, oc_machine_module(m, location->module)))
 			places[nr++] = (struct place){ .module = location->module,
 						       .location = id,
 						       .offset = offset_in_image(m, location) };
@@ -260,12 +412,13 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 	size_t nr;
 	int rc = 0;
 
-	if (!ws->path.nr_folders)
+	if (!ws->path.nr_folders && !ws->is_local)
 		return 0;
+	symbol_path_check(&ws->path);
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
 	if (!places)
 		return -ENOMEM;
-	nr = collect_places(m, places);
+	nr = collect_places(ws, m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
 	for (size_t start = 0, end; !rc && start < nr; start = end) {
 		for (end = start + 1; end < nr && places[end].module == places[start].module; end++)

@@ -21,10 +21,12 @@
 #define PREFIX_BYTES 512
 #define TIME_BYTES   24
 
-#define BUFFER_SIZE_MAX     (64u * 1024 * 1024)
-#define FLAG_CPU_VALID      0x20
-#define FLAG_COMPRESSED     0x40
-#define MODE_COMPRESSED     0x04000000
+#define BUFFER_SIZE_MAX (64u * 1024 * 1024)
+#define FLAG_CPU_VALID  0x20
+#define FLAG_COMPRESSED 0x40
+#define MODE_COMPRESSED 0x04000000
+/* Circular, appended to, a new file now and then, allocated before, written on demand: more, or fewer, were written. */
+#define MODE_OTHER_COUNT    0x042eu
 #define COMPRESSION_XPRESS  3
 #define COMPRESSION_HUFFMAN 4
 
@@ -133,6 +135,8 @@ static void parse_log(const struct etl_event *event, struct etl_log *log)
 		.clock = (enum etl_clock)le32(tail + 0x18),
 		.buffers_lost = le32(tail + 0x1c),
 	};
+	if (!(log->mode & MODE_OTHER_COUNT))
+		log->nr_buffers = le32(p + 0x24);
 	if (log->clock == ETL_CLOCK_SYSTEM)
 		log->ticks_hz = 10000000;
 	if (log->clock == ETL_CLOCK_CYCLES)
@@ -157,13 +161,14 @@ static int read_log(struct etl_buffers *b, const uint8_t *header, const struct e
 
 	if (rc)
 		return oc_error_set(err, rc == -ENODATA ? -EBADMSG : rc,
-				    "the first buffer of the trace cannot be read: %s",
+				    "the first buffer, at offset 0x0, cannot be read: %s",
 				    rc == -ENODATA ? "the file is too short" : strerror(-rc));
 	if (etl_event_parse(data, buffer->data_size, &event) <= 0 || event.header != ETL_SYSTEM ||
 	    event.id != LOG_HEADER_HOOK ||
 	    event.size < LOG_HEADER_BYTES + (event.pointer_size == 8 ? 8u : 0u))
 		return oc_error_set(err, -EBADMSG,
-				    "not a Windows trace: it does not begin with a log header");
+				    "not a Windows trace: there is no log header at offset 0x%x",
+				    ETL_BUFFER_HEADER_SIZE);
 	parse_log(&event, &b->log);
 	if (b->log.clock < ETL_CLOCK_QPC || b->log.clock > ETL_CLOCK_CYCLES || !b->log.ticks_hz ||
 	    b->log.ticks_hz > TICKS_HZ_MAX)
@@ -304,6 +309,17 @@ static int index_next(struct etl_buffers *b, uint64_t *offset, struct oc_error *
 	return b->damage.code ? 1 : 0;
 }
 
+/* A file that was cut where a buffer ends looks whole, but for what its log header counts. */
+static void check_number(struct etl_buffers *b, uint64_t offset)
+{
+	if (b->nr < b->log.nr_buffers && !b->damage.code)
+		oc_error_set(&b->damage, -EBADMSG,
+			     "at offset 0x%" PRIx64
+			     ": the file ends; %u of the %u buffers that its log "
+			     "header counts are not in it",
+			     offset, b->log.nr_buffers - (uint32_t)b->nr, b->log.nr_buffers);
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const struct etl_buffer *x = a, *y = b;
@@ -325,6 +341,7 @@ int etl_buffers_index(struct etl_buffers *b, const struct oc_input *in, struct o
 		return rc;
 	if (!b->nr)
 		return oc_error_set(err, -EBADMSG, "not a Windows trace: %s", b->damage.message);
+	check_number(b, offset);
 	qsort(b->list, b->nr, sizeof(*b->list), by_time);
 	return 0;
 }

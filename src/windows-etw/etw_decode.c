@@ -192,8 +192,12 @@ static void decode_image(struct input *in, const struct etl_event *event, struct
 	out->base = take_pointer(in);
 	out->size = event->version ? take_pointer(in) : take_u32(in);
 	out->pid = event->version ? take_u32(in) : event->pid;
+	out->checksum = 0;
+	out->time_stamp = 0;
 	if (event->version >= 2) {
-		skip(in, 12); /* checksum, time stamp, signature */
+		out->checksum = take_u32(in);
+		out->time_stamp = take_u32(in);
+		skip(in, 4); /* signature */
 		take_pointer(in);
 		skip(in, 16);
 	}
@@ -426,16 +430,22 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
 	return rc > 0 && in.bad ? -EBADMSG : rc;
 }
 
-bool etw_is_rundown(const struct etl_event *event)
+bool etw_happened(const struct etw_record *record)
 {
-	if (event->header == ETL_EVENT && event->id)
-		return is_guid(event->provider, clr_rundown_guid);
-	switch (find_hook(event)) {
-	case 0x0303 ... 0x0304:
-	case 0x0503 ... 0x0504:
-	case 0x1403 ... 0x1404:
-		return true;
-	default:
+	switch (record->type) {
+	case ETW_PROCESS:
+		return record->process.moment <= ETW_END;
+	case ETW_IMAGE:
+		return record->image.moment <= ETW_END;
+	case ETW_THREAD:
+		return record->thread.moment == ETW_START;
+	case ETW_METHOD:
+		return record->method.moment == ETW_START;
+	case ETW_VOLUME:
+	case ETW_SAMPLE_INTERVAL:
+	case ETW_STACK_KEY:
 		return false;
+	default:
+		return true;
 	}
 }

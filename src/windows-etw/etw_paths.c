@@ -7,6 +7,7 @@
 #include "windows-etw/etw_paths.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -49,38 +50,66 @@ static const struct etw_volume_name *find_volume(const struct etw_paths *paths, 
 	return NULL;
 }
 
-int etw_paths_add(struct etw_paths *paths, const struct etw_volume *volume)
+static int add_name(struct etw_paths *paths, struct etw_volume_name *name)
+{
+	if (name->nt.error || name->dos.error ||
+	    array_reserve(&paths->volumes, &paths->cap, paths->nr + 1, sizeof(*paths->volumes))) {
+		volume_done(name);
+		return -ENOMEM;
+	}
+	paths->volumes[paths->nr++] = *name;
+	return 0;
+}
+
+static bool is_text(const struct buffer *text, const char *wanted)
+{
+	return text->len == strlen(wanted) && !strncasecmp(text->data, wanted, text->len);
+}
+
+/* Windows 8 tells some files without their volume; of those in the folder of Windows the drive is known all the same. */
+static int add_system_drive(struct etw_paths *paths, const struct buffer *system_root)
 {
 	struct etw_volume_name name = { 0 };
 
-	if (!volume->nt_prefix.size || paths->nr == VOLUMES_MAX)
+	if (system_root->len <= strlen("C:\\") || system_root->data[1] != ':')
+		return 0;
+	buffer_append(&name.nt, system_root->data + 2, system_root->len - 2);
+	buffer_append(&name.dos, system_root->data, system_root->len);
+	return add_name(paths, &name);
+}
+
+int etw_paths_add(struct etw_paths *paths, const struct etw_volume *volume)
+{
+	struct etw_volume_name name = { 0 };
+	struct buffer *dos;
+	int rc;
+
+	if (!volume->nt_prefix.size || paths->nr >= VOLUMES_MAX)
 		return 0;
 	utf16_to_utf8(&name.nt, volume->nt_prefix.data, volume->nt_prefix.size);
 	utf16_to_utf8(&name.dos, volume->dos_prefix.data, volume->dos_prefix.size);
-	if (name.nt.error || name.dos.error ||
-	    array_reserve(&paths->volumes, &paths->cap, paths->nr + 1, sizeof(*paths->volumes))) {
-		volume_done(&name);
-		return -ENOMEM;
-	}
-	paths->volumes[paths->nr++] = name;
-	return 0;
+	rc = add_name(paths, &name);
+	if (rc)
+		return rc;
+	dos = &paths->volumes[paths->nr - 1].dos;
+	return is_text(&paths->volumes[paths->nr - 1].nt, "\\SystemRoot\\")
+		       ? add_system_drive(paths, dos)
+		       : 0;
 }
 
 void etw_paths_print(const struct etw_paths *paths, struct buffer *out, struct etw_text path)
 {
-	struct buffer text = BUFFER_INIT;
 	const struct etw_volume_name *volume;
-	size_t skip = 0;
+	size_t start = out->len, len;
 
-	utf16_to_utf8(&text, path.data, path.size);
-	volume = text.len ? find_volume(paths, text.data, text.len) : NULL;
-	if (volume) {
-		buffer_append(out, volume->dos.data, volume->dos.len);
-		skip = volume->nt.len;
-	}
-	if (text.len)
-		buffer_append(out, text.data + skip, text.len - skip);
-	if (text.error)
-		out->error = text.error;
-	buffer_done(&text);
+	utf16_to_utf8(out, path.data, path.size);
+	len = out->len - start;
+	volume = len ? find_volume(paths, out->data + start, len) : NULL;
+	if (!volume || buffer_reserve(out, volume->dos.len))
+		return;
+	memmove(out->data + start + volume->dos.len, out->data + start + volume->nt.len,
+		len - volume->nt.len + 1);
+	if (volume->dos.len)
+		memcpy(out->data + start, volume->dos.data, volume->dos.len);
+	out->len += volume->dos.len - volume->nt.len;
 }

@@ -14,8 +14,6 @@
 #include "windows-etw/etw_api.h"
 #include "windows-etw/etw_paths.h"
 
-#define DRIVE_CHARS 3u /* "C:\\" */
-
 /* Tests put a library of their own in front. */
 #ifndef ETW_API_DLL
 #define ETW_API_DLL L"advapi32.dll"
@@ -120,16 +118,37 @@ static void sleep_ms(struct etw_api *api, uint32_t ms)
 	Sleep(ms);
 }
 
+static int add_prefix(struct etw_paths *paths, const wchar_t *nt, const wchar_t *dos)
+{
+	struct etw_volume volume = {
+		.nt_prefix = { (const uint8_t *)nt, (uint32_t)(wcslen(nt) * sizeof(wchar_t)) },
+		.dos_prefix = { (const uint8_t *)dos, (uint32_t)(wcslen(dos) * sizeof(wchar_t)) },
+	};
+
+	return etw_paths_add(paths, &volume);
+}
+
+/* Names that the kernel has for folders: that of Windows itself, and whatever has a drive already. */
+static int add_folders(struct etw_paths *paths)
+{
+	wchar_t windows[MAX_PATH + 2];
+	UINT len = GetSystemWindowsDirectoryW(windows, MAX_PATH);
+	int rc = add_prefix(paths, L"\\??\\", L"");
+
+	if (rc || !len || len > MAX_PATH)
+		return rc;
+	windows[len] = L'\\';
+	windows[len + 1] = L'\0';
+	return add_prefix(paths, L"\\SystemRoot\\", windows);
+}
+
 int etw_win32_add_volumes(struct etw_paths *paths)
 {
 	wchar_t drive[] = L"A:\\", device[MAX_PATH];
-	int rc = 0;
+	int rc = add_folders(paths);
 
 	for (; !rc && drive[0] <= L'Z'; drive[0]++) {
-		struct etw_volume volume = {
-			.dos_prefix = { (const uint8_t *)drive, DRIVE_CHARS * sizeof(wchar_t) },
-		};
-		DWORD len;
+		size_t len;
 
 		drive[2] = L'\0';
 		len = QueryDosDeviceW(drive, device, ARRAY_SIZE(device) - 1);
@@ -137,11 +156,10 @@ int etw_win32_add_volumes(struct etw_paths *paths)
 		if (!len)
 			continue;
 		/* The first of several names is the current one; a prefix ends as a folder does. */
-		len = (DWORD)wcslen(device);
+		len = wcslen(device);
 		device[len] = L'\\';
-		volume.nt_prefix = (struct etw_text){ (const uint8_t *)device,
-						      (uint32_t)((len + 1) * sizeof(wchar_t)) };
-		rc = etw_paths_add(paths, &volume);
+		device[len + 1] = L'\0';
+		rc = add_prefix(paths, device, drive);
 	}
 	return rc;
 }

@@ -13,13 +13,13 @@ import tempfile
 import unittest
 import uuid
 
+import etl_traces
 import pprof_tool
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 SOURCES = os.path.join(ROOT, "tests", "interop", "windows")
 NOTHING = [("-", "", "0", "0")]
-TRACES = os.path.join(os.environ.get("ONECOLLECT_TEST_DATA", os.path.join(ROOT, "..", "shared", "data")), "etl")
 MACHINES = ("x86_64", "i686", "aarch64")
 
 
@@ -336,9 +336,8 @@ class TraceTest(unittest.TestCase):
             file.write(content.replace(old, new))
 
     def test_convert_with_symbol_path(self):
-        trace = os.path.join(TRACES, "perfview-net452-x64.etl")
-        if not os.path.exists(trace):
-            self.skipTest(f"no traces in {TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
+        etl_traces.need()
+        trace = os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW)
         command = os.path.join(BUILD, "record-trace")
         with tempfile.TemporaryDirectory() as folder:
             before, after = os.path.join(folder, "before"), os.path.join(folder, "after")

@@ -183,13 +183,16 @@ static void make_headers(const struct pe_image *image, const struct directories 
 	buffer_append(b, "PE\0\0", 4);
 	put16(b, image->machine ? image->machine : 0x8664);
 	put16(b, 2);
-	zeros_to(b, b->len + 12);
+	put32(b, image->time_stamp);
+	zeros_to(b, b->len + 8);
 	put16(b, optional);
 	put16(b, 0x2022);
 	start = b->len;
 	put16(b, image->is_32 ? 0x10b : 0x20b);
-	zeros_to(b, start + 60);
+	zeros_to(b, start + 56);
+	put32(b, image->size);
 	put32(b, CODE_OFFSET);
+	put32(b, image->checksum);
 	zeros_to(b, start + (image->is_32 ? 92 : 108));
 	put32(b, 16);
 	buffer_append(b, d->exports, 8);

@@ -28,6 +28,9 @@ struct pe_image_function {
 
 struct pe_image {
 	uint16_t machine; /* 0 = x86-64 */
+	uint32_t size;    /* in memory, as the headers say; so are the next two */
+	uint32_t checksum;
+	uint32_t time_stamp;
 	bool is_32;
 	uint32_t
 		age; /* of the symbol file, whose GUID is 00, 01, ... 0f as stored; 0 = the image names none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * base/byte_source.h and base/pdb_id.h.
+ * base/byte_source.h, base/pdb_id.h and base/image_id.h.
  */
 #include <criterion/criterion.h>
 
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/byte_source.h"
+#include "base/image_id.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
 
@@ -59,4 +60,51 @@ Test(pdb_id, key_as_symbol_servers_write_it)
 	pdb_id_make(guid, 0xffffffff, id);
 	pdb_id_key(id, key);
 	cr_assert_str_eq(key, "A1B2C3D4E5F60718091A2B3C4D5E6F70FFFFFFFF");
+}
+
+/* Are the identities of two images equal? */
+static bool is_same_image(const struct image_version *v, const char *path,
+			  const struct image_version *w, const char *other)
+{
+	uint8_t id[IMAGE_ID_SIZE], other_id[IMAGE_ID_SIZE];
+
+	cr_assert(image_id_make(v, path, id));
+	cr_assert(image_id_make(w, other, other_id));
+	return !memcmp(id, other_id, sizeof(id));
+}
+
+Test(image_id, of_a_file_wherever_it_is)
+{
+	const struct image_version v = { .size = 0x5001, .checksum = 7, .time_stamp = 9 };
+	const struct image_version listed = { .size = 0x6000, .checksum = 7 };
+
+	cr_assert(is_same_image(&v, "C:\\Windows\\A.dll", &listed, "symbols/a.DLL"),
+		  "a list of what is loaded does not tell the time stamp, and counts pages");
+	cr_assert(is_same_image(&v, "a.dll", &v, "x/y\\a.dll"));
+}
+
+Test(image_id, of_another_build_or_name)
+{
+	const struct image_version v = { .size = 0x5000, .checksum = 7, .time_stamp = 9 };
+	const struct image_version no_sum = { .size = 0x5000, .time_stamp = 9 };
+	struct image_version w = v;
+
+	cr_assert(!is_same_image(&v, "a.dll", &v, "b.dll"));
+	w.checksum = 8;
+	cr_assert(!is_same_image(&v, "a.dll", &w, "a.dll"));
+	w = (struct image_version){ .size = 0x5001, .checksum = 7 };
+	cr_assert(!is_same_image(&v, "a.dll", &w, "a.dll"));
+	w = no_sum;
+	w.time_stamp = 10;
+	cr_assert(!is_same_image(&no_sum, "a.dll", &w, "a.dll"));
+}
+
+Test(image_id, size_and_name_are_none)
+{
+	const struct image_version v = { .size = 0x5000 };
+	uint8_t id[IMAGE_ID_SIZE];
+
+	cr_assert(!image_id_make(&v, "a.dll", id));
+	cr_assert_eq(image_pages(0), 0);
+	cr_assert_eq(image_pages(UINT32_MAX), 1 << 20);
 }

@@ -136,6 +136,7 @@ Test(etw_decode, moments_of_processes)
 	for (uint16_t i = 0; i < 4; i++) {
 		cr_assert_eq(decode(0x0301 + i, 4, &p, &r), 1);
 		cr_assert_eq(r.process.moment, moments[i]);
+		cr_assert_eq(etw_happened(&r), i < 2);
 	}
 	cr_assert_eq(decode(0x0320, 2, &p, &r), 0, "counters are not for us");
 	payload_done(&p);
@@ -210,6 +211,8 @@ Test(etw_decode, images_of_all_versions)
 		cr_assert(r.type == ETW_IMAGE && r.image.moment == ETW_RUNDOWN_START);
 		cr_assert(r.image.base == 0x77710000 && r.image.size == 0x15000);
 		cr_assert_eq(r.image.pid, version ? 4242 : 77);
+		cr_assert_eq(r.image.checksum, version >= 2 ? 1 : 0);
+		cr_assert_eq(r.image.time_stamp, version >= 2 ? 2 : 0);
 		cr_assert(is_wide(r.image.path, "\\SystemRoot\\x.dll"));
 		refuse_cut(0x1403, version, &p, p.bytes.len - 36);
 		cr_assert_eq(decode(0x030a, version, &p, &r), 1, "a load is in another group");

@@ -77,6 +77,25 @@ static void image(struct etl_writer *w, uint64_t time, uint16_t hook, uint32_t p
 	put(w, time, hook, 1, &p);
 }
 
+/* As Windows writes it since version 2. */
+static void image_version(struct etl_writer *w, uint64_t time, uint64_t base, uint32_t checksum,
+			  uint32_t time_stamp, const char *path)
+{
+	struct payload p = payload_for(w);
+
+	payload_pointer(&p, base);
+	payload_pointer(&p, 0x10000);
+	payload_u32(&p, 8);
+	payload_u32(&p, checksum);
+	payload_u32(&p, time_stamp);
+	payload_u32(&p, 0);
+	payload_pointer(&p, base);
+	payload_u64(&p, 0);
+	payload_u64(&p, 0);
+	payload_utf16(&p, path);
+	put(w, time, 0x030a, 3, &p);
+}
+
 static void sample(struct etl_writer *w, uint64_t time, uint32_t tid, uint64_t ip, uint8_t flags)
 {
 	struct payload p = payload_for(w);
@@ -181,15 +200,15 @@ static void method(struct etl_writer *w, uint64_t time, uint16_t id, uint64_t st
 	payload_done(&p);
 }
 
-static void volume(struct etl_writer *w, uint64_t time)
+static void volume(struct etl_writer *w, uint64_t time, const char *nt, const char *dos)
 {
 	struct etl_writer_event e = {
 		.time = time, .opcode = 35, .version = 2, .provider = sys_config
 	};
 	struct payload p = payload_for(w);
 
-	payload_utf16(&p, "\\Device\\HarddiskVolume2\\");
-	payload_utf16(&p, "C:\\");
+	payload_utf16(&p, nt);
+	payload_utf16(&p, dos);
 	etl_writer_classic(w, &e, &p);
 	payload_done(&p);
 }
@@ -468,7 +487,7 @@ Test(etw_trace, what_the_end_lists_was_there_from_the_beginning)
 
 	begin(&w, 8);
 	sample(&w, 1010, 9, 0x1000, 0);
-	volume(&w, 1090);
+	volume(&w, 1090, "\\Device\\HarddiskVolume2\\", "C:\\");
 	pdb(&w, 1091, 8, 0x400000);
 	image(&w, 1091, 0x1404, 8, 0x400000, "\\Device\\HarddiskVolume2\\x\\a.exe");
 	process(&w, 1092, 0x0304, 8, "a.exe");
@@ -484,6 +503,49 @@ Test(etw_trace, what_the_end_lists_was_there_from_the_beginning)
 	       "code 8 7fff0000ffe0-7fff00010020 A.B.Old\n"
 	       "thread 8/9 name=late\n"
 	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
+}
+
+Test(etw_trace, an_image_is_known_by_its_headers_when_its_symbol_file_is_not)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	image_version(&w, 1011, 0x400000, 0x11223344, 0x55667788, "\\Device\\x\\A.dll");
+	image_version(&w, 1012, 0x500000, 0x11223344, 0, "a.dll");
+	image_version(&w, 1013, 0x600000, 0, 0x55667788, "a.dll");
+	image_version(&w, 1014, 0x700000, 0, 0, "a.dll");
+	image_version(&w, 1015, 0x800000, 1, 2, "a.dll");
+	pdb(&w, 1016, 8, 0x800000);
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 build-id=000000101122334400000000e00f1bc9"
+	       " file \\Device\\x\\A.dll\n"
+	       "map 8 500000-510000 +0 build-id=000000101122334400000000e00f1bc9 file a.dll\n"
+	       "map 8 600000-610000 +0 build-id=000000100000000055667788e00f1bc9 file a.dll\n"
+	       "map 8 700000-710000 +0 file a.dll\n"
+	       "map 8 800000-810000 +0 build-id=00112233445566778899aabbccddeeff00000002"
+	       " file a.dll\n" END);
+}
+
+Test(etw_trace, files_in_the_folder_of_windows_are_on_its_drive)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	volume(&w, 1005, "\\??\\", "");
+	volume(&w, 1006, "\\SystemRoot\\", "D:\\WINNT\\");
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	image(&w, 1011, 0x030a, 8, 0x400000, "\\winnt\\System32\\x.dll");
+	image(&w, 1012, 0x030a, 8, 0x500000, "\\Windows\\x.dll");
+	image(&w, 1013, 0x030a, 8, 0x600000, "\\??\\E:\\x.dll");
+	image(&w, 1014, 0x030a, 0, KERNEL & ~0xffffULL, "\\SystemRoot\\d.sys");
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 file D:\\WINNT\\System32\\x.dll\n"
+	       "map 8 500000-510000 +0 file \\Windows\\x.dll\n"
+	       "map 8 600000-610000 +0 file E:\\x.dll\n"
+	       "map 0 fffff80000000000-fffff80000010000 +0 kernel D:\\WINNT\\d.sys\n" END);
 }
 
 Test(etw_trace, lives_of_a_pid)

@@ -129,3 +129,18 @@ Test(os, names_in_a_directory)
 	unlink("a");
 	unlink("b");
 }
+
+Test(os, peak_memory_counts_what_was_touched)
+{
+	const size_t size = 64 << 20;
+	uint64_t before = os_peak_memory(), after;
+	volatile char *memory = malloc(size);
+
+	cr_assert_gt(before, 1 << 20);
+	for (size_t i = 0; i < size; i += 4096)
+		memory[i] = 1;
+	after = os_peak_memory();
+	free((void *)memory);
+	cr_assert_geq(after, before + size / 2);
+	cr_assert_geq(os_peak_memory(), after, "it does not go down");
+}

@@ -11,13 +11,16 @@
 #include <onecollect/reader.h>
 #include <onecollect/symbolize.h>
 
+#include "base/image_id.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
 #include "etl_writer.h"
 #include "pdb_image.h"
 #include "pe_image.h"
+#include "symbolize/windows_symbols.h"
 
 #define BASE 0x7ff600000000ULL
+#define APP  "C:\\Program Files\\App.Name\\App.exe"
 #define KEY  "030201000504070608090A0B0C0D0E0F"
 
 static char dir[64];
@@ -71,9 +74,14 @@ static void put_pdb(const char *path, uint32_t age, bool is_stripped)
 	buffer_done(&bytes);
 }
 
-static void put_image(const char *path, uint32_t age)
+#define IMAGE_SIZE 0x10000u
+
+static void put_image(const char *path, uint32_t age, uint32_t checksum, uint32_t time_stamp)
 {
-	const struct pe_image image = { .age = age,
+	const struct pe_image image = { .size = IMAGE_SIZE,
+					.checksum = checksum,
+					.time_stamp = time_stamp,
+					.age = age,
 					.exports = exports,
 					.nr_exports = ARRAY_SIZE(exports) };
 	struct buffer bytes = BUFFER_INIT;
@@ -100,29 +108,49 @@ struct fixture {
 	char told[1024];
 };
 
-static struct fixture fixture_new(enum oc_module_type type, uint32_t age)
+/* Adds what module says, at BASE, as the image that every test is about. */
+static struct fixture fixture_of(struct oc_module module)
 {
-	static const char path[] = "C:\\Program Files\\App.Name\\App.exe";
 	struct fixture f = { .m = oc_machine_new(NULL) };
-	struct oc_module module = { .type = type, .build_id_size = PDB_ID_SIZE };
 	struct oc_mapping mapping = { .start = BASE,
-				      .end = BASE + 0x10000,
+				      .end = BASE + IMAGE_SIZE,
 				      .until_ns = UINT64_MAX };
-	uint8_t guid[16];
 	int64_t id;
 
-	for (uint8_t i = 0; i < 16; i++)
-		guid[i] = i;
-	pdb_id_make(guid, age, module.build_id);
-	module.path = (oc_string_id)oc_machine_intern(f.m, path, strlen(path));
+	module.path = (oc_string_id)oc_machine_intern(f.m, APP, strlen(APP));
 	f.process = (oc_process_id)oc_machine_process_start(f.m, 8, 0, 1);
 	id = oc_machine_add_module(f.m, &module);
 	cr_assert_gt(id, 0);
 	mapping.module = (oc_module_id)id;
-	mapping.process = type == OC_MODULE_KERNEL ? 0 : f.process;
-	f.nr_kernel = type == OC_MODULE_KERNEL;
+	mapping.process = module.type == OC_MODULE_KERNEL ? 0 : f.process;
+	f.nr_kernel = module.type == OC_MODULE_KERNEL;
 	cr_assert_gt(oc_machine_add_mapping(f.m, &mapping), 0);
 	return f;
+}
+
+/* Of a trace that tells the symbol file. */
+static struct fixture fixture_new(enum oc_module_type type, uint32_t age)
+{
+	struct oc_module module = { .type = type, .build_id_size = PDB_ID_SIZE };
+	uint8_t guid[16];
+
+	for (uint8_t i = 0; i < 16; i++)
+		guid[i] = i;
+	pdb_id_make(guid, age, module.build_id);
+	return fixture_of(module);
+}
+
+/* Of one that tells what its headers say; both 0 = nothing of it. */
+static struct fixture fixture_unmerged(uint32_t checksum, uint32_t time_stamp)
+{
+	const struct image_version version = { .size = IMAGE_SIZE,
+					       .checksum = checksum,
+					       .time_stamp = time_stamp };
+	struct oc_module module = { .type = OC_MODULE_FILE };
+
+	if (image_id_make(&version, APP, module.build_id))
+		module.build_id_size = IMAGE_ID_SIZE;
+	return fixture_of(module);
 }
 
 static oc_location_id locate(struct fixture *f, uint64_t offset)
@@ -181,7 +209,18 @@ static void expect(const struct oc_machine *m, oc_location_id location, const ch
 static const char of_pdb[] =
 	"space::inner C:\\src\\a.cpp:102,100 < space::outer C:\\src\\a.cpp:20,20";
 
-/* Runs on a new machine; checks the name and what was told: NULL = nothing, else a part of it. */
+/* Checks what was told, NULL = nothing, else a part of it; and frees the machine. */
+static void expect_told(struct fixture *f, const char *told)
+{
+	if (told)
+		cr_assert_not_null(strstr(f->told, told), "%s", f->told);
+	else
+		cr_assert_str_eq(f->told, "");
+	cr_assert_eq(oc_machine_ledger(f->m)->notes[OC_NOTE_FILES_REFUSED], told != NULL);
+	oc_machine_free(f->m);
+}
+
+/* Runs on a new machine; checks the name and what was told. */
 static void expect_run(uint32_t age, const char *symbol_path, const char *want, const char *told)
 {
 	struct fixture f = fixture_new(OC_MODULE_FILE, age);
@@ -189,12 +228,35 @@ static void expect_run(uint32_t age, const char *symbol_path, const char *want, 
 
 	run(&f, symbol_path);
 	expect(f.m, location, want);
-	if (told)
-		cr_assert_not_null(strstr(f.told, told), "%s", f.told);
-	else
-		cr_assert_str_eq(f.told, "");
-	cr_assert_eq(oc_machine_ledger(f.m)->notes[OC_NOTE_FILES_REFUSED], told != NULL);
-	oc_machine_free(f.m);
+	expect_told(&f, told);
+}
+
+static void expect_unmerged(uint32_t checksum, uint32_t time_stamp, const char *want,
+			    const char *told)
+{
+	struct fixture f = fixture_unmerged(checksum, time_stamp);
+	oc_location_id location = locate(&f, 0x1060);
+
+	run(&f, dir);
+	expect(f.m, location, want);
+	expect_told(&f, told);
+}
+
+/* As a recording on Windows does, where a name with a drive is that of a file; here it is one in this folder. */
+static void expect_local(struct fixture f, const char *want, const char *told)
+{
+	const struct oc_symbolizer_opts opts = { .size = sizeof(opts),
+						 .tell = take_sentence,
+						 .tell_arg = &f };
+	oc_location_id location = locate(&f, 0x1060);
+	struct windows_symbols ws;
+
+	cr_assert_eq(windows_symbols_init(&ws, &opts), 0);
+	ws.is_local = true;
+	cr_assert_eq(windows_symbols_name(&ws, f.m), 0);
+	windows_symbols_done(&ws);
+	expect(f.m, location, want);
+	expect_told(&f, told);
 }
 
 /* ---- where files are found ----------------------------------------------------------------------------------- */
@@ -204,7 +266,7 @@ Test(windows_symbols, a_file_is_found_by_its_content)
 	put_pdb("any name", 1, false);
 	put_pdb("App.pdb.old", 2, true);
 	expect_run(1, dir, of_pdb, NULL);
-	expect_run(1, "/nowhere;;.", of_pdb, "'/nowhere/' is not used");
+	expect_run(1, "/nowhere;;.", of_pdb, "'/nowhere' is not used: there is no such folder");
 }
 
 Test(windows_symbols, no_path_no_names)
@@ -288,7 +350,7 @@ Test(windows_symbols, other_things_in_a_folder_do_no_harm, .timeout = 20)
 
 Test(windows_symbols, exports_when_there_is_no_symbol_file)
 {
-	put_image("App.exe", 1);
+	put_image("App.exe", 1, 0, 0);
 	expect_run(1, dir, "exported :0,0", NULL);
 	put_pdb("App.pdb", 1, false);
 	expect_run(1, dir, of_pdb, NULL);
@@ -310,6 +372,102 @@ Test(windows_symbols, public_names_are_undecorated_and_drivers_named)
 		oc_machine_string(f.m, oc_machine_function(f.m, line->function)->system_name, NULL),
 		"?f@space@@YAXXZ");
 	oc_machine_free(f.m);
+}
+
+/* ---- traces that do not tell the symbol file ----------------------------------------------------------------- */
+
+Test(windows_symbols, the_image_tells_the_symbol_file)
+{
+	put_pdb("some.pdb", 1, false);
+	put_image("APP.exe", 1, 0x77, 0x5000);
+	expect_unmerged(0x77, 0, of_pdb, NULL);
+	expect_unmerged(0x77, 0x5000, of_pdb, NULL);
+}
+
+Test(windows_symbols, by_time_stamp_when_there_is_no_checksum)
+{
+	put_pdb("some.pdb", 1, false);
+	put_image("App.exe", 1, 0, 0x5000);
+	expect_unmerged(0, 0x5000, of_pdb, NULL);
+	expect_unmerged(0, 0x5001, "", "App.exe' is not used: it is of another build");
+}
+
+Test(windows_symbols, an_image_without_a_symbol_file_has_exports)
+{
+	put_image("App.exe", 0, 0x77, 0);
+	expect_unmerged(0x77, 0, "exported :0,0", NULL);
+	expect_unmerged(0x78, 0, "", "another build");
+}
+
+Test(windows_symbols, a_name_and_a_size_are_not_enough)
+{
+	put_pdb("App.pdb", 1, false);
+	put_image("App.exe", 1, 0, 0);
+	expect_unmerged(0, 0, "", NULL);
+}
+
+Test(windows_symbols, an_image_of_another_name_is_another)
+{
+	put_image("Ap.exe", 1, 0x77, 0);
+	expect_unmerged(0x77, 0, "", NULL);
+}
+
+Test(windows_symbols, a_symbol_file_alone_is_told_of)
+{
+	put_pdb("App.pdb", 1, false);
+	expect_unmerged(0x77, 0, "", "App.pdb' is not used: the trace does not tell");
+}
+
+Test(windows_symbols, a_module_learns_its_identity)
+{
+	struct fixture f = fixture_unmerged(0x77, 0);
+	struct fixture told = fixture_new(OC_MODULE_FILE, 1);
+
+	put_image("App.exe", 1, 0x77, 0);
+	locate(&f, 0x1060);
+	run(&f, dir);
+	cr_assert_eq(oc_machine_module(f.m, 1)->build_id_size, PDB_ID_SIZE);
+	cr_assert_eq(memcmp(oc_machine_module(f.m, 1)->build_id,
+			    oc_machine_module(told.m, 1)->build_id, PDB_ID_SIZE),
+		     0);
+	oc_machine_free(f.m);
+	oc_machine_free(told.m);
+}
+
+/* ---- recordings of this machine ------------------------------------------------------------------------------ */
+
+Test(windows_symbols, images_at_their_own_place)
+{
+	put_image(APP, 1, 0x77, 0);
+	expect_local(fixture_unmerged(0x77, 0), "exported :0,0", NULL);
+	expect_local(fixture_unmerged(0, 0), "exported :0,0", NULL);
+	expect_local(fixture_unmerged(0x78, 0), "", APP "' is not used: it is of another build");
+}
+
+Test(windows_symbols, symbol_files_beside_them)
+{
+	put_image(APP, 1, 0x77, 0);
+	put_pdb("C:\\Program Files\\App.Name\\a.pdb", 1, false);
+	expect_local(fixture_unmerged(0x77, 0), of_pdb, NULL);
+	put_pdb("C:\\Program Files\\App.Name\\a.pdb", 2, false);
+	expect_local(fixture_unmerged(0x77, 0), "exported :0,0",
+		     "a.pdb' is not used: it is of another build");
+}
+
+Test(windows_symbols, a_file_that_was_replaced)
+{
+	const struct pe_image image = { .size = IMAGE_SIZE + 0x1000, .age = 1 };
+	struct buffer bytes = BUFFER_INIT;
+
+	pe_image_make(&image, &bytes);
+	put_file(APP, &bytes);
+	expect_local(fixture_unmerged(0, 0), "", "another build");
+	buffer_done(&bytes);
+}
+
+Test(windows_symbols, nothing_at_its_own_place)
+{
+	expect_local(fixture_unmerged(0x77, 0), "", NULL);
 }
 
 /* ---- from a trace on ----------------------------------------------------------------------------------------- */

@@ -90,9 +90,23 @@ static void check_names(void)
 	os_remove("\xc3\xa4");
 }
 
+static void check_memory(void)
+{
+	const size_t size = 64u << 20;
+	uint64_t before = os_peak_memory();
+	volatile char *memory = malloc(size);
+
+	CHECK(before > 1u << 20 && memory);
+	for (size_t i = 0; memory && i < size; i += 4096)
+		memory[i] = 1;
+	CHECK(os_peak_memory() >= before + size / 2);
+	free((void *)memory);
+}
+
 int main(void)
 {
 	os_prepare_streams();
+	check_memory();
 	check_temporary();
 	check_publish();
 	check_names();

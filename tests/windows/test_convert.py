@@ -6,6 +6,7 @@ import os
 import subprocess
 import unittest
 
+import etl_traces
 import wine
 
 WRITE_SAMPLE = os.path.join(wine.BUILD, "interop", "write_sample")
@@ -36,10 +37,9 @@ class Convert(wine.WineTest):
                 os.remove(self.path(out))
 
     def test_real_traces(self):
-        if not wine.traces():
-            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
-        for packed in wine.traces():
-            self.expect_equal_conversions(wine.unpack_trace(packed, self.dir))
+        etl_traces.need()
+        for packed in etl_traces.names():
+            self.expect_equal_conversions(etl_traces.unpack(packed, self.dir))
 
     def test_recordings_of_linux(self):
         for flags in ((), ("timeline", "two-kinds")):
@@ -51,10 +51,9 @@ class Convert(wine.WineTest):
                 self.assertEqual(self.run_exe("report", "sample.octrace")[0], self.run_linux("report", "sample.octrace").stdout)
 
     def test_reports_are_equal(self):
-        if not wine.traces():
-            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
-        for packed in wine.traces():
-            name = wine.unpack_trace(packed, self.dir)
+        etl_traces.need()
+        for packed in etl_traces.names():
+            name = etl_traces.unpack(packed, self.dir)
             self.assertEqual(self.run_exe("report", name)[0], self.run_linux("report", name).stdout, name)
 
 

@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Recording: what wine says of ETW is not believed; with a DLL that stands in for ETW the whole way is gone through."""
 
+import collections
 import fcntl
 import glob
 import json
 import os
 import pty
+import re
+import shutil
+import struct
 import subprocess
+import sys
+import tempfile
 import termios
 import time
 import unittest
 
+import etl_file
+import etl_traces
 import wine
+
+sys.path.append(os.path.join(wine.ROOT, "tests", "interop"))
+import test_pdb  # pylint: disable=wrong-import-position
 
 STAND_IN = os.path.join(wine.BUILD_WINDOWS, "tests", "record-trace.exe")
 NO_ETW = "ETW is not available here"
@@ -43,9 +54,8 @@ class WithoutEtw(wine.WineTest):
 class WithStandIn(wine.WineTest):
     def setUp(self):
         super().setUp()
-        if not wine.traces():
-            self.skipTest(f"no traces in {wine.TRACES}; set ONECOLLECT_TEST_DATA to the folder that has them")
-        self.trace = wine.unpack_trace("perfview-net452-x64.etl", self.dir)
+        etl_traces.need()
+        self.trace = etl_traces.unpack("perfview-net452-x64.etl", self.dir)
 
     def temporary_files(self):
         return glob.glob(os.path.join(self.prefix, "drive_c", "users", "*", "Temp", "onecollect-*"))
@@ -67,6 +77,7 @@ class WithStandIn(wine.WineTest):
         summary = json.loads(self.record("-d", "200ms", "--json", "-q", "-o", "out.svg", "--off-cpu",
                                          "--event", "etw:01234567-89ab-cdef-0123-456789abcdef:*:5:7")[0])
         self.assertEqual(summary["kinds"]["cpu"]["kept"], 6320)
+        self.assertGreater(summary["self"]["peak_rss_bytes"], 4 << 20)
         self.assertEqual(summary["exit"], 0)
 
     def test_keep_etl(self):
@@ -75,7 +86,7 @@ class WithStandIn(wine.WineTest):
         self.assertEqual(self.read(name), self.read(self.trace))
 
     def test_drive_letters_that_the_trace_does_not_tell(self):
-        name = wine.unpack_trace("airbus-shutdown-kernel.etl.xz", self.dir)
+        name = etl_traces.unpack("airbus-shutdown-kernel.etl.xz", self.dir)
         device, path = b"\\Device\\HarddiskVolume3\\Windows\\", b":\\Windows\\"
         # Has wine call a third drive what the trace calls the system's.
         subprocess.run(["wineserver", "-k", "-w"], env=self.env, check=False)
@@ -128,6 +139,84 @@ class WithStandIn(wine.WineTest):
         checks = json.loads(self.record("check", "--json")[0])["checks"]
         self.assertEqual({row["state"] for row in checks}, {"ok"})
         self.assertIn("6320 samples kept", checks[-1]["why"])
+
+
+class Images(wine.WineTest):
+    """A trace of this machine does not tell symbol files; they are read from the files that were loaded."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        built = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(built.cleanup)
+        cls.library = test_pdb.build(built.name, "x86_64")
+        image = test_pdb.Image(cls.library)
+        names = image.ours()
+        cls.functions = {p.start: names[p.start][0][0] for p in image.procedures}
+        cls.app = os.path.join(cls.prefix, "drive_c", "windows", "App")
+        os.mkdir(cls.app)
+
+    def put(self, folder, ending):
+        path = shutil.copy(self.library[:-4] + ending, folder)
+        self.addCleanup(os.remove, path)
+
+    def record(self, *args, where="\\SystemRoot\\App\\X86_64.DLL"):
+        """Records what ends as a trace with a sample in each function. Returns samples by function, and what was told."""
+        trace = etl_file.Trace("app.exe")
+        trace.image(where, etl_file.Image(self.library), etl_file.IMAGE_LISTED)
+        for start in self.functions:
+            trace.sample(etl_file.BASE + start)
+        trace.write(self.path("trace.etl"))
+        _, told = self.run_exe("-d", "200ms", "-o", "out.folded", "--force", *args, exe=STAND_IN,
+                               env={"STAND_IN_TRACE": "trace.etl"})
+        selfs = collections.Counter()
+        for line in self.read("out.folded").decode().splitlines():
+            selfs[re.sub(r"_\[i\]$", "", line.rsplit(" ", 1)[0].split(";")[-1])] += 1
+        self.assertEqual(sum(selfs.values()), len(self.functions))
+        return selfs, told
+
+    def test_symbol_file_beside_the_library(self):
+        self.put(self.app, ".dll")
+        self.put(self.app, ".pdb")
+        for where in ("\\SystemRoot\\App\\X86_64.DLL", "\\??\\C:\\windows\\app\\x86_64.dll"):
+            selfs, told = self.record(where=where)
+            self.assertEqual(selfs, collections.Counter(self.functions.values()))
+            self.assertNotIn("not used", told)
+
+    def test_symbol_file_in_the_symbol_path(self):
+        self.put(self.app, ".dll")
+        os.mkdir(self.path("symbols"))
+        self.put(self.path("symbols"), ".pdb")
+        selfs, told = self.record("--symbol-path", "symbols;C:\\no such folder")
+        self.assertEqual(selfs, collections.Counter(self.functions.values()))
+        self.assertIn("'C:\\no such folder' is not used: there is no such folder", told)
+
+    def test_exports(self):
+        self.put(self.app, ".dll")
+        self.assertEqual(self.record()[0]["exported_c"], 1)
+
+    def test_identity_is_recorded(self):
+        self.put(self.app, ".dll")
+        os.mkdir(self.path("symbols"))
+        self.put(self.path("symbols"), ".pdb")
+        self.record("-o", "out.octrace")
+        later = self.run_linux("convert", "out.octrace", "--symbol-path", "symbols", "--format", "folded", "-o", "-")
+        self.assertIn(b"hidden", later.stdout, "places that the library does not export")
+
+    def test_library_that_was_replaced(self):
+        self.put(self.app, ".dll")
+        with open(os.path.join(self.app, "x86_64.dll"), "r+b") as file:
+            header = struct.unpack("<I", file.read(64)[60:])[0]
+            file.seek(header + 24 + 56)
+            file.write(struct.pack("<I", 0x100000))
+        selfs, told = self.record()
+        self.assertTrue(all(re.match(r"X86_64\.DLL\+0x", name) for name in selfs))
+        self.assertIn("x86_64.dll' is not used: it is of another build", told.lower())
+
+    def test_nothing_there(self):
+        selfs, told = self.record()
+        self.assertTrue(all(re.match(r"X86_64\.DLL\+0x", name) for name in selfs))
+        self.assertNotIn("not used", told)
 
 
 if __name__ == "__main__":

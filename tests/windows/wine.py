@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """record-trace.exe under wine, without a display, in a configuration of its own that is gone at the end."""
 
-import lzma
 import os
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -13,22 +11,7 @@ BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 BUILD_WINDOWS = os.path.join(BUILD, "windows")
 RECORD_TRACE = os.path.join(BUILD, "record-trace")
 RECORD_TRACE_EXE = os.path.join(BUILD_WINDOWS, "record-trace.exe")
-TRACES = os.path.join(os.environ.get("ONECOLLECT_TEST_DATA", os.path.join(ROOT, "..", "shared", "data")), "etl")
 LIMIT_S = 90
-
-
-def traces():
-    """Names of the real traces that are here."""
-    names = sorted(os.listdir(TRACES)) if os.path.isdir(TRACES) else []
-    return [name for name in names if name.endswith((".etl", ".etl.xz"))]
-
-
-def unpack_trace(name, folder):
-    """Puts a trace into a folder. Returns its name there."""
-    path = os.path.join(folder, name.removesuffix(".xz"))
-    with (lzma.open if name.endswith(".xz") else open)(os.path.join(TRACES, name), "rb") as packed, open(path, "wb") as out:
-        shutil.copyfileobj(packed, out)
-    return os.path.basename(path)
 
 
 class WineTest(unittest.TestCase):

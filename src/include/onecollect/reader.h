@@ -28,6 +28,8 @@ struct oc_reader {
 	 * Fills an empty machine; hooks on samples may be there already. What an input lacks stays unknown (0).
 	 * A file that ends early (its writer was killed) gives what is there, and raises the note PARTIAL_INPUT.
 	 * The ledger becomes that of the recording where the input has one; else taken = kept = what was read.
+	 * Of a file that is damaged but can be read in part, too, the rest is there: *err then has a sentence that names the
+	 * offset, and -EBADMSG as its code, though 0 is returned.
 	 * Returns 0 or a negative errno value with a sentence in *err that names the offset: -EBADMSG (damaged, or not
 	 * of this format), -EOPNOTSUPP (of a newer version), -EFBIG (larger than any recording could be), -EINVAL (the
 	 * machine is not empty), -ENOMEM, -EIO, ... After a failure the machine is of no use but to be freed.
@@ -46,7 +48,8 @@ OC_API const struct oc_reader *oc_reader_for(const struct oc_input *in, struct o
  * Reads a file into an empty machine: opens, sniffs, reads, runs the parsed hooks. The machine is not finished, so that
  * names may still be added; oc_machine_finish() is the caller's.
  *
- * path: "-" is standard input. m: empty, see struct oc_reader. err: filled in on failure; may be NULL.
+ * path: "-" is standard input. m: empty, see struct oc_reader.
+ * err: with code 0; filled in on failure, and where the file is damaged but could be read in part. May be NULL.
  * ret_reader: the format that it was; may be NULL.
  * Returns 0 or a negative errno value, as oc_input_open() and struct oc_reader.
  */
