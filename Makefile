@@ -260,7 +260,7 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: ## outputs read by other people's tools, with those that are not in Debian (npm, Go, PyPI, crates.io; root)
+check-interop: ## outputs read by other people's tools, with those that are not in Debian (npm, Go, PyPI, crates.io, Maven; root)
 	@scripts/install-deps build check interop
 	@$(MAKE) $(PARALLEL) tests
 	@scripts/install-readers $(O)/readers
