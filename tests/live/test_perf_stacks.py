@@ -7,8 +7,10 @@ import collections
 import contextlib
 import functools
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -232,6 +234,18 @@ class PerfStacks(LiveTest):
                                     if module == "[vdso]")
         self.note(f"in the vDSO: {dict(names)}")
         self.assertTrue({"__vdso_clock_gettime", "clock_gettime"} & set(names))
+
+    def test_files_without_build_id(self):
+        program = self.dir / "nameless"
+        subprocess.run(["objcopy", "--remove-section=.note.gnu.build-id", fixture("shares"), program], check=True)
+        path = self.perf_record("-e", "cpu-clock", "-F", RATE, "-g", command=[program, 1, 2, self.truth_path])
+        _, rows = self.check(path)
+        self.assertIn("take_half", {name for row in rows for name in row["stack"]})
+        # Another file under that name is not taken for it.
+        os.replace(shutil.copy(program, self.dir / "other"), program)
+        stacks = self.convert(path, "folded").read_text(encoding="utf-8")
+        self.assertNotIn("take_half", stacks)
+        self.assertIn("nameless+0x", stacks)
 
     def test_per_thread(self):
         """Such samples have no time, so they are compared as sums."""
