@@ -88,7 +88,7 @@ def is_behind_symbol(theirs, offset, dso):
 
 def why(ours, frame, is_leaf, stack):
     """In one word, how a frame of ours comes to have another name than perf's; "" = that is not known."""
-    address, theirs, offset, dso = frame
+    _, theirs, offset, dso = frame
     # perf names the address behind the call, which may be the next function.
     if not is_leaf and offset == 0 and theirs != "[unknown]" and not is_same(ours, theirs):
         return "next"
