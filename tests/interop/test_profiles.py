@@ -93,12 +93,23 @@ class Profiles(unittest.TestCase):
         expected = self.theirs(dump)
         ours = self.ours(path)
         self.assertEqual(ours, expected)
+        self.check_default(path, dump, expected)
         # The tool itself has the same total, for the types that it does not scale.
         for index, name in enumerate(dump["types"]):
             if dump["samples"] and name.endswith("/count"):
                 _, total = pprof_tool.top(path, name.split("/")[0])
                 self.assertEqual(total, sum(sample["values"][index] for sample in dump["samples"]))
         return expected
+
+    def check_default(self, path, dump, expected):
+        """Formats of one kind take the one that pprof shows first: the default type, else the last."""
+        if not expected:
+            return
+        named = [kind for kind, columns in kinds_of(dump["types"]).items()
+                 if dump["default"] in [dump["types"][column].split("/")[0] for column in columns[:2] if column is not None]]
+        rows = expected[named[0] if named else list(expected)[-1]].values()
+        total = sum(foreign_profile.folded(foreign_profile.convert(path, self.path / "default.folded")).values())
+        self.assertIn(total, [sum(row[index] for row in rows) for index in (0, 1)])
 
     def test_go_runtime(self):
         seen = {}

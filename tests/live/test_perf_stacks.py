@@ -66,9 +66,9 @@ def plain(name):
 
 
 def is_same(ours, theirs):
-    """Ours may have what a template returns before it."""
-    ours, theirs = plain(ours), plain(theirs)
-    return ours == theirs or ours.endswith(" " + theirs)
+    """Ours may have what a template returns before it. What looks like arguments may be of `operator()`."""
+    ours = plain(ours)
+    return any(ours == name or ours.endswith(" " + name) for name in (theirs, plain(theirs)))
 
 
 def is_alias(ours, theirs, dso):
@@ -88,7 +88,10 @@ def is_behind_symbol(theirs, offset, dso):
 
 def why(ours, frame, is_leaf, stack):
     """In one word, how a frame of ours comes to have another name than perf's; "" = that is not known."""
-    address, theirs, offset, dso = frame
+    _, theirs, offset, dso = frame
+    # perf names the address behind the call, which may be the next function.
+    if not is_leaf and offset == 0 and theirs != "[unknown]" and not is_same(ours, theirs):
+        return "next"
     if not is_named(ours):
         if any("execve" in name for name in stack):
             return "exec"  # perf keeps what was mapped before
@@ -97,9 +100,6 @@ def why(ours, frame, is_leaf, stack):
         return "perf has none"
     if is_same(ours, theirs):
         return "same"
-    # perf names the address behind the call, which may be the next function.
-    if not is_leaf and offset == 0:
-        return "next"
     if is_alias(ours, theirs, dso):
         return "alias"
     # Stubs of calls into libraries have no symbols; perf takes the one before them.
