@@ -67,15 +67,12 @@ class Files(unittest.TestCase):
     def path(cls, extension):
         return os.path.join(cls.folder.name, "sample." + extension)
 
-    def check_selfs(self, found, by_module=False):
-        """
-        Weights by innermost function are those of the folded stacks. With by_module a place without a name counts for its
-        module: formats differ in whether a place in the kernel is an address or counts from the module's base.
-        """
+    def check_selfs(self, found):
+        """Weights by innermost function are those of the folded stacks."""
         mine, theirs = collections.Counter(), collections.Counter()
         for weights, names in ((mine, self.selfs), (theirs, found)):
             for name, weight in names.items():
-                weights[re.sub(r"\+0x[0-9a-f]+$", "", flame.normal(name)) if by_module else flame.normal(name)] += weight
+                weights[flame.normal(name)] += weight
         self.assertEqual({k: (theirs[k], mine[k]) for k in theirs | mine if theirs[k] != mine[k]}, {})
 
     def test_folded(self):
@@ -102,7 +99,7 @@ class Files(unittest.TestCase):
             if name.startswith("0x") and module != "Unknown":
                 name = f"{module}+{name}"
             selfs[name] += int(metric)
-        self.check_selfs(selfs, by_module=True)
+        self.check_selfs(selfs)
 
     def test_perf(self):
         """Debian's perf: addresses and files, no names of ours."""
@@ -135,7 +132,7 @@ class Files(unittest.TestCase):
         selfs = collections.Counter()
         for name, weight in recording.self_weights().items():
             selfs[name.rpartition("\\")[2]] += weight
-        self.check_selfs(selfs, by_module=True)
+        self.check_selfs(selfs)
 
     def test_cut_traces(self):
         """What is in front of the cut is kept; where it was is told. Unit tests cut all traces, and turn bits over."""
