@@ -9,13 +9,12 @@ import subprocess
 import tempfile
 import unittest
 
+import debian_readers
 import etl_traces
 import known_recording
 import octrace
 import perf_tool
 import test_flame_browser as flame
-import test_formats
-import test_perfview
 from chromium import Browser
 
 OUTPUTS = ("svg", "html", "folded", "callgrind", "jsonl", "perfview.xml", "perf.data", "perf-script.txt", "octrace")
@@ -68,15 +67,12 @@ class Files(unittest.TestCase):
     def path(cls, extension):
         return os.path.join(cls.folder.name, "sample." + extension)
 
-    def check_selfs(self, found, by_module=False):
-        """
-        Weights by innermost function are those of the folded stacks. With by_module a place without a name counts for its
-        module: formats differ in whether a place in the kernel is an address or counts from the module's base.
-        """
+    def check_selfs(self, found):
+        """Weights by innermost function are those of the folded stacks."""
         mine, theirs = collections.Counter(), collections.Counter()
         for weights, names in ((mine, self.selfs), (theirs, found)):
             for name, weight in names.items():
-                weights[re.sub(r"\+0x[0-9a-f]+$", "", flame.normal(name)) if by_module else flame.normal(name)] += weight
+                weights[flame.normal(name)] += weight
         self.assertEqual({k: (theirs[k], mine[k]) for k in theirs | mine if theirs[k] != mine[k]}, {})
 
     def test_folded(self):
@@ -84,7 +80,7 @@ class Files(unittest.TestCase):
         self.assertEqual(self.selfs[METHOD], 1856)
 
     def test_callgrind(self):
-        rows, totals = test_formats.Callgrind.annotate(self, self.path("callgrind"))
+        rows, totals, _ = debian_readers.callgrind(self.path("callgrind"))
         self.assertEqual(totals, [etl_traces.PERFVIEW_SAMPLES])
         self.check_selfs({name: costs[0] for name, costs in rows.items()})
 
@@ -97,24 +93,20 @@ class Files(unittest.TestCase):
         self.check_selfs(selfs)
 
     def test_perfview(self):
-        reader = os.path.join(self.folder.name, "read_perfview.exe")
-        subprocess.run(["mcs", "-out:" + reader, os.path.join(test_perfview.HERE, "read_perfview.cs")], check=True)
-        done = subprocess.run(["mono", reader, self.path("perfview.xml")], capture_output=True, check=True)
         selfs = collections.Counter()
-        for line in done.stdout.decode().split("\n")[:-1]:
-            metric, _, *frames = line.split("\x1f")
+        for metric, _, frames in debian_readers.perfview(self.path("perfview.xml")):
             module, _, name = frames[-1].partition("!")
             if name.startswith("0x") and module != "Unknown":
                 name = f"{module}+{name}"
             selfs[name] += int(metric)
-        self.check_selfs(selfs, by_module=True)
+        self.check_selfs(selfs)
 
     def test_perf(self):
         """Debian's perf: addresses and files, no names of ours."""
         samples = perf_tool.script(self.path("perf.data"))
         self.assertEqual(len(samples), etl_traces.PERFVIEW_SAMPLES)
         self.assertEqual(collections.Counter(sample.comm for sample in samples).most_common(1)[0][0], "Test.x64.exe")
-        files = collections.Counter(frame[2] for sample in samples for frame in sample.frames)
+        files = collections.Counter(frame.file for sample in samples for frame in sample.frames)
         for name in ("[ntoskrnl.exe]", "[tcpip.sys]", "C:\\Windows\\System32\\ntdll.dll"):
             self.assertGreater(files[name], 10, name)
         self.assertFalse([name for name in files if "\\Device\\" in name])
@@ -140,7 +132,7 @@ class Files(unittest.TestCase):
         selfs = collections.Counter()
         for name, weight in recording.self_weights().items():
             selfs[name.rpartition("\\")[2]] += weight
-        self.check_selfs(selfs, by_module=True)
+        self.check_selfs(selfs)
 
     def test_cut_traces(self):
         """What is in front of the cut is kept; where it was is told. Unit tests cut all traces, and turn bits over."""
