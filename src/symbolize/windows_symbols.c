@@ -33,7 +33,14 @@ struct place {
 	uint64_t offset;
 };
 
-/* The places of one module. */
+/* What is to be named of one module. */
+struct group {
+	const struct place *places; /* [nr], by offset */
+	size_t nr;
+	bool has_image; /* the image is to be had */
+	bool is_done;   /* there was a PDB file */
+};
+
 struct naming {
 	struct oc_machine *m;
 	oc_module_id module;
@@ -139,14 +146,14 @@ struct image {
 	struct pe_symbol_file symbols;
 };
 
-static const struct oc_module *module_of(const struct naming *n)
+static const struct oc_module *module_of(const struct oc_machine *m, const struct group *group)
 {
-	return oc_machine_module(n->m, n->module);
+	return oc_machine_module(m, group->places[0].module);
 }
 
-static const char *path_of(const struct naming *n)
+static const char *path_of(const struct oc_machine *m, const struct group *group)
 {
-	return oc_machine_string(n->m, module_of(n)->path, NULL);
+	return oc_machine_string(m, module_of(m, group)->path, NULL);
 }
 
 static void image_close(struct image *image)
@@ -156,9 +163,10 @@ static void image_close(struct image *image)
 }
 
 /* Is the image the one that was loaded? */
-static bool is_same_build(const struct naming *n, const struct image *image)
+static bool is_same_build(const struct oc_machine *m, const struct group *group,
+			  const struct image *image)
 {
-	const struct oc_module *module = module_of(n);
+	const struct oc_module *module = module_of(m, group);
 	const struct oc_mapping *mapping;
 	uint8_t id[IMAGE_ID_SIZE];
 
@@ -166,17 +174,17 @@ static bool is_same_build(const struct naming *n, const struct image *image)
 		return image->has_symbols &&
 		       !memcmp(image->symbols.id, module->build_id, PDB_ID_SIZE);
 	if (module->build_id_size == IMAGE_ID_SIZE)
-		return image_id_make(&image->pe.version, path_of(n), id) &&
+		return image_id_make(&image->pe.version, path_of(m, group), id) &&
 		       !memcmp(id, module->build_id, IMAGE_ID_SIZE);
 	/* Of the file at its own place the size is enough: it was loaded from there a moment ago. */
-	mapping =
-		oc_machine_mapping(n->m, oc_machine_location(n->m, n->places[0].location)->mapping);
+	mapping = oc_machine_mapping(m, oc_machine_location(m, group->places[0].location)->mapping);
 	return mapping && mapping->end - mapping->start ==
 				  (uint64_t)image_pages(image->pe.version.size) * IMAGE_PAGE_SIZE;
 }
 
 /* Reads image->found. Returns 1, 0 = it is not the module's, which is told, or -ENOMEM; then it is closed. */
-static int image_open(struct windows_symbols *ws, const struct naming *n, struct image *image)
+static int image_open(struct windows_symbols *ws, const struct oc_machine *m,
+		      const struct group *group, struct image *image)
 {
 	const struct byte_source source = { .fd = image->found.fd, .size = image->found.size };
 	struct oc_error err = { 0 };
@@ -186,7 +194,7 @@ static int image_open(struct windows_symbols *ws, const struct naming *n, struct
 		rc = pe_symbol_file(&image->pe, &image->symbols, &err);
 		image->has_symbols = rc == 1;
 	}
-	if (rc >= 0 && is_same_build(n, image))
+	if (rc >= 0 && is_same_build(m, group, image))
 		return 1;
 	image_close(image);
 	if (rc == -ENOMEM)
@@ -201,34 +209,46 @@ static bool has_drive(const char *path)
 }
 
 /* Returns 1 with an open image, 0 = there is none, or -ENOMEM. */
-static int find_image(struct windows_symbols *ws, const struct naming *n, struct image *ret)
+static int find_image(struct windows_symbols *ws, const struct oc_machine *m,
+		      const struct group *group, struct image *ret)
 {
-	const struct oc_module *module = module_of(n);
+	const struct oc_module *module = module_of(m, group);
+	const char *path = path_of(m, group);
 	int rc = 0;
 
-	if (ws->is_local && has_drive(path_of(n)) &&
-	    !symbol_path_open(&ws->path, path_of(n), &ret->found))
-		rc = image_open(ws, n, ret);
+	if (ws->is_local && has_drive(path) && !symbol_path_open(&ws->path, path, &ret->found))
+		rc = image_open(ws, m, group, ret);
 	if (rc || !module->build_id_size)
 		return rc;
 	rc = symbol_path_find(&ws->path, SYMBOL_FILE_IMAGE, module->build_id, module->build_id_size,
 			      &ret->found);
-	return rc > 0 ? image_open(ws, n, ret) : rc;
+	return rc > 0 ? image_open(ws, m, group, ret) : rc;
 }
 
-static int name_by_image(struct windows_symbols *ws, struct naming *n, const struct image *image)
+/* Finds the images, which tell what the trace may not have told: the PDB files. Returns 0 or -ENOMEM. */
+static int identify(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+		    size_t nr)
 {
-	struct oc_error err = { 0 };
-	int rc;
+	for (size_t i = 0; i < nr; i++) {
+		struct image image = { 0 };
+		int rc = 0, found = find_image(ws, m, &groups[i], &image);
 
-	n->is_x86 = image->pe.machine == PE_MACHINE_X86;
-	rc = pe_symbols_name(&image->pe, n->offsets, n->nr, set_export, n, &err);
-	if (rc && rc != -ENOMEM)
-		tell_of(ws, image->found.path, err.message);
-	return rc == -ENOMEM ? rc : 0;
+		if (found < 0)
+			return found;
+		groups[i].has_image = found;
+		if (!found)
+			continue;
+		if (image.has_symbols && module_of(m, &groups[i])->build_id_size != PDB_ID_SIZE)
+			rc = oc_machine_set_build_id(m, groups[i].places[0].module,
+						     image.symbols.id, PDB_ID_SIZE);
+		image_close(&image);
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
-/* ---- the symbol file --------------------------------------------------------------------------------------- */
+/* ---- PDB files --------------------------------------------------------------------------------------------- */
 
 /* Reads what a file has to say of its build. Returns 0 with an open file, or a negative errno value with *err. */
 static int open_pdb(const struct naming *n, const struct byte_source *source, struct pdb_file *pdb,
@@ -238,7 +258,7 @@ static int open_pdb(const struct naming *n, const struct byte_source *source, st
 
 	if (rc)
 		return rc;
-	if (memcmp(pdb->id, module_of(n)->build_id, PDB_ID_SIZE))
+	if (memcmp(pdb->id, oc_machine_module(n->m, n->module)->build_id, PDB_ID_SIZE))
 		rc = oc_error_set(err, -EBADMSG, ANOTHER_BUILD);
 	else
 		rc = pdb_load(pdb, err);
@@ -272,7 +292,7 @@ static int name_by_pdb(struct windows_symbols *ws, struct naming *n,
 }
 
 /* Opens the PDB file in the folder of its image. Returns 1, 0 = there is none, or -ENOMEM. */
-static int find_beside(const struct windows_symbols *ws, const struct image *image,
+static int open_beside(const struct windows_symbols *ws, const struct image *image,
 		       struct symbol_found *ret)
 {
 	const char *name = text_base_name(image->symbols.path);
@@ -280,7 +300,7 @@ static int find_beside(const struct windows_symbols *ws, const struct image *ima
 	struct buffer path = BUFFER_INIT;
 	int rc;
 
-	if (strpbrk(name, "/\\:"))
+	if (!image->has_symbols || strpbrk(name, "/\\:"))
 		return 0;
 	buffer_printf(&path, "%.*s%s", folder, image->found.path, name);
 	rc = path.error ? path.error : !symbol_path_open(&ws->path, path.data, ret);
@@ -288,71 +308,117 @@ static int find_beside(const struct windows_symbols *ws, const struct image *ima
 	return rc;
 }
 
-/* image: NULL = there is none. Returns as name_by_pdb(). */
-static int name_by_symbols(struct windows_symbols *ws, struct naming *n, const struct image *image)
+/* Returns 1 with an open PDB file, 0 = there is none, or -ENOMEM. */
+static int find_pdb(struct windows_symbols *ws, const struct oc_machine *m,
+		    const struct group *group, struct symbol_found *ret)
 {
-	const struct oc_module *module = module_of(n);
-	struct symbol_found found;
+	const struct oc_module *module = module_of(m, group);
+	struct image image = { 0 };
 	int rc;
 
 	if (module->build_id_size != PDB_ID_SIZE)
 		return 0;
-	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, &found);
-	if (!rc && ws->is_local && image && image->has_symbols)
-		rc = find_beside(ws, image, &found);
-	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, ret);
+	if (rc || !ws->is_local || !group->has_image)
+		return rc;
+	rc = find_image(ws, m, group, &image);
+	if (rc <= 0)
+		return rc;
+	rc = open_beside(ws, &image, ret);
+	image_close(&image);
+	return rc;
 }
 
-/* ---- a module ---------------------------------------------------------------------------------------------- */
+/* ---- modules ----------------------------------------------------------------------------------------------- */
 
-/* Files that seem to belong to the module but cannot be used are told of. */
-static void tell_others(struct windows_symbols *ws, const struct naming *n, bool has_image)
+typedef int (*naming_fn)(struct windows_symbols *ws, struct naming *n, const struct group *group);
+
+/* Names a module in one way. Returns what fn returned, or -ENOMEM. */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct group *group,
+		       naming_fn fn)
 {
-	const char *name = text_base_name(path_of(n));
-
-	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
-				module_of(n)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
-									   : NO_IMAGE);
-	if (!has_image)
-		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
-}
-
-static int name_by_files(struct windows_symbols *ws, struct naming *n)
-{
-	struct image image = { 0 };
-	int has_image = find_image(ws, n, &image), rc = 0;
-
-	if (has_image < 0)
-		return has_image;
-	if (has_image && image.has_symbols)
-		rc = oc_machine_set_build_id(n->m, n->module, image.symbols.id, PDB_ID_SIZE);
-	if (!rc)
-		rc = name_by_symbols(ws, n, has_image ? &image : NULL);
-	if (!rc) {
-		tell_others(ws, n, has_image);
-		rc = has_image ? name_by_image(ws, n, &image) : 0;
-	}
-	if (has_image)
-		image_close(&image);
-	return rc < 0 ? rc : 0;
-}
-
-/* Names places[nr], by offset, of one module. */
-static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct place *places,
-		       size_t nr)
-{
-	struct naming n = { .m = m, .module = places[0].module, .places = places, .nr = nr };
+	struct naming n = {
+		.m = m, .module = group->places[0].module, .places = group->places, .nr = group->nr
+	};
 	int rc;
 
-	n.offsets = malloc(nr * sizeof(*n.offsets));
+	n.offsets = malloc(n.nr * sizeof(*n.offsets));
 	if (!n.offsets)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
-		n.offsets[i] = places[i].offset;
-	rc = name_by_files(ws, &n);
+	for (size_t i = 0; i < n.nr; i++)
+		n.offsets[i] = n.places[i].offset;
+	rc = fn(ws, &n, group);
 	buffer_done(&n.pretty);
 	free(n.offsets);
 	return rc;
+}
+
+static int use_pdb(struct windows_symbols *ws, struct naming *n, const struct group *group)
+{
+	struct symbol_found found;
+	int rc = find_pdb(ws, n->m, group, &found);
+
+	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
+}
+
+static int use_image(struct windows_symbols *ws, struct naming *n, const struct group *group)
+{
+	struct image image = { 0 };
+	struct oc_error err = { 0 };
+	int rc = find_image(ws, n->m, group, &image);
+
+	if (rc <= 0)
+		return rc;
+	n->is_x86 = image.pe.machine == PE_MACHINE_X86;
+	rc = pe_symbols_name(&image.pe, n->offsets, n->nr, set_export, n, &err);
+	if (rc && rc != -ENOMEM)
+		tell_of(ws, image.found.path, err.message);
+	image_close(&image);
+	return rc == -ENOMEM ? rc : 1;
+}
+
+/* Names the modules that have a PDB file. Returns 0 or -ENOMEM. */
+static int name_by_pdbs(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		int rc = groups[i].is_done ? 1 : name_module(ws, m, &groups[i], use_pdb);
+
+		if (rc < 0)
+			return rc;
+		groups[i].is_done = rc;
+	}
+	return 0;
+}
+
+/* Files that seem to belong to a module but cannot be used are told of. */
+static void tell_others(struct windows_symbols *ws, const struct oc_machine *m,
+			const struct group *group)
+{
+	const char *name = text_base_name(path_of(m, group));
+
+	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
+				module_of(m, group)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
+										  : NO_IMAGE);
+	if (!group->has_image)
+		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
+}
+
+/* Names the others by their images. Returns 0 or -ENOMEM. */
+static int name_by_images(struct windows_symbols *ws, struct oc_machine *m,
+			  const struct group *groups, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		int rc;
+
+		if (groups[i].is_done)
+			continue;
+		tell_others(ws, m, &groups[i]);
+		rc = groups[i].has_image ? name_module(ws, m, &groups[i], use_image) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------- */
@@ -405,27 +471,40 @@ static size_t collect_places(const struct windows_symbols *ws, const struct oc_m
 	return nr;
 }
 
+/* Makes groups of places that are sorted. Returns how many. */
+static size_t group_places(const struct place *places, size_t nr, struct group *groups)
+{
+	size_t nr_groups = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!i || places[i].module != places[i - 1].module)
+			groups[nr_groups++] = (struct group){ .places = &places[i] };
+		groups[nr_groups - 1].nr++;
+	}
+	return nr_groups;
+}
+
 int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 {
 	uint64_t refused = ws->refused;
-	struct place *places;
+	struct place *places __cleanup(cleanup_free) = NULL;
+	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
-	int rc = 0;
+	int rc;
 
 	if (!ws->path.nr_folders && !ws->is_local)
 		return 0;
 	symbol_path_check(&ws->path);
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
-	if (!places)
+	groups = malloc(((size_t)oc_machine_nr_modules(m) + 1) * sizeof(*groups));
+	if (!places || !groups)
 		return -ENOMEM;
 	nr = collect_places(ws, m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
-	for (size_t start = 0, end; !rc && start < nr; start = end) {
-		for (end = start + 1; end < nr && places[end].module == places[start].module; end++)
-			;
-		rc = name_module(ws, m, places + start, end - start);
-	}
+	nr = group_places(places, nr, groups);
+	rc = identify(ws, m, groups, nr);
+	rc = rc ? rc : name_by_pdbs(ws, m, groups, nr);
+	rc = rc ? rc : name_by_images(ws, m, groups, nr);
 	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
-	free(places);
 	return rc;
 }

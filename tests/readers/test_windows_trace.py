@@ -146,6 +146,8 @@ class WindowsTrace(weights.Recordings):
                 compared += 1
         self.assertGreaterEqual(compared, 4)
         self.assertEqual(libraries["C:\\Windows\\System32\\ntdll.dll"]["debugName"], "ntdll.pdb")
+        with open(self.outputs["otlp"], "rb") as file:
+            self.assertNotIn(b"build_id.gnu", file.read(), "which is that of ELF files")
 
     def test_processes_and_threads(self):
         by_process = collections.Counter()

@@ -21,7 +21,8 @@ struct oc_symbolizer_opts {
 	/*
 	 * [nr_symbol_paths], copied: where PDB files and images of Windows programs are, folders separated by semicolons.
 	 * A folder holds files, or is a symbol server's cache (NAME.pdb/KEY/NAME.pdb, in one or two tiers). Files are told
-	 * by their content and found by GUID and age, whatever their names; damaged ones are refused (counted).
+	 * by their content and found by GUID and age, whatever their names; images of modules that have no such build-id, by
+	 * name, size and checksum or time stamp. Damaged ones are refused (counted), and so are folders that do not exist.
 	 */
 	const char *const *symbol_paths;
 	uint32_t nr_symbol_paths;
@@ -95,7 +96,8 @@ OC_API void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_f
 /*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
  * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. To be called before
- * oc_machine_finish().
+ * oc_machine_finish(). On Windows: what oc_symbolizer_run_late() names there, and programs, libraries and drivers at their
+ * own places, with the PDB files beside them.
  * Returns 0 or -ENOMEM; what cannot be read is counted in the ledger's notes and stays module+0xoffset.
  */
 OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
