@@ -260,7 +260,9 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: tests ## outputs read by other people's tools, with those that are not in Debian (npm)
+check-interop: ## outputs read by other people's tools, with those that are not in Debian (npm, Go, PyPI, crates.io; root)
+	@scripts/install-deps build check interop
+	@$(MAKE) $(PARALLEL) tests
 	@scripts/install-readers $(O)/readers
 	@tests/run interop readers
 

@@ -4,8 +4,9 @@
  * Called by mappings.c, processes.c and callstacks.c.
  * Must not know what a module is; it sees ranges of addresses and ids of mappings.
  *
- * The trees are AVL trees built from two operations, split and join. Both consume the roots they are given: a node
- * that the present edit made goes back to the free list, a node that any other root may reach is left as it is.
+ * The trees are AVL trees built from three operations: split, join, and insert for where nothing is mapped yet. They
+ * consume the roots they are given: a node that the present edit made goes back to the free list, a node that any other
+ * root may reach is left as it is.
  */
 #include "export/layout.h"
 
@@ -17,10 +18,10 @@
 
 /*
  * Nodes that one layout_replace() can take at most. An AVL tree of 2^32 nodes is at most 46 high; a replacement is two
- * splits (each joins once per level, the joins of one split walk 3 * 46 levels in sum), up to six joins and three
- * removals of the last node; each level walked makes at most three nodes.
+ * splits (each joins once per level, the joins of one split walk 3 * 46 levels in sum), up to three joins and two
+ * removals of the last node; each level walked makes at most three nodes. An insertion walks 46 levels once.
  */
-#define NODES_PER_REPLACE (46 * 3 * (2 * 3 + 6 + 3))
+#define NODES_PER_REPLACE (46 * 3 * (2 * 3 + 3 + 2))
 
 /* Pages that are remembered one by one, before every new mapping of the process counts as a change. */
 #define UNKNOWN_PAGES_MAX 1024
@@ -171,6 +172,30 @@ static void split(const struct edit *e, uint32_t root, uint64_t address, uint32_
 		split(e, top.left, address, ret_below, &part);
 		*ret_others = join(e, part, top.mapping, top.right);
 	}
+}
+
+/* Adds a mapping that overlaps none of the tree. Recursion: the tree's height, at most 46. */
+static uint32_t insert(const struct edit *e, uint32_t root, oc_mapping_id mapping, uint64_t start)
+{
+	struct layout_node *node, top;
+	uint32_t *child, left, right;
+
+	if (!root)
+		return make(e, 0, mapping, 0);
+	node = node_at(e->m, root);
+	top = *node;
+	child = start < top.start ? &top.left : &top.right;
+	*child = insert(e, *child, mapping, start);
+	left = height(e, top.left);
+	right = height(e, top.right);
+	if (top.edit != e->id || MAX(left, right) - MIN(left, right) > 1) {
+		consume(e, root);
+		return balance(e, top.left, top.mapping, top.right);
+	}
+	node->left = top.left;
+	node->right = top.right;
+	node->height = MAX(left, right) + 1;
+	return root;
 }
 
 /* The last mapping that starts at or below address, or 0. */
@@ -429,11 +454,9 @@ static uint32_t replace_in_tree(struct replacement *r, uint32_t root, oc_mapping
 	}
 	if (r->before)
 		below = join(e, below, r->before, 0);
-	if (id)
-		below = join(e, below, id, 0);
 	if (r->after)
-		below = join(e, below, r->after, 0);
-	return concatenate(e, below, above);
+		above = join(e, 0, r->after, above);
+	return id ? join(e, below, id, above) : concatenate(e, below, above);
 }
 
 /* Whether anything is mapped in [start, end): the last mapping that starts below end reaches over start. */
@@ -454,9 +477,11 @@ int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
 		.end = range->end,
 		.time_ns = MAX(range->since_ns, layout->changed_ns),
 	};
+	bool mapped = is_mapped(m, layout->root, range->start, range->end);
 	oc_mapping_id id = 0;
+	uint32_t root;
 
-	if (!range->module && !is_mapped(m, layout->root, range->start, range->end))
+	if (!range->module && !mapped)
 		return 0;
 	/* All memory is had before the first node is touched, so a failure leaves everything as it was. */
 	if (m->last_edit == UINT32_MAX || stable_array_reserve(&m->nodes, NODES_PER_REPLACE) ||
@@ -468,7 +493,9 @@ int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
 	r.edit.id = layout->edit;
 	if (range->module)
 		id = append_now(m, range, r.time_ns);
-	publish_root(layout, replace_in_tree(&r, layout->root, id), r.time_ns);
+	root = mapped ? replace_in_tree(&r, layout->root, id)
+		      : insert(&r.edit, layout->root, id, r.start);
+	publish_root(layout, root, r.time_ns);
 	if (r.replaced || (id && covers_unknown(layout, r.start, r.end))) {
 		layout->generation++;
 		layout_forget_unknown(m, layout);

@@ -290,14 +290,16 @@ int oc_ledger_json(const struct oc_ledger *ledger, char **ret_text)
 /* ---- for people --------------------------------------------------------------------------------------------- */
 
 /* Every line begins with a label in a column of its own. */
-#define LABEL "%-10s"
+#define LABEL       "%-10s"
+#define LABEL_WIDTH 10
 
 /* What the timer did not deliver is worth a word from this part of the due samples on. */
 #define UNDELIVERED_PART 200
 
 static void say_taken(struct buffer *out, const struct oc_ledger_kind *kind)
 {
-	buffer_printf(out, LABEL, kind->name);
+	/* Names of events can be longer than the column. */
+	buffer_printf(out, LABEL "%s", kind->name, strlen(kind->name) < LABEL_WIDTH ? "" : " ");
 	human_count(out, kind->kept);
 	buffer_puts(out, " samples kept of ");
 	human_count(out, kind->taken);

@@ -233,6 +233,14 @@ static bool is_anonymous(const char *path)
 	return false;
 }
 
+static void set_build_id(struct oc_module *module, const struct collector_mapping *mapping)
+{
+	if (!mapping->build_id || mapping->build_id_size > OC_BUILD_ID_MAX)
+		return;
+	module->build_id_size = mapping->build_id_size;
+	memcpy(module->build_id, mapping->build_id, mapping->build_id_size);
+}
+
 static void describe_module(struct machine_sink *ms, oc_process_id process,
 			    const struct collector_mapping *mapping, struct oc_module *ret_module)
 {
@@ -246,6 +254,7 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	if (mapping->type == COLLECTOR_BY_PATH && !strcmp(path, "[vdso]")) {
 		ret_module->type = OC_MODULE_VDSO;
 		ret_module->path = intern(ms, path);
+		set_build_id(ret_module, mapping);
 		return;
 	}
 	if (mapping->type == COLLECTOR_ANON ||
@@ -262,10 +271,7 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	ret_module->path = keep(ms, oc_machine_intern(ms->machine, path, len));
 	ret_module->device = mapping->device;
 	ret_module->inode = mapping->inode;
-	if (mapping->build_id && mapping->build_id_size <= OC_BUILD_ID_MAX) {
-		ret_module->build_id_size = mapping->build_id_size;
-		memcpy(ret_module->build_id, mapping->build_id, mapping->build_id_size);
-	}
+	set_build_id(ret_module, mapping);
 }
 
 static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,

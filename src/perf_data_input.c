@@ -41,6 +41,20 @@ static oc_string_id join(struct oc_machine *m, const char *first, const struct b
 	return id;
 }
 
+/* The module that stands for the kernel learns its build-id, which is what a list of symbols is chosen by. */
+static int set_kernel_build_id(struct oc_machine *m, const struct perf_data_file *file)
+{
+	int64_t path = oc_machine_intern(m, "[kernel]", strlen("[kernel]"));
+	struct oc_module kernel = { .type = OC_MODULE_KERNEL, .path = (oc_string_id)path };
+	const uint8_t *build_id =
+		perf_data_build_id(file, PERF_DATA_KERNEL_NAME, &kernel.build_id_size);
+
+	if (!build_id)
+		return 0;
+	memcpy(kernel.build_id, build_id, kernel.build_id_size);
+	return (int)MIN(path < 0 ? path : oc_machine_add_module(m, &kernel), 0);
+}
+
 static void fill_info(struct oc_machine *m, const struct perf_data_facts *facts,
 		      const struct perf_data_told *told)
 {
@@ -53,6 +67,7 @@ static void fill_info(struct oc_machine *m, const struct perf_data_facts *facts,
 		.os = join(m, "Linux ", &facts->release, &facts->arch),
 		.command = intern(m, &facts->command),
 		.tool = join(m, "perf ", &facts->version, NULL),
+		.kernel_text = told->kernel_text,
 	};
 
 	info.end_mono_ns = MAX(info.end_mono_ns, info.start_mono_ns);
@@ -85,6 +100,48 @@ static void fill_ledger(struct oc_machine *m, const struct perf_data_file *file,
 					   : kind->lost_records + kind->lost_samples;
 		row->taken = row->kept + oc_ledger_lost(row);
 	}
+}
+
+/* ---- names ---- */
+
+/*
+ * Code that was made for the kernel has no file: what it was announced as is its only function. The names of BPF
+ * programs look as those of live recordings do.
+ */
+static int name_kernel_code(struct oc_machine *m, oc_location_id id)
+{
+	const struct oc_location *location = oc_machine_location(m, id);
+	oc_module_id module_id = location->module;
+	const struct oc_module *module = oc_machine_module(m, module_id);
+	const char *path = oc_machine_string(m, module->path, NULL);
+	struct buffer name __cleanup(buffer_done) = BUFFER_INIT;
+	struct oc_line line = { 0 };
+	int64_t text, function;
+
+	if (module->type != OC_MODULE_KERNEL || path[0] == '[' || path[0] == '/')
+		return 0;
+	buffer_puts(&name, path);
+	if (!strncmp(path, "bpf_", 4))
+		buffer_puts(&name, " [bpf]");
+	text = name.error ? name.error : oc_machine_intern(m, name.data, name.len);
+	if (text < 0)
+		return (int)text;
+	function = oc_machine_add_function(m, &(struct oc_function){ .name = (oc_string_id)text,
+								     .system_name = module->path,
+								     .module = module_id });
+	if (function < 0)
+		return (int)function;
+	line.function = (oc_function_id)function;
+	return oc_machine_set_lines(m, id, &line, 1);
+}
+
+static int name_all_kernel_code(struct oc_machine *m)
+{
+	int rc = 0;
+
+	for (oc_location_id id = 1; !rc && id <= oc_machine_nr_locations(m); id++)
+		rc = name_kernel_code(m, id);
+	return rc;
 }
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
@@ -125,7 +182,10 @@ static int read_into(struct oc_machine *m, struct perf_data_file *file, struct o
 		fill_info(m, perf_data_facts(file), &told);
 		fill_ledger(m, file, &told);
 		machine_sink_judge_stacks(sink);
-		rc = told.is_same_host ? learn_build_ids(m) : 0;
+		rc = set_kernel_build_id(m, file);
+		rc = rc ? rc : name_all_kernel_code(m);
+		if (!rc && told.is_same_host)
+			rc = learn_build_ids(m);
 		if (rc)
 			oc_error_set(err, rc, "out of memory");
 	}

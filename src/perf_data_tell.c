@@ -49,6 +49,10 @@ enum {
 	MMAP2_INODE = 48,
 	MMAP2_PROT = 64,
 	MMAP2_PATH = 72,
+	KSYMBOL_START = 8,
+	KSYMBOL_LEN = 16,
+	KSYMBOL_FLAGS = 22,
+	KSYMBOL_NAME = 24,
 	LOST_ID = 8,
 	LOST_COUNT = 16,
 	LOST_BYTES = 24,
@@ -322,10 +326,13 @@ static void learn_exe(struct teller *t, struct perf_data_task *task, const char 
 	t->sink->ops->process_facts(t->sink, task->name, &facts);
 }
 
-/* The kernel is mapped as a whole already; its modules get their names. */
+/* The kernel is mapped as a whole already; its modules, and code that was made for it, get their names. */
 static void map_kernel(struct teller *t, struct collector_mapping *mapping, uint64_t time_ns)
 {
-	if (mapping->start < KERNEL_START || mapping->path[0] == '[')
+	/* perf says here where a symbol of the kernel is. */
+	if (!strcmp(mapping->path, PERF_DATA_KERNEL_NAME "_text"))
+		t->told->kernel_text = mapping->file_offset;
+	if (mapping->start < KERNEL_START || !strncmp(mapping->path, "[kernel", strlen("[kernel")))
 		return;
 	mapping->type = COLLECTOR_KERNEL;
 	mapping->file_offset = mapping->start; /* offsets in the kernel are addresses */
@@ -393,6 +400,21 @@ static int take_mmap2(struct teller *t, const struct perf_data_record *record, u
 		mapping.inode = le64(p + MMAP2_INODE);
 	}
 	return map(t, record, &mapping, time_ns);
+}
+
+/* Code that was made for the kernel while it ran: BPF programs. What goes away stays until something takes its place. */
+static int take_ksymbol(struct teller *t, const struct perf_data_record *record, uint64_t time_ns)
+{
+	struct collector_mapping mapping = { .path = text_at(t, record, KSYMBOL_NAME) };
+
+	if (!mapping.path)
+		return -EBADMSG;
+	mapping.start = le64(record->data + KSYMBOL_START);
+	if (le16(record->data + KSYMBOL_FLAGS) & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER ||
+	    __builtin_add_overflow(mapping.start, le32(record->data + KSYMBOL_LEN), &mapping.end))
+		return 0;
+	map_kernel(t, &mapping, time_ns);
+	return 0;
 }
 
 /* ---- losses -------------------------------------------------------------------------------------------------- */
@@ -659,6 +681,8 @@ static int take_other(struct teller *t, const struct perf_data_record *record)
 		return take_mmap(t, record, id.time_ns);
 	case PERF_RECORD_MMAP2:
 		return take_mmap2(t, record, id.time_ns);
+	case PERF_RECORD_KSYMBOL:
+		return take_ksymbol(t, record, id.time_ns);
 	case PERF_RECORD_COMM:
 		return take_comm(t, record, id.time_ns);
 	case PERF_RECORD_FORK:

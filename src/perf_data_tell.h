@@ -26,7 +26,8 @@ struct perf_data_told {
 	uint64_t lost_others; /* records lost by events that take no samples */
 	uint64_t
 		damaged; /* records that are shorter than what they should hold; samples among them are missing */
-	bool is_same_host; /* it was recorded on this host */
+	bool is_same_host;    /* it was recorded on this host */
+	uint64_t kernel_text; /* address of the kernel's symbol _text; 0 = not told */
 	uint32_t nr_kinds;
 	struct perf_data_kind_counts kinds[OC_KINDS_MAX];
 };

@@ -32,7 +32,7 @@ FLAGS = [
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 ]
-TIMEOUT_S = 60
+TIMEOUT_S = 300  # longer than this means that it hangs, however busy the machine is
 
 
 class BrowserError(Exception):
@@ -149,6 +149,8 @@ class Browser:
         self.pending = b""
 
     def __enter__(self):
+        if not shutil.which(self.binary):
+            raise BrowserError(f"{self.binary} is missing; run: sudo scripts/install-deps check")
         self.profile = tempfile.mkdtemp(prefix="onecollect-chromium-")
         to_read, self.to = os.pipe()
         self.back, to_write = os.pipe()

@@ -3,6 +3,7 @@
 
 import os
 import random as random_module
+import re
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,6 +25,20 @@ NO_SYMBOL, NO_MAPPING = 4, 3
 # And by what is shown where there is none.
 ALL_SELF = dict(SELF, **{"libc.so.6+0x20123": NO_SYMBOL, "0xdead0000": NO_MAPPING})
 
+# What `write("timeline", "two-kinds", "waits")` adds to it: what was measured, by kind and innermost function.
+KINDS = {"cpu": ALL_SELF, "page_faults": {"hot_loop": 9 * 4096}, "off_cpu": {"recurse": 200000000}}
+# The same as samples.
+KIND_COUNTS = {"cpu": ALL_SELF, "page_faults": {"hot_loop": 9}, "off_cpu": {"recurse": 1}}
+# The names that the recording has for the addresses of its leaves, which perf.data has no place for: in memory, and in
+# their files.
+ADDRESSES = {
+    0x400190: "hot_loop", 0x1190: "hot_loop", 0x400200: "recurse", 0x1200: "recurse",
+    0xffffffff80000108: "vfs_read", 0x600000000040: "JS:~handle /app/x.js:1",
+    0x108: "vfs_read", 0x40: "JS:~handle /app/x.js:1", 0x101: "evil;na me</script>\\n\"&' ",
+    0x500101: "evil;na me</script>\\n\"&' ", 0: "[no stack]", 0xdead0000: "0xdead0000",
+    0x7f0000000123: "libc.so.6+0x20123", 0x20123: "libc.so.6+0x20123",
+}
+
 # Function names as recorded, and as every output must show them.
 HOSTILE_PERIOD_NS = 1001001
 HOSTILE = {
@@ -40,6 +55,19 @@ HOSTILE = {
     b"(7) fn=(8) calls=1 2": "(7) fn=(8) calls=1 2",
 }
 HOSTILE_SELF = {shown: 3 + number for number, shown in enumerate(HOSTILE.values())}
+
+
+def in_folded(name):
+    """A name as folded stacks have it: what ends a frame or, for some, a line is not in it."""
+    return re.sub("[\u2028\u2029]", "\u2424", name.replace(";", ":")).rstrip(" ")
+
+
+def in_svg(name):
+    """A name as the SVG has it: without what XML cannot hold, and not endless."""
+    data = name.encode()
+    if len(data) > 4096:
+        name = data[:4096].decode(errors="ignore") + "..."
+    return name.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
 
 
 def in_callgrind(name):

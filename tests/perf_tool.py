@@ -5,38 +5,49 @@ import collections
 import re
 import subprocess
 
-HEAD = re.compile(r"(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+\.\d+):\s+(\d+)\s+(\S.*?):\s*$")
+HANG_S = 300  # longer than this means that it hangs, however busy the machine is
+HEAD = re.compile(r"(.*?)\s+(-?\d+)/(-?\d+)\s+(?:(\d+\.\d+):\s+)?(\d+)\s+(\S.*?):\s*([0-9a-f]+ .* \(.*\))?$")
 FRAME = re.compile(r"\s*([0-9a-f]+) (.*) \((.*)\)$")
+OFFSET = re.compile(r"(.*)\+0x([0-9a-f]+)$")
 
-Sample = collections.namedtuple("Sample", "comm pid tid time period event frames")  # frames: (address, name, file)
+Sample = collections.namedtuple("Sample", "comm pid tid time period event frames")  # frames: Frame, leaf first
+Frame = collections.namedtuple("Frame", "address name offset file")
 
 
 def run(*args):
     args = [str(arg) for arg in args]
-    done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=120)
+    try:
+        done = subprocess.run(["perf", *args], capture_output=True, check=False, timeout=HANG_S)
+    except FileNotFoundError:
+        raise AssertionError("perf is missing; run: sudo scripts/install-deps check") from None
     if done.returncode:
         raise AssertionError(f"perf {' '.join(args)}: {done.stderr.decode(errors='replace')[-1000:]}")
     return done.stdout.decode(errors="replace")
 
 
-def script(path):
-    """The samples of a file, their frames leaf first."""
+def to_frame(match):
+    address, name, file = match.groups()
+    offset = OFFSET.match(name)
+    return Frame(address, offset[1] if offset else name, int(offset[2], 16) if offset else 0, file)
+
+
+def script(path, time=True):
+    """The samples of a file, their frames leaf first; without times (None) of a recording that has none."""
+    fields = ["comm", "pid", "tid", *(["time"] if time else []), "period", "event", "ip", "sym", "symoff", "dso"]
     samples = []
-    for block in run("script", "-i", path, "--no-inline", "--ns", "--max-stack", "2000",
-                     "-F", "comm,pid,tid,time,period,event,ip,sym,dso").split("\n\n"):
-        head, *lines = block.lstrip("\n").split("\n")
-        if not head:
-            continue
-        frame = None
-        if not lines:  # a sample without callchain has its address in the same line
-            head, _, rest = head.rpartition(":")
-            head, frame = head + ":", rest
-        match = HEAD.match(head)
-        if not match:
-            raise AssertionError(f"perf script printed {head!r}")
-        frames = [FRAME.match(line).groups() for line in ([frame] if frame and frame.strip() else lines) if line]
-        comm, pid, tid, time, period, event = match.groups()
-        samples.append(Sample(comm, int(pid), int(tid), time, int(period), event, frames))
+    for line in run("script", "-i", path, "--no-inline", "--ns", "--max-stack", "2000", "-F",
+                    ",".join(fields)).split("\n"):
+        frame = FRAME.match(line) if line.startswith("\t") else None
+        if frame:
+            samples[-1].frames.append(to_frame(frame))
+        elif line.strip():
+            match = HEAD.match(line)
+            if not match:
+                raise AssertionError(f"perf script printed {line!r}")
+            comm, pid, tid, at, period, event, only = match.groups()
+            # A sample without callchain has its address in the same line.
+            frames = [to_frame(FRAME.match(only))] if only else []
+            samples.append(Sample(comm.strip(), int(pid), int(tid), at, int(period), event, frames))
     return samples
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The stock pprof tool, built once from Debian's source package, and what its reports say."""
+"""The stock pprof tool and programs of ours with its packages, built from Debian's source package, and what its reports
+say."""
 
 import os
 import re
@@ -17,8 +18,11 @@ SCHEMA = os.path.join(SOURCE, "proto/profile.proto")
 def tool():
     """Path of the pprof program; builds it (seconds, no network) when it is not there yet."""
     path = os.path.join(FOLDER, "pprof")
-    if os.path.exists(path):
-        return path
+    return path if os.path.exists(path) else go_build(path, "github.com/google/pprof")
+
+
+def go_build(path, what):
+    """Builds a package, or a folder of Go files that may use pprof's packages, with what Debian has."""
     # Debian's own compiler first: a newer one elsewhere may have given up on builds without modules.
     go = shutil.which("go", path="/usr/bin") or shutil.which("go")
     if not go or not os.path.isdir(SOURCE):
@@ -33,10 +37,10 @@ def tool():
         "GOCACHE": os.path.join(FOLDER, "go-cache"),
     }
     made = path + f".{os.getpid()}"
-    done = subprocess.run([go, "build", "-o", made, "github.com/google/pprof"], env=env, capture_output=True, text=True,
-                          check=False, timeout=240)
+    done = subprocess.run([go, "build", "-o", made, what], env=env, cwd=ROOT, capture_output=True, text=True, check=False,
+                          timeout=240)
     if done.returncode:
-        raise AssertionError(f"pprof does not build: {done.stderr}")
+        raise AssertionError(f"{what} does not build: {done.stderr}")
     os.replace(made, path)
     return path
 
@@ -55,7 +59,7 @@ def raw(path):
     """The profile as `pprof -raw` shows it: types, samples [(values, location ids, labels)], locations, mappings."""
     profile = {"types": [], "samples": [], "locations": {}, "mappings": [], "text": run("-raw", path)}
     section = ""
-    for line in profile["text"].splitlines():
+    for line in profile["text"].split("\n"):
         if line in ("Samples:", "Locations", "Mappings"):
             section = line
         elif section == "Samples:" and not profile["types"]:
@@ -69,19 +73,20 @@ def raw(path):
             number, _, rest = line.strip().partition(": ")
             if number.isdigit():
                 profile["locations"][int(number)] = rest
-        elif section == "Mappings":
-            profile["mappings"].append(line.split(": ", 1)[1])
+        elif section == "Mappings" and line:
+            profile["mappings"].append(line.partition(": ")[2])
     return profile
 
 
-def top(path, sample_index="samples"):
+def top(path, sample_index="samples", unit=""):
     """{function: (flat, cumulative)} of `pprof -top`, in whole units, and the total it states."""
     text = run("-top", "-nodecount=100000", "-nodefraction=0", "-edgefraction=0", f"-sample_index={sample_index}",
-               path)
-    total = re.search(r"of (\d+) total", text)
+               f"-unit={unit or 'minimum'}", path)
+    number = rf"(\d+)(?:{unit})?" if unit else r"(\d+)"
+    total = re.search(rf"of {number} total", text)
     rows = {}
-    for line in text.splitlines():
-        row = re.match(r"^\s*(\d+)\s+[\d.]+%\s+[\d.]+%\s+(\d+)\s+[\d.]+%\s*(.*)$", line)
+    for line in text.split("\n"):
+        row = re.match(rf"\s*{number}\s+[\d.]+%\s+[\d.]+%\s+{number}\s+[\d.]+%  (.*)$", line)
         if row:
             rows[row[3].replace(" (inline)", "")] = (int(row[1]), int(row[2]))
     return rows, int(total[1]) if total else 0

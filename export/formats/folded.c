@@ -5,7 +5,7 @@
  * Must not know how stacks were recorded.
  *
  * Kernel, JIT and inlined frames end in _[k], _[j] and _[i], which those tools colour by. A ';' in a name would end
- * the frame, so it is written ':'. Lines are sorted frame by frame; stacks that read the same are one line.
+ * the frame, so it is written ':', and U+2028 is written U+2424. Lines are sorted frame by frame; stacks that read the same are one line.
  */
 #include <onecollect/graph.h>
 

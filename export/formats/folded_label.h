@@ -37,12 +37,32 @@ static inline void folded_label_trim(const char **name, size_t *len)
 	}
 }
 
+/*
+ * Byte i of a name, in which U+2028 and U+2029 are U+2424: readers made with JavaScript's regular expressions take them
+ * for ends of the line, and lose what is before them.
+ */
+static inline unsigned char folded_byte_of_line(const char *name, size_t len, size_t i)
+{
+	static const char shown[] = "\xe2\x90\xa4";
+
+	for (size_t back = 0; back <= 2 && back <= i; back++) {
+		const char *at = name + i - back;
+
+		if (len - (i - back) >= 3 &&
+		    (!memcmp(at, "\xe2\x80\xa8", 3) || !memcmp(at, "\xe2\x80\xa9", 3)))
+			return (unsigned char)shown[back];
+	}
+	return (unsigned char)name[i];
+}
+
 /* Byte i of the label of a trimmed name; 0 behind its last. A ';' would end the frame. */
 static inline unsigned char folded_label_byte(const char *name, size_t len, enum oc_frame_kind kind,
 					      size_t i)
 {
 	if (i >= len)
 		return (unsigned char)folded_suffix(kind)[i - len];
+	if ((unsigned char)name[i] >= 0x80)
+		return folded_byte_of_line(name, len, i);
 	return name[i] == ';' ? ':' : (unsigned char)name[i];
 }
 

@@ -9,6 +9,7 @@
  */
 #include <onecollect/graph.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -133,7 +134,8 @@ static int parse_line(struct span text, struct line *ret_line)
 	bool fraction;
 	int rc;
 
-	if (!split_last_word(&line.stack, &word))
+	/* A count behind a blank alone is py-spy's of a sample without a stack. */
+	if (!split_last_word(&line.stack, &word) && (!text.len || text.text[0] != ' '))
 		return -EINVAL;
 	rc = parse_count(word, &line.count, &line.has_fraction);
 	if (rc)
@@ -185,9 +187,34 @@ static bool span_has(struct span text, const char *part)
 	return memmem(text.text, text.len, part, strlen(part));
 }
 
+/* "java/lang/Thread.run", as JVM profilers write functions. */
+static bool is_of_jvm(struct span frame)
+{
+	const char *slash = memchr(frame.text, '/', frame.len);
+	size_t behind = slash ? frame.len - (size_t)(slash - frame.text) : 0;
+	const char *dot = slash ? memchr(slash, '.', behind) : NULL;
+	char next = dot && dot + 1 < frame.text + frame.len ? dot[1] : '\0';
+
+	return isalpha((unsigned char)next) || next == '<' || next == '_' || next == '$';
+}
+
+/* The functions that threads begin with; no program is called so. */
+static bool is_root(struct span frame)
+{
+	static const char *const roots[] = { "_start",       "start_thread",      "clone3",
+					     "__clone3",     "__libc_start_main", "<module>",
+					     "runtime.main", "runtime.goexit" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		if (frame.len == strlen(roots[i]) && !memcmp(frame.text, roots[i], frame.len))
+			return true;
+	}
+	return false;
+}
+
 /*
- * Whether the first frame of a stack cannot be a process: it runs itself, it has a frame's mark, or it is written as
- * functions are ("main (app.py:3)", "core::main").
+ * Whether the first frame of a stack cannot be a process: it runs itself, it has a frame's mark, it is one that threads
+ * begin with, or it is written as functions are ("main (app.py:3)", "core::main").
  */
 static bool is_function(struct span stack)
 {
@@ -195,7 +222,7 @@ static bool is_function(struct span stack)
 
 	next_frame(&stack, &frame);
 	return !stack.text || take_mark(&frame) != OC_FRAME_USER || span_has(frame, " (") ||
-	       span_has(frame, "::");
+	       span_has(frame, "::") || is_root(frame) || is_of_jvm(frame);
 }
 
 /* ---- all lines ---- */
@@ -449,6 +476,8 @@ static int add_line(struct folded_reader *r, const struct line *line)
 	}
 	/* What writers put where there was no stack is none. */
 	r->nr = 0;
+	if (!line->stack.len)
+		stack.text = NULL;
 	if (r->traits.has_functions_first || stack.len != strlen("[no stack]") ||
 	    memcmp(stack.text, "[no stack]", stack.len)) {
 		while (!rc && next_frame(&stack, &frame))
@@ -561,9 +590,9 @@ static bool sniff(const void *head, size_t size)
 	const char *p = head, *end = p + size;
 	bool has_frames = false;
 
-	if (size && *p == ' ')
+	/* No stack begins with a blank, but the other lines of many a listing. */
+	if (size > 1 && *p == ' ' && !is_digit(p[1]))
 		return false;
-
 	while (p < end) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		struct span text = { p, (size_t)((newline ? newline : end) - p) };

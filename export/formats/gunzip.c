@@ -34,13 +34,18 @@ size_t gunzip_head(const void *head, size_t size, void *out, size_t out_size)
 		       .avail_in = (uInt)size,
 		       .next_out = out,
 		       .avail_out = (uInt)out_size };
+	size_t len = 0;
 	int rc;
 
 	if (inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
 		return 0;
-	rc = inflate(&z, Z_SYNC_FLUSH);
+	do {
+		rc = inflate(&z, Z_SYNC_FLUSH);
+		if (rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR)
+			len = out_size - z.avail_out;
+	} while (rc == Z_STREAM_END && z.avail_in && z.avail_out && inflateReset(&z) == Z_OK);
 	inflateEnd(&z);
-	return rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR ? out_size - z.avail_out : 0;
+	return len;
 }
 
 struct gunzip {

@@ -68,6 +68,9 @@ static const struct parquet_node schema[] = {
 };
 /* clang-format on */
 
+/* In front of the names of a stack's frames: how many they are, and the same stack in other columns. */
+enum { STACK_NR, STACK_FUNCTION, STACK_MODULE, STACK_HEAD };
+
 struct parquet {
 	const struct oc_machine *m;
 	const struct oc_recording_info *info;
@@ -76,6 +79,10 @@ struct parquet {
 	struct frame_places places;
 	/* Index + 1 of the name in STACK, and in FUNCTION, by place; 0 = not in this group of rows. */
 	uint32_t *in_stack, *in_function;
+	/* What the columns have of each stack of this group of rows: its place in `lists`, by stack + 1. */
+	struct u32_map list_of;
+	uint32_t *lists; /* STACK_HEAD numbers, then the names of the frames */
+	size_t nr_lists, lists_cap;
 	uint32_t *indices; /* of a list being made: names, or keys and values by turns */
 	size_t nr_indices, indices_cap;
 	uint32_t *values; /* of the values alone */
@@ -213,34 +220,65 @@ static int reserve_indices(struct parquet *p, size_t nr)
 	return array_reserve(&p->indices, &p->indices_cap, nr, sizeof(*p->indices));
 }
 
-static int put_frames(struct parquet *p, oc_stack_id stack)
+/* Index + 1 of the path in MODULE, 0 = absent. */
+static uint32_t module_index(struct parquet *p, oc_location_id innermost)
 {
-	if (frame_list_fill(&p->frames, p->m, stack) || reserve_indices(p, p->frames.nr))
+	const struct oc_location *location = oc_machine_location(p->m, innermost);
+	const struct oc_module *module =
+		location ? oc_machine_module(p->m, location->module) : NULL;
+	const char *text;
+	size_t len;
+
+	if (!module || !module->path)
+		return 0;
+	text = oc_machine_string(p->m, module->path, &len);
+	return parquet_intern(&p->file, MODULE, module->path, text, len) + 1;
+}
+
+/* Makes the list of a stack that is new in this group of rows. Its function is the name that other formats give it. */
+static int add_list(struct parquet *p, oc_stack_id stack)
+{
+	struct frame innermost = { 0 };
+	uint32_t nr, at = (uint32_t)p->nr_lists, *list;
+	const oc_location_id *locations = oc_machine_stack(p->m, stack, &nr);
+
+	p->frames.nr = 0;
+	if (nr && frame_list_fill(&p->frames, p->m, stack))
 		return -ENOMEM;
+	if (array_reserve(&p->lists, &p->lists_cap, p->nr_lists + STACK_HEAD + p->frames.nr,
+			  sizeof(*p->lists)) ||
+	    u32_map_set(&p->list_of, stack + 1, at))
+		return -ENOMEM;
+	if (nr)
+		innermost.location = locations[0];
+	list = p->lists + at;
+	list[STACK_NR] = (uint32_t)p->frames.nr;
+	list[STACK_FUNCTION] = index_of(p, FUNCTION, p->in_function, &innermost);
+	list[STACK_MODULE] = module_index(p, innermost.location);
 	for (size_t i = 0; i < p->frames.nr; i++)
-		p->indices[i] = index_of(p, STACK, p->in_stack, &p->frames.frames[i]);
-	parquet_put_list(&p->file, STACK, p->indices, p->frames.nr);
+		list[STACK_HEAD + i] = index_of(p, STACK, p->in_stack, &p->frames.frames[i]);
+	p->nr_lists += STACK_HEAD + p->frames.nr;
 	return 0;
 }
 
-/* A stack without frames is an empty list; its function is the name that other formats give it. */
+/* A stack without frames is an empty list. */
 static int put_stack(struct parquet *p, oc_stack_id stack)
 {
-	struct frame innermost = { 0 };
-	const struct oc_module *module = NULL;
-	uint32_t nr;
-	const oc_location_id *locations = oc_machine_stack(p->m, stack, &nr);
+	const uint32_t *list;
+	uint32_t at;
 
-	if (nr) {
-		innermost.location = locations[0];
-		module = oc_machine_module(p->m,
-					   oc_machine_location(p->m, innermost.location)->module);
+	if (!u32_map_get(&p->list_of, stack + 1, &at)) {
+		at = (uint32_t)p->nr_lists;
+		if (add_list(p, stack))
+			return -ENOMEM;
 	}
-	parquet_put_index(&p->file, FUNCTION, index_of(p, FUNCTION, p->in_function, &innermost));
-	put_id_or_absent(p, MODULE, module ? module->path : 0);
-	if (nr)
-		return put_frames(p, stack);
-	parquet_put_list(&p->file, STACK, NULL, 0);
+	list = p->lists + at;
+	parquet_put_index(&p->file, FUNCTION, list[STACK_FUNCTION]);
+	if (list[STACK_MODULE])
+		parquet_put_index(&p->file, MODULE, list[STACK_MODULE] - 1);
+	else
+		parquet_put_absent(&p->file, MODULE);
+	parquet_put_list(&p->file, STACK, list + STACK_HEAD, list[STACK_NR]);
 	return 0;
 }
 
@@ -297,6 +335,8 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	if (!p->file.rows_in_group) {
 		memset(p->in_stack, 0, ((size_t)p->places.nr + 1) * sizeof(*p->in_stack));
 		memset(p->in_function, 0, ((size_t)p->places.nr + 1) * sizeof(*p->in_function));
+		u32_map_clear(&p->list_of);
+		p->nr_lists = 0;
 		p->nr_number_texts = 0;
 	}
 	put_times(p, sample);
@@ -396,6 +436,8 @@ static int write_parquet(const struct oc_machine *m, struct oc_output *out, stru
 	free(p->places.first);
 	free(p->in_stack);
 	free(p->in_function);
+	u32_map_done(&p->list_of);
+	free(p->lists);
 	free(p->indices);
 	free(p->values);
 	free(p);

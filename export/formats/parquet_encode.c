@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "base/macros.h"
 #include "base/protobuf.h"
 
@@ -113,12 +114,13 @@ void thrift_text_element(struct thrift *t, const char *text)
 
 void parquet_put_le(struct buffer *b, uint64_t value, size_t size)
 {
-	uint8_t bytes[8];
-
-	assert(size <= sizeof(bytes));
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)(value >> (8 * i));
-	buffer_append(b, bytes, size);
+	assert(size <= sizeof(value));
+	if (buffer_reserve(b, sizeof(value)))
+		return;
+	/* All eight bytes at once; those behind `size` are overwritten by what follows. */
+	le64_put(b->data + b->len, value);
+	b->len += size;
+	b->data[b->len] = '\0';
 }
 
 unsigned int parquet_width(uint32_t nr)
@@ -136,32 +138,63 @@ static uint32_t value_at(const struct parquet_small *values, size_t i)
 				 : ((const uint32_t *)values->data)[i];
 }
 
-/* How many numbers from `from` on are equal. */
+/* How many numbers from `from` on are equal, at most max. */
 static size_t run_length(const struct parquet_small *values, size_t from, size_t max)
 {
-	size_t end = MIN(values->nr, max < values->nr - from ? from + max : values->nr);
+	size_t end = from + MIN(max, values->nr - from);
 	uint32_t value = value_at(values, from);
 	size_t i = from + 1;
 
+	/* Bytes are levels, which have long runs: eight at a time. */
+	if (values->size == 1) {
+		const uint8_t *bytes = values->data;
+		const uint64_t eight = value * 0x0101010101010101;
+
+		while (end - i >= sizeof(eight) && !memcmp(bytes + i, &eight, sizeof(eight)))
+			i += sizeof(eight);
+	}
 	while (i < end && value_at(values, i) == value)
 		i++;
 	return i - from;
 }
 
+/* Numbers put one behind the other, lowest bit first, into memory that is large enough. */
+struct bits {
+	char *to;
+	uint64_t pending;
+	unsigned int nr;
+};
+
+static inline void put_bits(struct bits *bits, uint32_t value, unsigned int width)
+{
+	bits->pending |= (uint64_t)value << bits->nr;
+	bits->nr += width;
+	if (bits->nr < 32)
+		return;
+	le32_put(bits->to, (uint32_t)bits->pending);
+	bits->to += 4;
+	bits->pending >>= 32;
+	bits->nr -= 32;
+}
+
 static void put_packed(struct buffer *b, const struct parquet_small *values, size_t from, size_t to)
 {
 	size_t groups = (to - from + GROUP - 1) / GROUP;
-	uint64_t bits = 0;
-	unsigned int nr_bits = 0;
+	unsigned int width = values->width;
+	struct bits bits = { 0 };
 
 	proto_varint(b, groups << 1 | 1);
-	if (buffer_reserve(b, groups * values->width))
+	if (buffer_reserve(b, groups * width))
 		return;
-	for (size_t i = from; i < from + groups * GROUP; i++) {
-		bits |= (uint64_t)(i < values->nr ? value_at(values, i) : 0) << nr_bits;
-		for (nr_bits += values->width; nr_bits >= 8; nr_bits -= 8, bits >>= 8)
-			b->data[b->len++] = (char)bits;
-	}
+	bits.to = b->data + b->len;
+	for (size_t i = from; i < to; i++)
+		put_bits(&bits, value_at(values, i), width);
+	for (size_t i = to; i < from + groups * GROUP; i++)
+		put_bits(&bits, 0, width);
+	/* Eight numbers end at a byte. */
+	for (; bits.nr; bits.nr -= 8, bits.pending >>= 8)
+		*bits.to++ = (char)bits.pending;
+	b->len += groups * width;
 	b->data[b->len] = '\0';
 }
 

@@ -446,6 +446,11 @@ void pprof_profile_done(struct pprof_profile *p)
 	u64_map_done(&p->location_ids);
 }
 
+bool pprof_text_begins(const struct pprof_text *text, const char *word)
+{
+	return text->len >= strlen(word) && !memcmp(text->text, word, strlen(word));
+}
+
 /* ---- samples ---- */
 
 static int add_label(const struct pprof_profile *p, struct proto_rest rest,
@@ -575,20 +580,27 @@ static bool field_fits(const struct proto_item *item)
 	return item->wire == PROTO_VARINT;
 }
 
+/* Whether a row begins here whose end is not there: one of a deep stack is longer than what is looked at. */
+static bool begins_row(const struct proto_rest *rest)
+{
+	return rest->at < rest->end && rest->at[0] >> 3 && is_message(rest->at[0] >> 3) &&
+	       (rest->at[0] & 7) == PROTO_BYTES;
+}
+
 /* Several fields of the right form and nothing else, with a sample type among them: those stand near the beginning. */
 bool pprof_sniff(const void *head, size_t size)
 {
 	const uint8_t *start = head;
-	struct proto_rest rest = { start, start + size };
+	struct proto_rest rest = { start, start + size }, last = rest;
 	struct proto_item item;
 	size_t nr = 0;
 	bool has_type = false;
 
-	while (proto_take(&rest, &item) > 0) {
+	for (; proto_take(&rest, &item) > 0; last = rest) {
 		if (!field_fits(&item))
 			return false;
 		nr++;
 		has_type |= item.field == PROFILE_SAMPLE_TYPE && item.part.at < item.part.end;
 	}
-	return nr >= 2 && has_type;
+	return nr + begins_row(&last) >= 2 && has_type;
 }

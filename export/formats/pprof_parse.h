@@ -98,6 +98,9 @@ void pprof_profile_done(struct pprof_profile *p);
 int pprof_parse_sample(const struct pprof_profile *p, size_t i, struct pprof_sample *sample);
 void pprof_sample_done(struct pprof_sample *sample);
 
+/* Whether a text begins with this word. */
+bool pprof_text_begins(const struct pprof_text *text, const char *word);
+
 /* True when head[size], the beginning of a message or all of it, may be that of a profile and of nothing else known. */
 bool pprof_sniff(const void *head, size_t size);
 

@@ -79,6 +79,40 @@ static int run_hooks(struct oc_machine *m, const char *path, struct oc_error *er
 	return oc_error_set(err, rc, "a hook stopped the reading of '%s': %s", path, strerror(-rc));
 }
 
+/* Whether `name` in the directory `path` is a file; with its reader if it is of a known format. */
+static bool is_in(const char *path, const char *name, const struct oc_reader **ret_reader)
+{
+	struct buffer file = BUFFER_INIT;
+	struct oc_error unused = { 0 };
+	struct oc_input *in = NULL;
+
+	buffer_printf(&file, "%s/%s", path, name);
+	*ret_reader = NULL;
+	if (!file.error && !oc_input_open(file.data, &in, &unused)) {
+		*ret_reader = oc_reader_for(in, &unused);
+		oc_input_close(in);
+	}
+	buffer_done(&file);
+	return in;
+}
+
+/* perf makes directories too: with a file for each of its threads, or with a file and a copy of the kernel. */
+static int refuse_directory(const char *path, struct oc_error *err)
+{
+	const struct oc_reader *reader, *unused;
+
+	if (!is_in(path, "data", &reader) || reader != &oc_reader_perf_data)
+		return err->code;
+	if (is_in(path, "data.0", &unused))
+		return oc_error_set(err, -EISDIR,
+				    "'%s' is a directory of `perf record --threads`, which cannot "
+				    "be read; record without --threads",
+				    path);
+	return oc_error_set(err, -EISDIR,
+			    "'%s' is a directory; the recording of perf is '%s/data' in it", path,
+			    path);
+}
+
 int oc_read_file(const char *path, struct oc_machine *m, const struct oc_reader **ret_reader,
 		 struct oc_error *err)
 {
@@ -90,7 +124,7 @@ int oc_read_file(const char *path, struct oc_machine *m, const struct oc_reader 
 	err = err ? err : &own;
 	rc = oc_input_open(path, &in, err);
 	if (rc)
-		return rc;
+		return rc == -EISDIR ? refuse_directory(path, err) : rc;
 	reader = oc_reader_for(in, err);
 	rc = reader ? reader->read(in, m, err) : err->code;
 	oc_input_close(in);

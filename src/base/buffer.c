@@ -62,7 +62,10 @@ void buffer_puts(struct buffer *b, const char *text)
 
 void buffer_putc(struct buffer *b, char c)
 {
-	buffer_append(b, &c, 1);
+	if (buffer_reserve(b, 1))
+		return;
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void buffer_put_u64(struct buffer *b, uint64_t value)

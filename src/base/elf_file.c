@@ -186,8 +186,7 @@ bool elf_file_address(const struct elf_file *f, uint64_t offset, uint64_t *ret_a
 
 /* ---- notes ------------------------------------------------------------------------------------------------- */
 
-/* Looks for the build-id in notes[size]. Returns its size or 0. */
-static int find_build_id(const uint8_t *notes, size_t size, uint8_t ret_id[ELF_BUILD_ID_MAX])
+int elf_notes_build_id(const uint8_t *notes, size_t size, uint8_t ret_id[ELF_BUILD_ID_MAX])
 {
 	size_t at = 0;
 
@@ -228,7 +227,7 @@ static int build_id_in(const struct elf_file *f, uint64_t offset, uint64_t size,
 			return -ENOMEM;
 	}
 	rc = byte_source_read(&f->source, offset, notes, size);
-	return rc ? rc : find_build_id(notes, size, ret_id);
+	return rc ? rc : elf_notes_build_id(notes, size, ret_id);
 }
 
 int elf_file_build_id(struct elf_file *f, uint8_t ret_id[ELF_BUILD_ID_MAX])

@@ -71,6 +71,8 @@ int elf_file_read(const struct elf_file *f, uint64_t offset, void *buf, size_t s
  * Returns its size (1..ELF_BUILD_ID_MAX; a longer one is cut) with ret_id filled in, 0 = none, or an error as above.
  */
 int elf_file_build_id(struct elf_file *f, uint8_t ret_id[ELF_BUILD_ID_MAX]);
+/* The GNU build-id among notes[size], as /sys/kernel/notes has them too. Returns its size as above, or 0 = none. */
+int elf_notes_build_id(const uint8_t *notes, size_t size, uint8_t ret_id[ELF_BUILD_ID_MAX]);
 
 /*
  * Turns a file offset into the address the program's symbols use.

@@ -9,6 +9,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/le.h"
+
 #define TEN_YEARS_NS (10ULL * 366 * 86400 * 1000000000ULL)
 
 /* Length of the valid UTF-8 sequence at s[len], 0 when there is none. *ret_cp is its code point. */
@@ -48,14 +50,28 @@ static bool is_control(uint32_t cp)
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
 }
 
+/* Whether eight bytes are all from 0x20 to 0x7e, as nearly all text is. The first that is not makes a top bit appear. */
+static bool is_plain(const unsigned char *s)
+{
+	uint64_t eight = le64(s);
+
+	return !((eight | (eight - 0x2020202020202020) | (eight + 0x0101010101010101)) &
+		 0x8080808080808080);
+}
+
 bool text_is_clean(const char *text, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
 	for (size_t i = 0; i < len;) {
 		uint32_t cp;
-		size_t n = utf8_length(s + i, len - i, &cp);
+		size_t n;
 
+		if (len - i >= 8 && is_plain(s + i)) {
+			i += 8;
+			continue;
+		}
+		n = utf8_length(s + i, len - i, &cp);
 		if (!n || is_control(cp))
 			return false;
 		i += n;

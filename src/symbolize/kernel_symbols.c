@@ -147,6 +147,20 @@ int kernel_symbols_match(const char *text, size_t len, struct symbol_match *matc
 	return seen && !visible ? -EPERM : 0;
 }
 
+uint64_t kernel_symbols_address(const char *text, size_t len, const char *name)
+{
+	const char *at = text, *end = text + len;
+	size_t name_len = strlen(name);
+	struct line line;
+
+	while (at < end) {
+		if (parse_line(&at, end, &line) && line.name_len == name_len && !line.module_len &&
+		    !memcmp(line.name, name, name_len))
+			return line.address;
+	}
+	return 0;
+}
+
 size_t kernel_symbols_name(const struct buffer *text, uint64_t name, const char **ret_name,
 			   const char **ret_module, size_t *ret_module_len)
 {

@@ -22,6 +22,9 @@ int kernel_symbols_read(const char *path, struct buffer *out);
  */
 int kernel_symbols_match(const char *text, size_t len, struct symbol_match *match);
 
+/* The address of the kernel's own symbol `name` in text[len]; 0 = it is not there, or hidden. */
+uint64_t kernel_symbols_address(const char *text, size_t len, const char *name);
+
 /* Weighs names for *match; arg is a struct buffer with the text. */
 uint64_t kernel_symbols_weight(void *arg, uint64_t name);
 

@@ -23,11 +23,14 @@
 #include "symbolize/kernel_symbols.h"
 #include "symbolize/module_files.h"
 #include "symbolize/perf_map.h"
+#include "symbolize/running_kernel.h"
 #include "symbolize/windows_symbols.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
 #define DEBUG_DIR_DEFAULT  "/usr/lib/debug"
 #define FILES_LEAST        16u
+#define KALLSYMS           "/proc/kallsyms"
+#define KERNEL_NOTES       "/sys/kernel/notes"
 
 struct oc_symbolizer {
 	struct module_files files;
@@ -53,10 +56,14 @@ struct run {
 	size_t nr;
 	struct place *jit; /* [nr_jit] by process and address */
 	size_t nr_jit;
-	uint64_t *offsets;    /* [nr] scratch: the offsets of one group */
-	bool late;            /* the recording is over, and may be of another machine */
-	struct buffer raw;    /* a name as stored */
-	struct buffer pretty; /* and for people */
+	uint64_t *offsets; /* [nr] scratch: the offsets of one group */
+	bool late;         /* the recording is over, and may be of another machine */
+	bool is_of_here;   /* of late runs: it was of this host */
+	bool kernel_is_asked; /* of late runs: whether the kernel was compared with the one that runs */
+	bool kernel_is_here;
+	struct buffer kallsyms; /* read once it is needed */
+	struct buffer raw;      /* a name as stored */
+	struct buffer pretty;   /* and for people */
 };
 
 /* Raises the limit of open files as far as it goes. Returns how many files may be kept: half of them. */
@@ -410,9 +417,33 @@ static int name_by_asking(struct run *run, const struct place *places, size_t nr
 	return rc ? rc : is_any ? 0 : -ENOENT;
 }
 
+/* Returns 0, -ENOMEM, or why there is nothing to read. */
+static int read_kallsyms(struct run *run)
+{
+	int rc = run->kallsyms.len ? 0 : kernel_symbols_read(KALLSYMS, &run->kallsyms);
+
+	if (rc)
+		buffer_clear(&run->kallsyms);
+	return rc;
+}
+
+/* Makes the function of a symbol of kallsyms. Returns its id, 0 when it cannot be in that module, or -ENOMEM. */
+static int64_t kernel_function(struct run *run, oc_module_id module, const struct symbol *symbol)
+{
+	const char *name, *kmod;
+	size_t kmod_len,
+		len = kernel_symbols_name(&run->kallsyms, symbol->name, &name, &kmod, &kmod_len);
+
+	if (run->late &&
+	    !running_kernel_has(run->m, oc_machine_module(run->m, module), kmod, kmod_len))
+		return 0;
+	buffer_clear(&run->raw);
+	buffer_append(&run->raw, name, len);
+	return run->raw.error ? run->raw.error : add_function(run, module, kmod, kmod_len);
+}
+
 static int name_kernel(struct run *run, const struct place *places, size_t nr)
 {
-	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
 	struct symbol_match match __cleanup(symbol_match_done) = { 0 };
 	const struct symbol *last = NULL;
 	int64_t function = 0;
@@ -424,12 +455,12 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 			return rc;
 	}
 	rc = symbol_match_init(&match, offsets_of(run, places, nr), nr, SYMBOL_BEST,
-			       kernel_symbols_weight, &text);
+			       kernel_symbols_weight, &run->kallsyms);
 	if (rc)
 		return rc;
-	rc = kernel_symbols_read("/proc/kallsyms", &text);
+	rc = read_kallsyms(run);
 	if (!rc)
-		rc = kernel_symbols_match(text.data, text.len, &match);
+		rc = kernel_symbols_match(run->kallsyms.data, run->kallsyms.len, &match);
 	if (rc) {
 		oc_machine_ledger(run->m)->notes[OC_NOTE_KERNEL_SYMBOLS_HIDDEN] = 1;
 		return rc == -ENOMEM ? rc : 0;
@@ -437,21 +468,14 @@ static int name_kernel(struct run *run, const struct place *places, size_t nr)
 	symbol_match_finish(&match);
 	for (size_t i = 0; !rc && i < nr; i++) {
 		const struct symbol *symbol = symbol_match_get(&match, i);
-		const char *name, *kmod;
-		size_t len, kmod_len;
 
 		if (!symbol)
 			continue;
-		if (!last || last->name != symbol->name) {
-			len = kernel_symbols_name(&text, symbol->name, &name, &kmod, &kmod_len);
-			buffer_clear(&run->raw);
-			buffer_append(&run->raw, name, len);
-			if (run->raw.error)
-				return -ENOMEM;
-			function = add_function(run, places[i].group, kmod, kmod_len);
-			last = symbol;
-		}
-		rc = set_function(run, places[i].location, function);
+		if (!last || last->name != symbol->name)
+			function = kernel_function(run, places[i].group, symbol);
+		last = symbol;
+		if (function)
+			rc = set_function(run, places[i].location, function);
 	}
 	return rc;
 }
@@ -512,11 +536,32 @@ static int compare_places(const void *left, const void *right)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
-/* Whether a module can be told from all others when nothing but its build-id is known of it. */
-static bool is_known_anywhere(const struct oc_module *module)
+/* Whether the kernel of the recording is the one that runs, asked once. */
+static bool kernel_is_here(struct run *run)
 {
-	return module->build_id_size &&
-	       (module->type == OC_MODULE_FILE || module->type == OC_MODULE_VDSO);
+	if (!run->kernel_is_asked && oc_machine_info(run->m)->kernel_text && !read_kallsyms(run))
+		run->kernel_is_here = running_kernel_is(run->m, &run->kallsyms, KERNEL_NOTES);
+	run->kernel_is_asked = true;
+	return run->kernel_is_here;
+}
+
+/*
+ * Whether code in a module can be named when the recording is over: a file or a vDSO that can be told from all others
+ * by its build-id, or by its number on its own host, and the kernel if it still runs.
+ */
+static bool is_known_late(struct run *run, const struct oc_module *module)
+{
+	switch (module->type) {
+	case OC_MODULE_FILE:
+		return module->build_id_size ||
+		       (run->is_of_here && module->device && module->inode);
+	case OC_MODULE_VDSO:
+		return module->build_id_size;
+	case OC_MODULE_KERNEL:
+		return kernel_is_here(run);
+	default:
+		return false;
+	}
 }
 
 static int collect_places(struct run *run)
@@ -532,7 +577,7 @@ static int collect_places(struct run *run)
 		const struct oc_location *location = oc_machine_location(run->m, id);
 
 		if (location->nr_lines ||
-		    (run->late && !is_known_anywhere(oc_machine_module(run->m, location->module))))
+		    (run->late && !is_known_late(run, oc_machine_module(run->m, location->module))))
 			continue;
 		run->places[run->nr++] = (struct place){ .group = location->module,
 							 .location = id,
@@ -602,6 +647,7 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	struct run run = { .s = s, .m = m, .late = late };
 	int rc;
 
+	run.is_of_here = late && running_kernel_is_of_host(m);
 	rc = collect_places(&run);
 	if (!rc)
 		rc = each_group(&run, run.places, run.nr, name_module);
@@ -612,6 +658,7 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	free(run.places);
 	free(run.jit);
 	free(run.offsets);
+	buffer_done(&run.kallsyms);
 	buffer_done(&run.raw);
 	buffer_done(&run.pretty);
 	return rc;

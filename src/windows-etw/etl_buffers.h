@@ -17,6 +17,7 @@ struct etl_buffer {
 	uint32_t data_size;  /* the same, uncompressed, up to the end of the last event */
 	uint16_t cpu;
 	bool compressed;
+	bool kept; /* see etl_reader_again() */
 };
 
 struct etl_buffers {
@@ -37,7 +38,7 @@ struct etl_buffers {
 int etl_buffers_index(struct etl_buffers *b, const struct oc_input *in, struct oc_error *err);
 void etl_buffers_done(struct etl_buffers *b);
 
-static inline const struct etl_buffer *etl_buffer_at(const struct etl_buffers *b, size_t i)
+static inline struct etl_buffer *etl_buffer_at(const struct etl_buffers *b, size_t i)
 {
 	return &b->list[i];
 }

@@ -50,6 +50,7 @@ struct etl_reader {
 	struct etl_stats stats;
 	struct oc_error damage;
 	uint32_t next_buffer; /* the first not opened yet */
+	bool kept_only;       /* buffers that are not kept are passed over */
 	uint64_t open_bytes;
 	/* Binary heap by time and buffer. The event of [0] was handed out when has_current. */
 	struct entry *heap;
@@ -66,13 +67,16 @@ struct etl_reader {
 	uint32_t nr_spares;
 };
 
-static void note_damage(struct etl_reader *r, uint64_t offset, uint64_t bytes, const char *what)
+static void note_damage(struct etl_reader *r, uint32_t buffer, uint64_t bytes, const char *what)
 {
+	struct etl_buffer *damaged = etl_buffer_at(&r->buffers, buffer);
+
+	damaged->kept = true;
 	r->stats.damages++;
 	r->stats.damaged_bytes += bytes;
 	if (!r->damage.code)
-		oc_error_set(&r->damage, -EBADMSG, "buffer at offset 0x%" PRIx64 ": %s", offset,
-			     what);
+		oc_error_set(&r->damage, -EBADMSG, "buffer at offset 0x%" PRIx64 ": %s",
+			     damaged->offset, what);
 }
 
 /* ---- one buffer ---------------------------------------------------------------------------------------------- */
@@ -92,8 +96,7 @@ static bool cursor_advance(struct etl_reader *r, struct cursor *c)
 			break;
 		}
 		if (taken < 0) {
-			note_damage(r, etl_buffer_at(&r->buffers, c->buffer)->offset,
-				    c->size - c->next, "an event in it is damaged");
+			note_damage(r, c->buffer, c->size - c->next, "an event in it is damaged");
 			break;
 		}
 		padded = MIN(((uint32_t)taken + 7) & ~7u, c->size - c->next);
@@ -207,6 +210,15 @@ static void drop_last(struct etl_reader *r)
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
+/* The next buffer that is to be read, NULL = none is left. */
+static const struct etl_buffer *find_next(struct etl_reader *r)
+{
+	while (r->kept_only && r->next_buffer < r->buffers.nr &&
+	       !etl_buffer_at(&r->buffers, r->next_buffer)->kept)
+		r->next_buffer++;
+	return r->next_buffer < r->buffers.nr ? etl_buffer_at(&r->buffers, r->next_buffer) : NULL;
+}
+
 /* Opens the next buffer and puts it on the heap, unless it is empty or damaged. */
 static int open_buffer(struct etl_reader *r)
 {
@@ -227,7 +239,7 @@ static int open_buffer(struct etl_reader *r)
 	if (rc)
 		close_cursor(r, &c);
 	if (rc == -EBADMSG || rc == -ENODATA) {
-		note_damage(r, buffer->offset, buffer->data_size,
+		note_damage(r, c.buffer, buffer->data_size,
 			    rc == -EBADMSG ? "its compressed data is damaged"
 					   : "the file ends before it does");
 		return 0;
@@ -256,12 +268,12 @@ static void leave_current(struct etl_reader *r)
 
 int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event)
 {
+	const struct etl_buffer *next;
+
 	if (r->has_current)
 		leave_current(r);
 	/* Buffers come in order of their first event: one that begins later cannot hold the next event. */
-	while (r->next_buffer < r->buffers.nr &&
-	       (!r->nr_open ||
-		etl_buffer_at(&r->buffers, r->next_buffer)->first_time <= r->heap[0].time)) {
+	while ((next = find_next(r)) && (!r->nr_open || next->first_time <= r->heap[0].time)) {
 		int rc = open_buffer(r);
 
 		if (rc)
@@ -280,6 +292,7 @@ void etl_reader_rewind(struct etl_reader *r)
 	while (r->nr_open)
 		drop_last(r);
 	r->next_buffer = 0;
+	r->kept_only = false;
 	r->has_current = false;
 	r->stats = (struct etl_stats){ 0 };
 	r->damage = (struct oc_error){ 0 };
@@ -288,6 +301,17 @@ void etl_reader_rewind(struct etl_reader *r)
 		r->stats.damages = 1;
 		r->stats.damaged_bytes = r->buffers.damaged_bytes;
 	}
+}
+
+void etl_reader_keep(struct etl_reader *r)
+{
+	etl_buffer_at(&r->buffers, r->heap[0].buffer)->kept = true;
+}
+
+void etl_reader_again(struct etl_reader *r)
+{
+	etl_reader_rewind(r);
+	r->kept_only = true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */

@@ -77,6 +77,13 @@ const struct etl_log *etl_reader_log(const struct etl_reader *r);
 int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event);
 /* Starts again from the first event. */
 void etl_reader_rewind(struct etl_reader *r);
+/* Says that the event handed out last is needed again. */
+void etl_reader_keep(struct etl_reader *r);
+/*
+ * Starts again with the buffers of events that are needed again, and those with damage; the others are not read, nor
+ * counted in etl_reader_stats(). To be called when all events were read once.
+ */
+void etl_reader_again(struct etl_reader *r);
 
 const struct etl_stats *etl_reader_stats(const struct etl_reader *r);
 /* The first damage met: where and what. Returns false and leaves *ret_err alone when there was none. */

@@ -430,16 +430,22 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
 	return rc > 0 && in.bad ? -EBADMSG : rc;
 }
 
-bool etw_is_rundown(const struct etl_event *event)
+bool etw_happened(const struct etw_record *record)
 {
-	if (event->header == ETL_EVENT && event->id)
-		return is_guid(event->provider, clr_rundown_guid);
-	switch (find_hook(event)) {
-	case 0x0303 ... 0x0304:
-	case 0x0503 ... 0x0504:
-	case 0x1403 ... 0x1404:
-		return true;
-	default:
+	switch (record->type) {
+	case ETW_PROCESS:
+		return record->process.moment <= ETW_END;
+	case ETW_IMAGE:
+		return record->image.moment <= ETW_END;
+	case ETW_THREAD:
+		return record->thread.moment == ETW_START;
+	case ETW_METHOD:
+		return record->method.moment == ETW_START;
+	case ETW_VOLUME:
+	case ETW_SAMPLE_INTERVAL:
+	case ETW_STACK_KEY:
 		return false;
+	default:
+		return true;
 	}
 }

@@ -175,8 +175,11 @@ struct etw_record {
  */
 int etw_decode(const struct etl_event *event, struct etw_record *ret_record);
 
-/* True for events that list what there is (ETW_RUNDOWN_*), without decoding them. */
-bool etw_is_rundown(const struct etl_event *event);
+/*
+ * True for what happened at the time of its event and changes what is told from then on. False for what an event lists,
+ * says of the whole trace, or whose end changes nothing: samples may wait behind the end of their thread or method.
+ */
+bool etw_happened(const struct etw_record *record);
 
 /* The address at index i, below nr. */
 uint64_t etw_address(const struct etw_addresses *addresses, uint32_t i);

@@ -103,15 +103,22 @@ static int add_initial(struct collecting *c, uint32_t pid, enum etw_type type,
 		       const struct etl_event *event)
 {
 	struct etw_facts *f = c->facts;
-	struct etl_event *copy = etw_copy_event(&f->copies, event);
+	struct etw_initial *last = f->nr_initial ? &f->initial[f->nr_initial - 1] : NULL;
+	struct etl_event *copy = etw_copy_event(&f->arena, event);
 
-	if (!copy || f->nr_initial >= UINT32_MAX ||
-	    array_reserve(&f->initial, &f->initial_cap, f->nr_initial + 1, sizeof(*f->initial)))
+	if (!copy ||
+	    array_reserve(&f->copies, &f->copies_cap, f->nr_copies + 1, sizeof(*f->copies)))
 		return -ENOMEM;
-	f->initial[f->nr_initial] = (struct etw_initial){
-		.pid = pid, .type = type, .order = (uint32_t)f->nr_initial, .event = copy
-	};
-	f->nr_initial++;
+	/* Windows lists a process's things one after the other: there is much less to sort than there are events. */
+	if (!last || last->pid != pid || last->type != type) {
+		if (array_reserve(&f->initial, &f->initial_cap, f->nr_initial + 1,
+				  sizeof(*f->initial)))
+			return -ENOMEM;
+		last = &f->initial[f->nr_initial++];
+		*last = (struct etw_initial){ .pid = pid, .type = type, .first = f->nr_copies };
+	}
+	f->copies[f->nr_copies++] = copy;
+	last->nr++;
 	return 0;
 }
 
@@ -202,7 +209,7 @@ static int take_in(struct collecting *c, const struct etl_event *event,
 	}
 }
 
-static int by_pid_type_order(const void *a, const void *b)
+static int by_pid_type_first(const void *a, const void *b)
 {
 	const struct etw_initial *x = a, *y = b;
 
@@ -210,25 +217,27 @@ static int by_pid_type_order(const void *a, const void *b)
 		return x->pid < y->pid ? -1 : 1;
 	if (x->type != y->type)
 		return x->type < y->type ? -1 : 1;
-	return x->order < y->order ? -1 : 1;
+	return x->first < y->first ? -1 : 1;
 }
 
 static int collect(struct collecting *c, struct etl_reader *r)
 {
 	struct etw_record record;
 	struct etl_event event;
-	bool first = true;
 	int rc;
 
 	while ((rc = etl_reader_next(r, &event)) == 1) {
-		if (first)
+		if (!c->facts->nr_events++)
 			c->facts->first_time = event.time;
-		first = false;
 		c->facts->last_time = MAX(c->facts->last_time, event.time);
 		rc = etw_decode(&event, &record);
 		c->facts->unreadable += rc < 0;
-		if (rc == 1 && take_in(c, &event, &record))
+		if (rc != 1)
+			continue;
+		if (take_in(c, &event, &record))
 			return -ENOMEM;
+		if (etw_happened(&record))
+			etl_reader_keep(r);
 	}
 	return rc;
 }
@@ -246,7 +255,7 @@ int etw_facts_collect(struct etw_facts *facts, struct etl_reader *r)
 	etw_stacks_sort(&facts->stacks);
 	if (facts->nr_initial)
 		qsort(facts->initial, facts->nr_initial, sizeof(*facts->initial),
-		      by_pid_type_order);
+		      by_pid_type_first);
 	return 0;
 }
 
@@ -258,6 +267,7 @@ void etw_facts_done(struct etw_facts *facts)
 	free(facts->pdbs.list);
 	u32_map_done(&facts->started);
 	free(facts->initial);
-	arena_done(&facts->copies);
+	free(facts->copies);
+	arena_done(&facts->arena);
 	*facts = (struct etw_facts){ 0 };
 }

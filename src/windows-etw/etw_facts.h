@@ -11,12 +11,12 @@
 #include "windows-etw/etw_paths.h"
 #include "windows-etw/etw_stacks.h"
 
-/* A process, thread, image or method that was there before its first event: a copy of that event. */
+/* Processes, threads, images or methods that were there before their first events, which lay in a row. */
 struct etw_initial {
 	uint32_t pid;
 	enum etw_type type;
-	uint32_t order; /* of the events in the trace */
-	const struct etl_event *event;
+	size_t first; /* index of the copies of these events */
+	size_t nr;
 };
 
 struct etw_pdb {
@@ -37,6 +37,7 @@ struct etw_pdbs {
 struct etw_facts {
 	uint64_t first_time; /* raw, of the first event */
 	uint64_t last_time;
+	uint64_t nr_events;
 	uint64_t unreadable;     /* events whose payload does not fit its layout */
 	uint32_t interval_ticks; /* between samples, of 100 ns; 0 = not said */
 	bool has_switches;       /* context switches */
@@ -44,13 +45,19 @@ struct etw_facts {
 	struct etw_stacks stacks;
 	struct etw_pdbs pdbs;
 	struct u32_map started;      /* pid + 1 of processes that began within the trace */
-	struct etw_initial *initial; /* [nr_initial] by pid, type and order */
+	struct etw_initial *initial; /* [nr_initial] by pid, type and first */
 	size_t nr_initial;
 	size_t initial_cap;
-	struct arena copies;
+	const struct etl_event **copies; /* [nr_copies] in the order of the trace */
+	size_t nr_copies;
+	size_t copies_cap;
+	struct arena arena; /* of the copies */
 };
 
-/* Reads the whole trace. Returns 0, or an error of etl_reader_next(). Call etw_facts_done() in either case. */
+/*
+ * Reads the whole trace and has the reader keep the buffers in which something happened, see etl_reader_again(). Returns
+ * 0, or an error of etl_reader_next(). Call etw_facts_done() in either case.
+ */
 int etw_facts_collect(struct etw_facts *facts, struct etl_reader *r);
 void etw_facts_done(struct etw_facts *facts);
 

@@ -99,19 +99,17 @@ int etw_paths_add(struct etw_paths *paths, const struct etw_volume *volume)
 
 void etw_paths_print(const struct etw_paths *paths, struct buffer *out, struct etw_text path)
 {
-	struct buffer text = BUFFER_INIT;
 	const struct etw_volume_name *volume;
-	size_t skip = 0;
+	size_t start = out->len, len;
 
-	utf16_to_utf8(&text, path.data, path.size);
-	volume = text.len ? find_volume(paths, text.data, text.len) : NULL;
-	if (volume) {
-		buffer_append(out, volume->dos.data, volume->dos.len);
-		skip = volume->nt.len;
-	}
-	if (text.len)
-		buffer_append(out, text.data + skip, text.len - skip);
-	if (text.error)
-		out->error = text.error;
-	buffer_done(&text);
+	utf16_to_utf8(out, path.data, path.size);
+	len = out->len - start;
+	volume = len ? find_volume(paths, out->data + start, len) : NULL;
+	if (!volume || buffer_reserve(out, volume->dos.len))
+		return;
+	memmove(out->data + start + volume->dos.len, out->data + start + volume->nt.len,
+		len - volume->nt.len + 1);
+	if (volume->dos.len)
+		memcpy(out->data + start, volume->dos.data, volume->dos.len);
+	out->len += volume->dos.len - volume->nt.len;
 }

@@ -50,20 +50,23 @@ static struct etw_task_process *find_process(struct etw_teller *t, uint32_t pid)
 	return etw_tasks_process(&t->tasks, pid == ETL_NO_ID ? ETL_NO_ID - 1 : pid);
 }
 
-/* The image of pid that samples belong to: the present one, or the last one when it has ended. 0 = no memory. */
-static sink_process name_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
+/*
+ * The process pid with the name of the image that samples belong to: the present one, or the last one when it has ended.
+ * NULL = no memory.
+ */
+static struct etw_task_process *name_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
 {
 	struct etw_task_process *process = find_process(t, pid);
 	struct collector_process facts = { .pid = pid };
 
 	if (!process || process->name)
-		return process ? process->name : 0;
+		return process;
 	process->name = t->sink->ops->process_now(t->sink, time_ns, process->pid);
 	process->alive = true;
 	facts.comm = pid == PID_IDLE ? "Idle" : pid == PID_SYSTEM ? "System" : NULL;
 	if (process->name && facts.comm)
 		t->sink->ops->process_facts(t->sink, process->name, &facts);
-	return process->name;
+	return process->name ? process : NULL;
 }
 
 static int begin_process(struct etw_teller *t, const struct etw_process *in, bool found,
@@ -103,15 +106,15 @@ static int end_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
 /* ---- images and methods -------------------------------------------------------------------------------------- */
 
 /* The image that has its process's name is its program. What the kernel cuts to 15 bytes may match only so far. */
-static void learn_exe(struct etw_teller *t, uint32_t pid, const char *path)
+static void learn_exe(struct etw_teller *t, struct etw_task_process *process, const char *path)
 {
-	struct etw_task_process *process = find_process(t, pid);
-	struct collector_process facts = { .pid = pid, .exe = path };
-	const char *base = text_base_name(path);
+	struct collector_process facts = { .pid = process->pid, .exe = path };
+	const char *base;
 	size_t len;
 
-	if (!process || !process->name || !process->alive || process->has_exe)
+	if (process->has_exe)
 		return;
+	base = text_base_name(path);
 	len = strlen(process->image);
 	if (!len || strncasecmp(base, process->image, len) || (base[len] && len < 14))
 		return;
@@ -139,6 +142,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 		     uint64_t time_ns)
 {
 	bool kernel = etw_is_kernel(image->base, pointer_size);
+	struct etw_task_process *process = NULL;
 	uint8_t build_id[PDB_ID_SIZE];
 	struct collector_mapping mapping = {
 		.type = kernel ? COLLECTOR_KERNEL : COLLECTOR_FILE,
@@ -146,10 +150,13 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 		.end = image->base + image->size,
 	};
 
-	if (!kernel && !name_process(t, image->pid, time_ns))
-		return -ENOMEM;
-	if (!kernel && !find_process(t, image->pid)->alive)
-		return 0;
+	if (!kernel) {
+		process = name_process(t, image->pid, time_ns);
+		if (!process)
+			return -ENOMEM;
+		if (!process->alive)
+			return 0;
+	}
 	buffer_clear(&t->text);
 	etw_paths_print(&t->facts->paths, &t->text, image->path);
 	buffer_puts(&t->text, "");
@@ -159,8 +166,8 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 	mapping.build_id_size = identify_image(t, image, mapping.path, build_id);
 	mapping.build_id = mapping.build_id_size ? build_id : NULL;
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
-	if (!kernel)
-		learn_exe(t, image->pid, mapping.path);
+	if (process)
+		learn_exe(t, process, mapping.path);
 	return 0;
 }
 
@@ -208,12 +215,14 @@ static int add_method(struct etw_teller *t, const struct etw_method *method, uin
 		      uint64_t time_ns)
 {
 	struct collector_code code = { .start = method->start, .size = method->size };
-	struct etw_block block = { .process = name_process(t, pid, time_ns) };
+	const struct etw_task_process *process = name_process(t, pid, time_ns);
+	struct etw_block block = { 0 };
 	int rc = 0;
 
-	if (!block.process)
+	if (!process)
 		return -ENOMEM;
-	if (!method->size || method->size > METHOD_SIZE_MAX || !find_process(t, pid)->alive)
+	block.process = process->name;
+	if (!method->size || method->size > METHOD_SIZE_MAX || !process->alive)
 		return 0;
 	/* Methods compiled beforehand lie in the image of a file, which is mapped already. */
 	if (method->flags & (ETW_METHOD_JITTED | ETW_METHOD_DYNAMIC)) {
@@ -241,7 +250,7 @@ static int add_method(struct etw_teller *t, const struct etw_method *method, uin
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
-/* What was there before the first event of a process, or (NULL) of all that began before the trace. */
+/* What was there before the first event of a process: its rows of the facts from..to. */
 static int tell_initial(struct etw_teller *t, size_t from, size_t to, bool with_process,
 			uint64_t time_ns)
 {
@@ -250,13 +259,15 @@ static int tell_initial(struct etw_teller *t, size_t from, size_t to, bool with_
 	for (size_t i = from; !rc && i < to; i++) {
 		const struct etw_initial *initial = &t->facts->initial[i];
 
-		if (with_process || initial->type != ETW_PROCESS)
-			rc = etw_tell_event(t, initial->event, true, time_ns);
+		if (initial->type == ETW_PROCESS && !with_process)
+			continue;
+		for (size_t j = 0; !rc && j < initial->nr; j++)
+			rc = etw_tell_event(t, t->facts->copies[initial->first + j], true, time_ns);
 	}
 	return rc;
 }
 
-/* The end of the run of things of one process that begins at `from`. */
+/* The end of the rows of one process that begin at `from`. */
 static size_t end_of_run(const struct etw_facts *facts, size_t from)
 {
 	size_t to = from;
@@ -374,14 +385,15 @@ static int describe(struct etw_teller *t, const struct etw_pending *p, uint64_t 
 {
 	const struct etw_task_thread *thread = &t->tasks.threads[p->thread];
 	uint32_t pid = thread->pid != ETL_NO_ID ? thread->pid : p->pid;
+	const struct etw_task_process *process = name_process(t, pid, time_ns);
 
+	if (!process)
+		return -ENOMEM;
 	sample->count = 1;
 	sample->cpu = p->cpu;
 	sample->has_user_part = pid != PID_IDLE && pid != PID_SYSTEM;
 	sample->incomplete = OC_STACK_COUNT;
-	sample->process = name_process(t, pid, time_ns);
-	if (!sample->process)
-		return -ENOMEM;
+	sample->process = process->name;
 	sample->thread = name_thread(t, p->thread, sample->process);
 	sample->kernel_stack = name_part(t, p->stack.kernel);
 	sample->user_stack = name_part(t, p->stack.user);
@@ -411,12 +423,14 @@ static int describe_waker(struct etw_teller *t, uint32_t index, uint64_t time_ns
 			  struct collector_wait *wait)
 {
 	uint32_t pid = t->tasks.threads[index].pid;
+	const struct etw_task_process *process;
 
 	if (pid == ETL_NO_ID)
 		return 0;
-	wait->waker_process = name_process(t, pid, time_ns);
-	if (!wait->waker_process)
+	process = name_process(t, pid, time_ns);
+	if (!process)
 		return -ENOMEM;
+	wait->waker_process = process->name;
 	wait->waker = name_thread(t, index, wait->waker_process);
 	return 0;
 }

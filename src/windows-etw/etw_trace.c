@@ -222,9 +222,7 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 {
 	struct etw_record record;
 
-	t->counts.events++;
-	/* What these list was told at the beginning. */
-	if (etw_is_rundown(event) || etw_decode(event, &record) != 1)
+	if (etw_decode(event, &record) != 1 || !etw_happened(&record))
 		return 0;
 	switch (record.type) {
 	case ETW_SAMPLE:
@@ -234,15 +232,11 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 	case ETW_STACK_REFERENCE:
 		return take_reference(t, &record.reference, event->time);
 	case ETW_THREAD:
-		/* Threads are looked up when a sample comes, not when it is told; rundowns were told at the beginning. */
-		return record.thread.moment == ETW_START
-			       ? etw_tasks_thread_event(&t->teller.tasks, &record.thread)
-			       : 0;
+		/* Threads are looked up when a sample comes, not when it is told. */
+		return etw_tasks_thread_event(&t->teller.tasks, &record.thread);
 	case ETW_THREAD_NAME:
 		return etw_tasks_thread_name(&t->teller.tasks, &record.thread);
 	case ETW_METHOD:
-		/* Code that was unloaded keeps its name for the samples that waited. */
-		return record.method.moment == ETW_START ? push_event(t, event) : 0;
 	case ETW_PROCESS:
 	case ETW_IMAGE:
 	case ETW_IMAGE_PDB:
@@ -285,7 +279,7 @@ int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 	int rc;
 
 	t->teller.sink = sink;
-	etl_reader_rewind(t->reader);
+	etl_reader_again(t->reader);
 	rc = etw_tell_beginning(&t->teller, next_ns(t, t->facts.first_time));
 	while (!rc && (rc = etl_reader_next(t->reader, &event)) == 1)
 		rc = take_event(t, &event);
@@ -323,6 +317,7 @@ int etw_trace_open(const struct oc_input *in, struct etw_trace **ret_trace, stru
 		return oc_error_set(err, rc, "%s: %s", oc_input_name(in),
 				    why.code ? why.message : explain(rc));
 	}
+	t->counts.events = t->facts.nr_events;
 	t->counts.unreadable = t->facts.unreadable;
 	*ret_trace = t;
 	return 0;

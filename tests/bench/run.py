@@ -24,10 +24,11 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "live"))
+sys.path[:0] = [str(ROOT / "tests" / "live"), str(ROOT / "tests")]
 
 import bpf_time  # noqa: E402
 import conversions  # noqa: E402
+import windows_traces  # noqa: E402
 from support import BUILD, EPOLL_SYSCALLS, RECORD_TRACE, fixture  # noqa: E402
 
 HZ = 999
@@ -426,6 +427,8 @@ def main():
         results = {"machine": machine(), "plan": plan, "micro": run_microbenchmarks(log)}
         log("conversions")
         results["micro"] += conversions.measure(directory, BUILD / "bench" / "octrace", RECORD_TRACE)
+        log("Windows traces")
+        results["micro"] += windows_traces.measure(directory, BUILD / "bench" / "etl", RECORD_TRACE)
         for key, measure in MEASURES.items():
             results[key] = measure(directory, plan, log)
     results["budgets"] = verdicts(results)

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+import known_recording
 from chromium import Browser
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -125,17 +126,7 @@ class Folded:
         return nodes
 
 
-def normal(name):
-    """A name as the folded output writes it: what ends a frame or a line is not in it."""
-    return name.replace(";", ":").rstrip(" ")
-
-
-def svg_name(name):
-    """A name as the SVG has it: without what XML cannot hold, and not endless."""
-    data = name.encode()
-    if len(data) > 4096:
-        name = data[:4096].decode(errors="ignore") + "..."
-    return name.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
+normal = known_recording.in_folded
 
 
 def by_name(sums):
@@ -241,7 +232,7 @@ class Agreement:
             path[max(depth - 1, 0) :] = [name] if depth else []
             nodes[tuple(path)] += width
         self.assertEqual(total, self.folded.total)
-        self.assertEqual(nodes, self.folded.tree(lambda comm, stack: [svg_name(name) for name in (comm, *stack)]))
+        self.assertEqual(nodes, self.folded.tree(lambda comm, stack: [known_recording.in_svg(name) for name in (comm, *stack)]))
 
     def test_svg_frames_lie_inside_their_callers(self):
         _, frames = self.read()

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
+import debian_readers
 import known_recording
 import pprof_tool
 from known_recording import ALL_SELF, NO_MAPPING, NO_SYMBOL, PERIOD_NS, SELF, TOTAL
@@ -184,52 +185,36 @@ class Otlp(Formats):
 
 
 class Callgrind(Formats):
-    def annotate(self, path, *options):
-        """callgrind_annotate's rows, {function: costs}, and its totals; names without blanks at their ends."""
-        done = subprocess.run(["callgrind_annotate", "--threshold=100", "--auto=no", "--show-percs=no", *options, path],
-                              capture_output=True, check=True, encoding="utf-8")
-        self.assertEqual(done.stderr, "")
-        rows, totals = {}, []
-        for line in done.stdout.split("\n"):
-            row = re.fullmatch(r"\s*((?:[\d,.]+\s+)+)(?:[^: ]*:(.*) \[.*\]|PROGRAM TOTALS)", line)
-            if row:
-                costs = [int(cost.replace(",", "").replace(".", "0")) for cost in row[1].split()]
-                if row[2] is None:
-                    totals = costs
-                elif any(costs):
-                    rows[row[2].strip()] = costs
-        return rows, totals
-
     def test_self_weights(self):
         for flags in ((), ("timeline",)):
             with self.subTest(flags=flags):
-                rows, totals = self.annotate(self.write("callgrind", *flags))
+                rows, totals, _ = debian_readers.callgrind(self.write("callgrind", *flags))
                 self.assertEqual(totals, [TOTAL])
                 self.assertEqual(rows, {name.strip(): [count] for name, count in ALL_SELF.items()})
 
     def test_inclusive_weights_fold_recursion(self):
-        rows, totals = self.annotate(self.write("callgrind"), "--inclusive=yes")
+        rows, totals, _ = debian_readers.callgrind(self.write("callgrind"), "--inclusive=yes")
         self.assertEqual(totals, [TOTAL])
         self.assertEqual([rows[name] for name in ("main", "compute(int)", "recurse", "node::Start()", "read")],
                          [[71], [50], [10], [28], [7]])
 
     def test_two_kinds(self):
-        rows, totals = self.annotate(self.write("callgrind", "two-kinds"))
+        rows, totals, _ = debian_readers.callgrind(self.write("callgrind", "two-kinds"))
         self.assertEqual(totals, [TOTAL, 9 * 4096])
         self.assertEqual(rows["hot_loop"], [50, 9 * 4096])
 
     def test_recursion(self):
         path = os.path.join(self.folder.name, "recursive.callgrind")
         expected = known_recording.write_recursive(("callgrind", path))
-        rows, totals = self.annotate(path)
+        rows, totals, _ = debian_readers.callgrind(path)
         self.assertEqual(rows, {name: [count] for name, count in expected.items()})
-        for costs in self.annotate(path, "--inclusive=yes")[0].values():
+        for costs in debian_readers.callgrind(path, "--inclusive=yes")[0].values():
             self.assertLessEqual(costs, totals, "no function costs more than everything")
 
     def test_hostile_names(self):
         path = os.path.join(self.folder.name, "hostile.callgrind")
         known_recording.write_hostile(("callgrind", path))
-        rows, totals = self.annotate(path)
+        rows, totals, _ = debian_readers.callgrind(path)
         self.assertEqual(rows, {known_recording.in_callgrind(name): [count]
                                 for name, count in known_recording.HOSTILE_SELF.items()})
         self.assertEqual(totals, [sum(known_recording.HOSTILE_SELF.values())])

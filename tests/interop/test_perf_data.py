@@ -66,7 +66,7 @@ class PerfData(unittest.TestCase):
             ("no;de </script>", 200, 0): 5})
         times = [sample.time for sample in samples]
         self.assertEqual(times, sorted(times))
-        callers = collections.Counter(s.frames[1][2] for s in samples if len(s.frames) > 1)
+        callers = collections.Counter(s.frames[1].file for s in samples if len(s.frames) > 1)
         self.assertEqual(callers["/usr/bin/server"], 64)
         self.assertEqual(callers["/usr/bin/node"], 23)
 

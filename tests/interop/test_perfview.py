@@ -8,17 +8,14 @@ import tempfile
 import unittest
 import zipfile
 
+import debian_readers
 import test_flame_browser as flame
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class PerfView(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.reader = os.path.join(cls.folder.name, "read_perfview.exe")
-        subprocess.run(["mcs", "-out:" + cls.reader, os.path.join(HERE, "read_perfview.cs")], check=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -31,18 +28,12 @@ class PerfView(unittest.TestCase):
         subprocess.run([flame.WRITE_STACKS, *(f"{f}={p}" for f, p in zip(formats, paths))], input=records, check=True)
         return paths
 
-    def samples(self, path):
-        """(metric, time, frames from root to leaf) of each sample."""
-        done = subprocess.run(["mono", self.reader, path], capture_output=True, check=True)
-        rows = [line.split("\x1f") for line in done.stdout.decode().split("\n")[:-1]]
-        return [(row[0], row[1], row[2:]) for row in rows]
-
     def check_same(self, records):
         """The file holds what the folded stacks of the same recording hold."""
         xml, _, path = self.write(records)
         subprocess.run(["xmllint", "--huge", "--noout", xml], check=True)
         folded = flame.Folded(path)
-        samples = self.samples(xml)
+        samples = debian_readers.perfview(xml)
         selfs, stacks = collections.Counter(), collections.Counter()
         for metric, time, frames in samples:
             self.assertEqual(time, "", "counted samples have no time")
@@ -89,7 +80,7 @@ class PerfView(unittest.TestCase):
         path = os.path.join(self.folder.name, "t.perfview.xml")
         subprocess.run([os.path.join(os.path.dirname(flame.WRITE_STACKS), "write_sample"), "perfview-xml", path, "timeline"],
                        check=True)
-        times = [float(time) for _, time, _ in self.samples(path)]
+        times = [float(time) for _, time, _ in debian_readers.perfview(path)]
         self.assertEqual(len(times), 101)
         self.assertEqual(times, sorted(times))
         self.assertEqual(times[:2], [0.0, 0.0001], "thread 0 at once, threads 100 after as many nanoseconds")

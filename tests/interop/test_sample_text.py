@@ -2,13 +2,13 @@
 """The formats that write a text for each sample: JSON lines read by jq, and the text of perf script by its grammar."""
 
 import collections
-import json
 import os
 import re
 import subprocess
 import tempfile
 import unittest
 
+import debian_readers
 import test_flame_browser as flame
 
 PERIOD_NS = 1001001  # of write_stacks
@@ -41,8 +41,7 @@ class SampleText(unittest.TestCase):
     def test_jsonl(self):
         for records in (flame.plain_records(), flame.hostile_records()):
             path, folded = self.write("jsonl", records)
-            done = subprocess.run(["jq", "-c", "[.stack, .count, (.modules | length)]", path], capture_output=True, check=True)
-            rows = [json.loads(line) for line in done.stdout.splitlines()]
+            rows = debian_readers.json_lines(path, ".stack", ".count", "(.modules | length)")
             for stack, _, nr_modules in rows:
                 self.assertEqual(len(stack), nr_modules)
             self.check_same([(stack or ["[no stack]"], count) for stack, count, _ in rows], folded)

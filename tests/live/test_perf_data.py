@@ -25,8 +25,8 @@ class PerfData(LiveTest):
 
     def leaves(self, samples):
         """Samples by the function that was hit, of the program alone: its names have no aliases."""
-        return collections.Counter(s.frames[0][1] for s in samples
-                                   if s.frames and os.path.basename(s.frames[0][2]) == "shares")
+        return collections.Counter(s.frames[0].name for s in samples
+                                   if s.frames and os.path.basename(s.frames[0].file) == "shares")
 
     def check_equal(self, path, stacks):
         samples = perf_tool.script(path)
@@ -72,7 +72,7 @@ class PerfData(LiveTest):
                 ours = self_weights(result.folded)
                 theirs = collections.Counter()
                 for sample in perf_tool.script(path):
-                    theirs[sample.frames[0][1] if sample.frames else ""] += round(sample.period / period_ns)
+                    theirs[sample.frames[0].name if sample.frames else ""] += round(sample.period / period_ns)
                 self.assertEqual(sum(theirs.values()), weight(result.folded))
                 for name in TAKERS:
                     self.assertEqual(theirs[name], ours[name], name)

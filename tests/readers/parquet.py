@@ -20,14 +20,17 @@ def query(folder, sql):
 
 
 def weights(path):
-    """Samples by innermost function, of which DuckDB and Arrow must say the same."""
+    """Weights by kind and innermost function, of which DuckDB and Arrow must say the same: samples for CPU time."""
     folder, name = os.path.split(path)
-    rows = dict(query(folder, f"SELECT function, sum(count)::BIGINT FROM '{name}' WHERE kind = 'cpu' GROUP BY function"))
+    rows = {}
+    for kind, function, weight in query(folder, "SELECT kind, function, sum(CASE kind WHEN 'cpu' THEN count ELSE value END)"
+                                                f"::BIGINT FROM '{name}' GROUP BY ALL"):
+        rows.setdefault(kind, {})[function] = weight
     found = {}
-    table = arrow(path)
-    for function, kind, count in zip(*(table.column(column).to_pylist() for column in ("function", "kind", "count"))):
-        if kind == "cpu":
-            found[function] = found.get(function, 0) + count
+    columns = [arrow(path).column(column).to_pylist() for column in ("kind", "function", "count", "value")]
+    for kind, function, count, value in zip(*columns):
+        of_kind = found.setdefault(kind, {})
+        of_kind[function] = of_kind.get(function, 0) + (count if kind == "cpu" else value)
     if found != rows:
         raise AssertionError(f"{path}: DuckDB and Arrow differ: {rows} {found}")
     return rows

@@ -108,7 +108,7 @@ class Parquet(unittest.TestCase):
         for number in range(total):
             name = f"g{number // 1000}"
             expected[name] = expected.get(name, 0) + 1 + number % 3
-        self.assertEqual(parquet.weights(self.path), expected)
+        self.assertEqual(parquet.weights(self.path), {"cpu": expected})
         deep = [f"n{number}" for number in range(800)]
         self.stacks(("program", 1, "t", 1, 1, [*deep, f"f{number}"]) for number in range(8000))
         metadata, _ = parquet.about(self.path)

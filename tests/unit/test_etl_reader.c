@@ -323,6 +323,53 @@ Test(etl_reader, damaged_places_are_passed_over)
 		   "data is damaged");
 }
 
+/* Reads all, keeps events with hook 1 of processor 2, and reads again. */
+static void read_twice(struct etl_writer *w, struct buffer *out, struct etl_stats *ret_stats)
+{
+	struct oc_input *in;
+	struct etl_reader *r;
+	struct etl_event e;
+
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
+	cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
+	while (etl_reader_next(r, &e) == 1) {
+		if (e.cpu == 2 && e.id == 1)
+			etl_reader_keep(r);
+	}
+	etl_reader_again(r);
+	while (etl_reader_next(r, &e) == 1)
+		buffer_printf(out, "%u:%" PRIu64 ":%x ", e.cpu, e.time, e.id);
+	*ret_stats = *etl_reader_stats(r);
+	/* From the first event means all of them again. */
+	etl_reader_rewind(r);
+	while (etl_reader_next(r, &e) == 1)
+		;
+	cr_assert_eq(etl_reader_stats(r)->buffers, 4);
+	etl_reader_free(r);
+	oc_input_close(in);
+	etl_writer_done(w);
+}
+
+Test(etl_reader, buffers_that_are_not_needed_again)
+{
+	struct buffer text = BUFFER_INIT;
+	struct etl_stats stats;
+	struct etl_writer w;
+
+	write_three(&w, ETL_PLAIN);
+	read_twice(&w, &text, &stats);
+	cr_assert_str_eq(text.data, "2:2020:1 2:2025:2 ");
+	cr_assert_eq(stats.buffers, 1);
+	cr_assert_eq(stats.damages, 0);
+	buffer_clear(&text);
+	write_three(&w, ETL_PLAIN);
+	w.file.data[2 * 4096 + 0x48 + 16 + 3] = 0x11; /* damage is met and counted again */
+	read_twice(&w, &text, &stats);
+	cr_assert_str_eq(text.data, "1:2010:1 2:2020:1 2:2025:2 ");
+	cr_assert_eq(stats.damages, 1);
+	buffer_done(&text);
+}
+
 Test(etl_reader, every_byte_is_accounted_for)
 {
 	struct buffer text = BUFFER_INIT;

@@ -136,6 +136,7 @@ Test(etw_decode, moments_of_processes)
 	for (uint16_t i = 0; i < 4; i++) {
 		cr_assert_eq(decode(0x0301 + i, 4, &p, &r), 1);
 		cr_assert_eq(r.process.moment, moments[i]);
+		cr_assert_eq(etw_happened(&r), i < 2);
 	}
 	cr_assert_eq(decode(0x0320, 2, &p, &r), 0, "counters are not for us");
 	payload_done(&p);

@@ -123,6 +123,23 @@ Test(folded, names_that_read_the_same_are_one_line)
 	oc_machine_free(m);
 }
 
+Test(folded, separators_of_lines_do_not_end_one)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT };
+	char *text;
+
+	cr_assert_eq(oc_machine_add_kind(m, &kind), 1);
+	add_stack(m, 1, "a\xe2\x80\xa8", "\xe2\x80\xa9", 1);
+	add_stack(m, 2, "\xe2\x80\xa7", "f\xe2\x80\xa8g", 2);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	text = folded(m);
+	cr_assert_str_eq(text, "a\xe2\x90\xa4;\xe2\x90\xa4 1\n"
+			       "\xe2\x80\xa7;f\xe2\x90\xa4g 2\n");
+	free(text);
+	oc_machine_free(m);
+}
+
 Test(folded, names_of_any_length_are_whole)
 {
 	struct oc_machine *m = oc_machine_new(NULL);

@@ -61,6 +61,25 @@ Test(folded_read, first_frames_are_functions_where_they_look_so)
 	expect_same("core::main;core::work 2\n", "[unknown];core::main;core::work 2\n");
 }
 
+/* One line tells it of all of the file. */
+Test(folded_read, first_frames_are_functions_where_threads_begin)
+{
+	expect_same("start_thread;work 2\nMain.main;Main.run 1\n",
+		    "[unknown];Main.main;Main.run 1\n[unknown];start_thread;work 2\n");
+	expect_same("java/lang/Thread.run;Main.run 2\nMain.main;Main.run 1\n",
+		    "[unknown];Main.main;Main.run 1\n[unknown];java/lang/Thread.run;Main.run 2\n");
+	expect_same("kworker/0:1;work 2\npython3.11;work 1\nsh-1/2;work 1\n",
+		    "kworker/0:1;work 2\npython3.11;work 1\nsh-1/2;work 1\n");
+}
+
+/* As py-spy writes it. */
+Test(folded_read, a_count_alone_has_no_stack)
+{
+	cr_assert(sniffs("main (a.py:1);work (a.py:2) 3\n 1\n"));
+	cr_assert(sniffs(" 1\nmain (a.py:1);work (a.py:2) 3\n"));
+	expect_same(" 1\nmain;work 3\n", "[unknown];[no stack] 1\n[unknown];main;work 3\n");
+}
+
 Test(folded_read, marks_of_frames_stay)
 {
 	static const char text[] = "app;main;inner_[i];innermost_[i] 4\n"

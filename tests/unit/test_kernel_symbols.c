@@ -54,6 +54,18 @@ static void expect(const char *text, uint64_t address, const char *want)
 	buffer_done(&got);
 }
 
+Test(kernel_symbols, addresses_of_names)
+{
+	size_t len = sizeof(kallsyms) - 1;
+
+	cr_assert_eq(kernel_symbols_address(kallsyms, len, "_text"), 0xffffffff81000000);
+	cr_assert_eq(kernel_symbols_address(kallsyms, len, "unfinished"), 0xffffffffa0200010);
+	cr_assert_eq(kernel_symbols_address(kallsyms, len, "module_a"), 0,
+		     "not of the kernel itself");
+	cr_assert_eq(kernel_symbols_address(kallsyms, len, "_tex"), 0);
+	cr_assert_eq(kernel_symbols_address(NULL, 0, "_text"), 0);
+}
+
 Test(kernel_symbols, names_and_ends)
 {
 	expect(kallsyms, 0xffffffff80ffffff, "-");

@@ -182,7 +182,8 @@ Test(ledger, summary_names_what_was_lost_and_the_remedy)
 		"--buffer\n"
 		"  lost    3 (0.01 %) hook: dropped on request by a sample filter\n"
 		"  stacks  99.00 % reach their root (990 of 1,000)\n"
-		"  cut     10 (1.00 %) truncated: the stack is deeper than the frames recorded\n"
+		"  cut     10 (1.00 %) truncated: the stack is deeper than what was recorded of "
+		"it\n"
 		"note      2 cpu_reopened: CPUs that came back and were opened again\n"
 		"cost      0.600 s CPU in 30.0 s = 2.00 % of a CPU (user 0.250, system 0.125, BPF "
 		"0.225)\n"
@@ -191,6 +192,18 @@ Test(ledger, summary_names_what_was_lost_and_the_remedy)
 		"wrote     x\\x1b[31m.svg (svg, 2.0 KiB, 29,963 samples)\n");
 	free(text);
 	oc_ledger_done(&ledger);
+}
+
+Test(ledger, summary_keeps_long_names_apart_from_the_numbers)
+{
+	struct oc_ledger ledger = { 0 };
+	char *text;
+
+	fill(&ledger);
+	snprintf(ledger.kinds[0].name, sizeof(ledger.kinds[0].name), "cpu-clock:pppH");
+	cr_assert_eq(oc_ledger_summary(&ledger, &text), 0);
+	cr_assert_eq(strncmp(text, "cpu-clock:pppH 29,963 samples", 29), 0, "%s", text);
+	free(text);
 }
 
 Test(ledger, summary_says_when_counts_do_not_add_up)

@@ -374,22 +374,22 @@ Test(mappings, random_changes_against_a_model)
 	free(model);
 }
 
-/* Thousands of mappings in every order, so that the tree has to turn in every way. */
+/* Thousands of mappings in every order, one by one and all at once, so that the tree has to turn in every way. */
 Test(mappings, many_in_rising_falling_and_mixed_order)
 {
 	enum { NR = 4096 };
 
-	for (uint32_t order = 0; order < 3; order++) {
+	for (uint32_t order = 0; order < 6; order++) {
 		struct oc_machine *m = oc_machine_new(NULL);
 		oc_process_id p = start(m, 1, 0, 0);
 		oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 		for (uint64_t i = 0; i < NR; i++) {
-			uint64_t at = order == 0   ? i
-				      : order == 1 ? NR - 1 - i
-						   : i * 2654435761u % NR;
+			uint64_t at = order % 3 == 0   ? i
+				      : order % 3 == 1 ? NR - 1 - i
+						       : i * 2654435761u % NR;
 
-			map(m, p, a, at << 12, (at << 12) + 0x800, i);
+			map(m, p, a, at << 12, (at << 12) + 0x800, order < 3 ? i : 0);
 		}
 		for (uint64_t i = 0; i < NR; i++) {
 			cr_assert_eq(module_at(m, p, (i << 12) + 0x7ff, NR), a);

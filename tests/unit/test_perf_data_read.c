@@ -464,6 +464,64 @@ Test(perf_data_read, build_ids_and_modules_of_the_kernel)
 	hand_done(&table);
 }
 
+static void kernel_code(struct hand_file *f, uint64_t start, uint32_t size, const char *name,
+			uint64_t time_ns)
+{
+	hand_begin(f, PERF_RECORD_KSYMBOL, 0);
+	hand_put(f, start, 8);
+	hand_put(f, size, 4);
+	hand_put(f, PERF_RECORD_KSYMBOL_TYPE_BPF, 2);
+	hand_put(f, 0, 2);
+	hand_text(f, name);
+	hand_end(f, time_ns);
+}
+
+static void kernel_sample(struct hand_file *f, uint64_t time_ns, uint64_t address)
+{
+	const uint64_t ips[] = { KERNEL_PART, address };
+
+	hand_sample(f, &(struct hand_sample){ .mode = PERF_RECORD_MISC_KERNEL,
+					      .pid = 7,
+					      .tid = 7,
+					      .time_ns = time_ns,
+					      .period = PERIOD,
+					      .nr_ips = ARRAY_SIZE(ips),
+					      .ips = ips });
+}
+
+Test(perf_data_read, code_made_for_the_kernel_has_its_name_of_then)
+{
+	const uint64_t code = KERNEL + 0x40000000;
+	struct hand_file f = { 0 };
+	struct oc_sample samples[4];
+	struct oc_machine *m;
+
+	hand_clock(&f, PERIOD);
+	hand_begin(&f, PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL);
+	hand_put(&f, UINT32_MAX, 8);
+	hand_put(&f, KERNEL, 8);
+	hand_put(&f, 0x1000000, 8);
+	hand_put(&f, KERNEL + 0x40, 8);
+	hand_text(&f, "[kernel.kallsyms]_text");
+	hand_end(&f, 0);
+	kernel_code(&f, code, 0x100, "bpf_prog_1_first", 0);
+	kernel_sample(&f, 1000, code + 0x10);
+	kernel_code(&f, code, 0x80, "bpf_prog_2_second", 2000);
+	kernel_sample(&f, 3000, code + 0x10);
+	kernel_sample(&f, 4000, code + 0x100);
+	kernel_code(&f, UINT64_MAX - 1, 0x80, "beyond", 5000);
+	kernel_code(&f, 0x1000, 0x80, "below", 5000);
+	kernel_sample(&f, 6000, KERNEL + 0x10);
+	m = read_hand(&f);
+	cr_assert_eq(samples_of(m, samples, 4), 4);
+	cr_assert_str_eq(stack_text(m, samples[0].stack), "bpf_prog_1_first [bpf]");
+	cr_assert_str_eq(stack_text(m, samples[1].stack), "bpf_prog_2_second [bpf]");
+	cr_assert_str_eq(stack_text(m, samples[2].stack), "[kernel]+0xffffffffc1000100");
+	cr_assert_str_eq(stack_text(m, samples[3].stack), "[kernel]+0xffffffff81000010");
+	cr_assert_eq(oc_machine_info(m)->kernel_text, KERNEL + 0x40);
+	oc_machine_free(m);
+}
+
 Test(perf_data_read, pipes)
 {
 	struct hand_file f = { 0 };

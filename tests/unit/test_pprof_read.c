@@ -552,3 +552,21 @@ Test(pprof_read, sniffs_its_own_only)
 	cr_assert_not(reading_sniff("pprof", "\x1f\x8b\x08", 3));
 	cr_assert_not(reading_sniff("pprof", "some text\n", 10));
 }
+
+/* Of a deep stack only the beginning is seen. */
+Test(pprof_read, sniffs_a_first_row_that_is_cut)
+{
+	static const char type[] = "\x0a\x04\x08\x01\x10\x02";
+	char text[64];
+
+	for (int field = 0; field < 16; field++) {
+		/* Sample types, samples, mappings, locations, functions, texts; period type. */
+		bool is_row = (field >= 1 && field <= 6) || field == 11;
+
+		memcpy(text, type, 6);
+		text[6] = (char)(field << 3 | 2);
+		memset(text + 7, 0x7f, sizeof(text) - 7);
+		cr_assert_eq(reading_sniff("pprof", text, 16), is_row, "%d", field);
+	}
+	cr_assert_not(reading_sniff("pprof", type, 6), "a type alone");
+}

@@ -27,6 +27,23 @@ Test(text, clean_keeps_valid_utf8)
 		     "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5");
 }
 
+/* Every byte at every place of a text that is long enough to be looked at in pieces. */
+Test(text, clean_is_told_at_every_place)
+{
+	for (size_t at = 0; at < 20; at++) {
+		for (int c = 0; c < 256; c++) {
+			char text[] = "abcdefghijklmnopqrst";
+
+			text[at] = (char)c;
+			cr_assert_eq(text_is_clean(text, 20), c >= 0x20 && c < 0x7f, "%zu %d", at,
+				     c);
+		}
+	}
+	cr_assert(text_is_clean("0123456\xc3\xbc"
+				"89012345\xe2\x82\xac",
+				20));
+}
+
 Test(text, clean_escapes_controls)
 {
 	expect_clean("a\nb\tc\x1b[0m\x7f", 10, "a\\nb\\tc\\x1b[0m\\x7f");

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
-
+#include <stdio.h>
 #include <string.h>
 
 #include "base/le.h"
@@ -30,6 +30,42 @@ Test(utf16, every_length_of_utf8)
 	expect(bytes, 0, "");
 	expect(bytes, 1, "");
 	expect(bytes, 3, "A");
+}
+
+/* A character of each length at every place between others. */
+Test(utf16, other_characters_among_ascii)
+{
+	static const struct {
+		uint8_t units[4];
+		size_t size;
+		const char *text;
+	} chars[] = {
+		{ { 0x7f, 0 }, 2, "\x7f" },
+		{ { 0x80, 0 }, 2, "\xc2\x80" },
+		{ { 'a', 1 }, 2, "\xc5\xa1" },
+		{ { 0xac, 0x20 }, 2, "\xe2\x82\xac" },
+		{ { 0x3d, 0xd8, 0x00, 0xde }, 4, "\xf0\x9f\x98\x80" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(chars); i++) {
+		for (size_t before = 0; before < 10; before++) {
+			uint8_t bytes[64];
+			char want[64];
+			size_t size = 0;
+
+			for (size_t at = 0; at < 12; at++) {
+				bytes[size++] = (uint8_t)('a' + at);
+				bytes[size++] = 0;
+				if (at != before)
+					continue;
+				memcpy(bytes + size, chars[i].units, chars[i].size);
+				size += chars[i].size;
+			}
+			snprintf(want, sizeof(want), "%.*s%s%s", (int)before + 1, "abcdefghijkl",
+				 chars[i].text, &"abcdefghijkl"[before + 1]);
+			expect(bytes, size, want);
+		}
+	}
 }
 
 Test(utf16, half_pairs_are_replaced)
@@ -84,4 +120,15 @@ Test(le, numbers_at_any_place)
 	cr_assert_eq(le16(bytes + 1), 0x02f1);
 	cr_assert_eq(le32(bytes + 1), 0xf40302f1);
 	cr_assert_eq(le64(bytes + 1), 0xf8070605f40302f1);
+}
+
+Test(le, and_back)
+{
+	uint8_t bytes[12] = { 0 };
+
+	le64_put(bytes + 1, 0xf8070605f40302f1);
+	cr_assert_eq(le64(bytes + 1), 0xf8070605f40302f1);
+	cr_assert_eq(bytes[0] | bytes[9], 0);
+	le32_put(bytes + 3, 0x81020384);
+	cr_assert_eq(le64(bytes + 1), 0xf8078102038402f1);
 }

@@ -35,7 +35,7 @@
  */
 #define OC_STACK_REASONS(X)                                                                     \
 	X(NO_STACK, "no_stack", "the kernel returned no user stack")                            \
-	X(TRUNCATED, "truncated", "the stack is deeper than the frames recorded")               \
+	X(TRUNCATED, "truncated", "the stack is deeper than what was recorded of it")           \
 	X(BROKEN, "broken",                                                                     \
 	  "the walk ended in a frame that is not a thread's first function; "                   \
 	  "usually code without frame pointers")                                                \

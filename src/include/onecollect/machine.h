@@ -77,6 +77,7 @@ struct oc_recording_info {
 	oc_string_id os;       /* e.g. "Linux 6.1.0-47-amd64 x86_64" */
 	oc_string_id command;  /* the command line that asked for the recording */
 	oc_string_id tool;     /* name and version of the recorder */
+	uint64_t kernel_text;  /* address of the kernel's _text; 0 = unknown; not kept in files */
 };
 OC_API void oc_machine_set_info(struct oc_machine *m, const struct oc_recording_info *info);
 OC_API const struct oc_recording_info *oc_machine_info(const struct oc_machine *m);

@@ -104,9 +104,10 @@ OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
 
 /*
  * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
- * code in files with a build-id, which are looked for under their path in our own root and taken only when their
- * build-id is the same; of Windows programs, libraries and drivers in opts->symbol_paths, with inlined functions and
- * lines. Kernels of Linux and generated code are left as they are. As oc_symbolizer_run() otherwise.
+ * code in files, which are looked for under their path in our own root and taken only when their build-id is the same,
+ * or for those without one, on the host of the recording, device and inode; of Windows programs, libraries and drivers
+ * in opts->symbol_paths, with inlined functions and lines; of a kernel of Linux that still runs here, as its build-id
+ * and oc_recording_info.kernel_text prove. Generated code is left as it is. As oc_symbolizer_run() otherwise.
  */
 OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
 

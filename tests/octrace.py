@@ -232,10 +232,16 @@ class Recording:
         function = self.row("FUNCTION", lines[location][0]["function"])
         return self.text(function["name"] or function["system_name"])
 
+    def self_amounts(self):
+        """(kind, innermost function, samples, value) of each row of samples."""
+        lines = self.lines()
+        for sample in self.tables["SAMPLE"]:
+            yield sample["kind"], self.leaf(sample["stack"], lines), sample["count"], sample["value"]
+
     def self_weights(self, kind=1):
         """Samples by the function they hit."""
-        lines, weights = self.lines(), collections.Counter()
-        for sample in self.tables["SAMPLE"]:
-            if sample["kind"] == kind:
-                weights[self.leaf(sample["stack"], lines)] += sample["count"]
+        weights = collections.Counter()
+        for kind_of, name, count, _ in self.self_amounts():
+            if kind_of == kind:
+                weights[name] += count
         return weights
