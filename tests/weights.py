@@ -151,8 +151,9 @@ def perf(path, period_ns):
     """A name that only the recording knew is found by its address."""
     rows = []
     for sample in perf_tool.script(path):
-        address, name, _ = sample.frames[0] if sample.frames else ("0", "", "")
-        rows.append((sample.event, known_recording.ADDRESSES.get(int(address, 16), name), sample.period))
+        leaf = sample.frames[0] if sample.frames else perf_tool.Frame("0", "", 0, "")
+        name = known_recording.ADDRESSES.get(int(leaf.address, 16), leaf.name)
+        rows.append((sample.event, name, sample.period))
     return by_kind(rows, period_ns)
 
 
