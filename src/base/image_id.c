@@ -21,17 +21,25 @@ static void put_be32(uint8_t *out, uint32_t value)
 		out[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
+/* Of the name in small letters, some of them at a time: a call for each is most of what reading a list of images costs. */
 static uint32_t hash_name(const char *path)
 {
 	uLong hash = crc32(0, NULL, 0);
+	Bytef small[64];
+	uInt nr = 0;
 
-	for (; *path; path++) {
-		Bytef small = (Bytef)(*path >= 'A' && *path <= 'Z' ? *path | 0x20 : *path);
-		bool is_separator = small == '/' || small == '\\';
-
-		hash = is_separator ? crc32(0, NULL, 0) : crc32(hash, &small, 1);
+	for (const char *at = path; *at; at++) {
+		if (*at == '/' || *at == '\\')
+			path = at + 1;
 	}
-	return (uint32_t)hash;
+	for (; *path; path++) {
+		small[nr++] = (Bytef)(*path >= 'A' && *path <= 'Z' ? *path | 0x20 : *path);
+		if (nr < sizeof(small))
+			continue;
+		hash = crc32(hash, small, nr);
+		nr = 0;
+	}
+	return (uint32_t)crc32(hash, small, nr);
 }
 
 bool image_id_make(const struct image_version *version, const char *path,

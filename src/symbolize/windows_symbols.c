@@ -15,6 +15,7 @@
 #include "symbolize/demangle.h"
 #include "symbolize/pdb_symbols.h"
 #include "symbolize/pe_symbols.h"
+#include "symbolize/symbol_server.h"
 #include "symbolize/undecorate.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
@@ -33,14 +34,7 @@ struct place {
 	uint64_t offset;
 };
 
-/* What is to be named of one module. */
-struct group {
-	const struct place *places; /* [nr], by offset */
-	size_t nr;
-	bool has_image; /* the image is to be had */
-	bool is_done;   /* there was a PDB file */
-};
-
+/* The places of one module. */
 struct naming {
 	struct oc_machine *m;
 	oc_module_id module;
@@ -74,9 +68,12 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 								 : FILE_BYTES_DEFAULT },
 		.tell = opts->tell,
 		.arg = opts->tell_arg,
+		.servers = opts->servers,
 	};
 	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
 		rc = symbol_path_add(&ws->path, opts->symbol_paths[i]);
+	if (!rc && ws->servers)
+		rc = symbol_path_add_folder(&ws->path, symbol_servers_folder(ws->servers));
 	return rc;
 }
 
@@ -146,14 +143,14 @@ struct image {
 	struct pe_symbol_file symbols;
 };
 
-static const struct oc_module *module_of(const struct oc_machine *m, const struct group *group)
+static const struct oc_module *module_of(const struct naming *n)
 {
-	return oc_machine_module(m, group->places[0].module);
+	return oc_machine_module(n->m, n->module);
 }
 
-static const char *path_of(const struct oc_machine *m, const struct group *group)
+static const char *path_of(const struct naming *n)
 {
-	return oc_machine_string(m, module_of(m, group)->path, NULL);
+	return oc_machine_string(n->m, module_of(n)->path, NULL);
 }
 
 static void image_close(struct image *image)
@@ -163,10 +160,9 @@ static void image_close(struct image *image)
 }
 
 /* Is the image the one that was loaded? */
-static bool is_same_build(const struct oc_machine *m, const struct group *group,
-			  const struct image *image)
+static bool is_same_build(const struct naming *n, const struct image *image)
 {
-	const struct oc_module *module = module_of(m, group);
+	const struct oc_module *module = module_of(n);
 	const struct oc_mapping *mapping;
 	uint8_t id[IMAGE_ID_SIZE];
 
@@ -174,17 +170,17 @@ static bool is_same_build(const struct oc_machine *m, const struct group *group,
 		return image->has_symbols &&
 		       !memcmp(image->symbols.id, module->build_id, PDB_ID_SIZE);
 	if (module->build_id_size == IMAGE_ID_SIZE)
-		return image_id_make(&image->pe.version, path_of(m, group), id) &&
+		return image_id_make(&image->pe.version, path_of(n), id) &&
 		       !memcmp(id, module->build_id, IMAGE_ID_SIZE);
 	/* Of the file at its own place the size is enough: it was loaded from there a moment ago. */
-	mapping = oc_machine_mapping(m, oc_machine_location(m, group->places[0].location)->mapping);
+	mapping =
+		oc_machine_mapping(n->m, oc_machine_location(n->m, n->places[0].location)->mapping);
 	return mapping && mapping->end - mapping->start ==
 				  (uint64_t)image_pages(image->pe.version.size) * IMAGE_PAGE_SIZE;
 }
 
 /* Reads image->found. Returns 1, 0 = it is not the module's, which is told, or -ENOMEM; then it is closed. */
-static int image_open(struct windows_symbols *ws, const struct oc_machine *m,
-		      const struct group *group, struct image *image)
+static int image_open(struct windows_symbols *ws, const struct naming *n, struct image *image)
 {
 	const struct byte_source source = { .fd = image->found.fd, .size = image->found.size };
 	struct oc_error err = { 0 };
@@ -194,7 +190,7 @@ static int image_open(struct windows_symbols *ws, const struct oc_machine *m,
 		rc = pe_symbol_file(&image->pe, &image->symbols, &err);
 		image->has_symbols = rc == 1;
 	}
-	if (rc >= 0 && is_same_build(m, group, image))
+	if (rc >= 0 && is_same_build(n, image))
 		return 1;
 	image_close(image);
 	if (rc == -ENOMEM)
@@ -209,46 +205,34 @@ static bool has_drive(const char *path)
 }
 
 /* Returns 1 with an open image, 0 = there is none, or -ENOMEM. */
-static int find_image(struct windows_symbols *ws, const struct oc_machine *m,
-		      const struct group *group, struct image *ret)
+static int find_image(struct windows_symbols *ws, const struct naming *n, struct image *ret)
 {
-	const struct oc_module *module = module_of(m, group);
-	const char *path = path_of(m, group);
+	const struct oc_module *module = module_of(n);
 	int rc = 0;
 
-	if (ws->is_local && has_drive(path) && !symbol_path_open(&ws->path, path, &ret->found))
-		rc = image_open(ws, m, group, ret);
+	if (ws->is_local && has_drive(path_of(n)) &&
+	    !symbol_path_open(&ws->path, path_of(n), &ret->found))
+		rc = image_open(ws, n, ret);
 	if (rc || !module->build_id_size)
 		return rc;
 	rc = symbol_path_find(&ws->path, SYMBOL_FILE_IMAGE, module->build_id, module->build_id_size,
 			      &ret->found);
-	return rc > 0 ? image_open(ws, m, group, ret) : rc;
+	return rc > 0 ? image_open(ws, n, ret) : rc;
 }
 
-/* Finds the images, which tell what the trace may not have told: the PDB files. Returns 0 or -ENOMEM. */
-static int identify(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
-		    size_t nr)
+static int name_by_image(struct windows_symbols *ws, struct naming *n, const struct image *image)
 {
-	for (size_t i = 0; i < nr; i++) {
-		struct image image = { 0 };
-		int rc = 0, found = find_image(ws, m, &groups[i], &image);
+	struct oc_error err = { 0 };
+	int rc;
 
-		if (found < 0)
-			return found;
-		groups[i].has_image = found;
-		if (!found)
-			continue;
-		if (image.has_symbols && module_of(m, &groups[i])->build_id_size != PDB_ID_SIZE)
-			rc = oc_machine_set_build_id(m, groups[i].places[0].module,
-						     image.symbols.id, PDB_ID_SIZE);
-		image_close(&image);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	n->is_x86 = image->pe.machine == PE_MACHINE_X86;
+	rc = pe_symbols_name(&image->pe, n->offsets, n->nr, set_export, n, &err);
+	if (rc && rc != -ENOMEM)
+		tell_of(ws, image->found.path, err.message);
+	return rc == -ENOMEM ? rc : 0;
 }
 
-/* ---- PDB files --------------------------------------------------------------------------------------------- */
+/* ---- the symbol file --------------------------------------------------------------------------------------- */
 
 /* Reads what a file has to say of its build. Returns 0 with an open file, or a negative errno value with *err. */
 static int open_pdb(const struct naming *n, const struct byte_source *source, struct pdb_file *pdb,
@@ -258,7 +242,7 @@ static int open_pdb(const struct naming *n, const struct byte_source *source, st
 
 	if (rc)
 		return rc;
-	if (memcmp(pdb->id, oc_machine_module(n->m, n->module)->build_id, PDB_ID_SIZE))
+	if (memcmp(pdb->id, module_of(n)->build_id, PDB_ID_SIZE))
 		rc = oc_error_set(err, -EBADMSG, ANOTHER_BUILD);
 	else
 		rc = pdb_load(pdb, err);
@@ -292,7 +276,7 @@ static int name_by_pdb(struct windows_symbols *ws, struct naming *n,
 }
 
 /* Opens the PDB file in the folder of its image. Returns 1, 0 = there is none, or -ENOMEM. */
-static int open_beside(const struct windows_symbols *ws, const struct image *image,
+static int find_beside(const struct windows_symbols *ws, const struct image *image,
 		       struct symbol_found *ret)
 {
 	const char *name = text_base_name(image->symbols.path);
@@ -300,7 +284,7 @@ static int open_beside(const struct windows_symbols *ws, const struct image *ima
 	struct buffer path = BUFFER_INIT;
 	int rc;
 
-	if (!image->has_symbols || strpbrk(name, "/\\:"))
+	if (strpbrk(name, "/\\:"))
 		return 0;
 	buffer_printf(&path, "%.*s%s", folder, image->found.path, name);
 	rc = path.error ? path.error : !symbol_path_open(&ws->path, path.data, ret);
@@ -308,34 +292,122 @@ static int open_beside(const struct windows_symbols *ws, const struct image *ima
 	return rc;
 }
 
-/* Returns 1 with an open PDB file, 0 = there is none, or -ENOMEM. */
-static int find_pdb(struct windows_symbols *ws, const struct oc_machine *m,
-		    const struct group *group, struct symbol_found *ret)
+/* image: NULL = there is none. Returns as name_by_pdb(). */
+static int name_by_symbols(struct windows_symbols *ws, struct naming *n, const struct image *image)
 {
-	const struct oc_module *module = module_of(m, group);
-	struct image image = { 0 };
+	const struct oc_module *module = module_of(n);
+	struct symbol_found found;
 	int rc;
 
 	if (module->build_id_size != PDB_ID_SIZE)
 		return 0;
-	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, ret);
-	if (rc || !ws->is_local || !group->has_image)
-		return rc;
-	rc = find_image(ws, m, group, &image);
-	if (rc <= 0)
-		return rc;
-	rc = open_beside(ws, &image, ret);
-	image_close(&image);
+	rc = symbol_path_find(&ws->path, SYMBOL_FILE_PDB, module->build_id, PDB_ID_SIZE, &found);
+	if (!rc && ws->is_local && image && image->has_symbols)
+		rc = find_beside(ws, image, &found);
+	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
+}
+
+/* ---- a module ---------------------------------------------------------------------------------------------- */
+
+/* Files that seem to belong to the module but cannot be used are told of. */
+static void tell_others(struct windows_symbols *ws, const struct naming *n, bool has_image)
+{
+	const char *name = text_base_name(path_of(n));
+
+	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
+				module_of(n)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
+									   : NO_IMAGE);
+	if (!has_image)
+		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
+}
+
+/* A module and what is to be named of it. */
+struct group {
+	const struct place *places; /* [nr] */
+	size_t nr;
+	bool has_image;                 /* there is one here, of the same build */
+	bool is_wanted;                 /* its PDB file is not here, and a server may have it */
+	const struct symbol_want *want; /* of those that are wanted, once servers were asked */
+};
+
+/* What the image tells of its symbol file, the trace may not have told. Returns 0 or -ENOMEM. */
+static int learn_symbol_file(struct naming *n, const struct image *image)
+{
+	const char *name = text_base_name(image->symbols.path);
+	struct oc_module module;
+	int64_t rc;
+
+	rc = oc_machine_set_build_id(n->m, n->module, image->symbols.id, PDB_ID_SIZE);
+	if (rc)
+		return (int)rc;
+	module = *module_of(n);
+	if (module.symbol_file)
+		return 0;
+	rc = intern(n, name);
+	if (rc < 0)
+		return (int)rc;
+	module.symbol_file = (oc_string_id)rc;
+	rc = oc_machine_add_module(n->m, &module);
+	return rc < 0 ? (int)rc : 0;
+}
+
+/* image: NULL = there is none. Returns 0 or -ENOMEM. */
+static int name_without_symbols(struct windows_symbols *ws, struct naming *n,
+				const struct image *image)
+{
+	tell_others(ws, n, image);
+	return image ? name_by_image(ws, n, image) : 0;
+}
+
+/* Names a module by what is here; without a PDB file, only when there is no server to ask. Returns 0 or -ENOMEM. */
+static int name_by_files(struct windows_symbols *ws, struct naming *n, struct group *group)
+{
+	struct image image = { 0 };
+	int has_image = find_image(ws, n, &image), rc = 0;
+
+	if (has_image < 0)
+		return has_image;
+	group->has_image = has_image;
+	if (has_image && image.has_symbols)
+		rc = learn_symbol_file(n, &image);
+	if (!rc)
+		rc = name_by_symbols(ws, n, has_image ? &image : NULL);
+	if (!rc && (!ws->servers || module_of(n)->build_id_size != PDB_ID_SIZE))
+		rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	else if (!rc)
+		group->is_wanted = true;
+	if (has_image)
+		image_close(&image);
+	return rc < 0 ? rc : 0;
+}
+
+/* Names a module when servers were asked for its PDB file. Returns 0 or -ENOMEM. */
+static int name_by_download(struct windows_symbols *ws, struct naming *n, struct group *group)
+{
+	struct buffer path __cleanup(buffer_done) = BUFFER_INIT;
+	struct symbol_found found;
+	struct image image = { 0 };
+	int has_image = 0, rc = 0;
+
+	symbol_servers_put_path(ws->servers, group->want, &path);
+	if (path.error)
+		return path.error;
+	if (group->want->is_there && !symbol_path_open(&ws->path, path.data, &found))
+		rc = name_by_pdb(ws, n, &found);
+	if (!rc && group->has_image)
+		rc = has_image = find_image(ws, n, &image);
+	if (rc < 0 || (rc && !has_image))
+		return MIN(rc, 0);
+	rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	if (has_image)
+		image_close(&image);
 	return rc;
 }
 
-/* ---- modules ----------------------------------------------------------------------------------------------- */
-
-typedef int (*naming_fn)(struct windows_symbols *ws, struct naming *n, const struct group *group);
-
-/* Names a module in one way. Returns what fn returned, or -ENOMEM. */
-static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct group *group,
-		       naming_fn fn)
+/* Calls name for a module with its places. Returns what it returns, or -ENOMEM. */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, struct group *group,
+		       int (*name)(struct windows_symbols *ws, struct naming *n,
+				   struct group *group))
 {
 	struct naming n = {
 		.m = m, .module = group->places[0].module, .places = group->places, .nr = group->nr
@@ -347,78 +419,71 @@ static int name_module(struct windows_symbols *ws, struct oc_machine *m, const s
 		return -ENOMEM;
 	for (size_t i = 0; i < n.nr; i++)
 		n.offsets[i] = n.places[i].offset;
-	rc = fn(ws, &n, group);
+	rc = name(ws, &n, group);
 	buffer_done(&n.pretty);
 	free(n.offsets);
 	return rc;
 }
 
-static int use_pdb(struct windows_symbols *ws, struct naming *n, const struct group *group)
+/* ---- servers ----------------------------------------------------------------------------------------------- */
+
+/* Appends the name of the PDB file of a module, and a NUL. It mostly is that of the image. */
+static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
+			 struct buffer *out)
 {
-	struct symbol_found found;
-	int rc = find_pdb(ws, n->m, group, &found);
+	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
+	const char *dot = strrchr(image, '.');
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image), len;
+	const char *told = oc_machine_string(m, module->symbol_file, &len);
 
-	return rc > 0 ? name_by_pdb(ws, n, &found) : rc;
-}
-
-static int use_image(struct windows_symbols *ws, struct naming *n, const struct group *group)
-{
-	struct image image = { 0 };
-	struct oc_error err = { 0 };
-	int rc = find_image(ws, n->m, group, &image);
-
-	if (rc <= 0)
-		return rc;
-	n->is_x86 = image.pe.machine == PE_MACHINE_X86;
-	rc = pe_symbols_name(&image.pe, n->offsets, n->nr, set_export, n, &err);
-	if (rc && rc != -ENOMEM)
-		tell_of(ws, image.found.path, err.message);
-	image_close(&image);
-	return rc == -ENOMEM ? rc : 1;
-}
-
-/* Names the modules that have a PDB file. Returns 0 or -ENOMEM. */
-static int name_by_pdbs(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
-			size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		int rc = groups[i].is_done ? 1 : name_module(ws, m, &groups[i], use_pdb);
-
-		if (rc < 0)
-			return rc;
-		groups[i].is_done = rc;
+	if (len) {
+		buffer_append(out, told, len + 1);
+		return;
 	}
-	return 0;
+	buffer_append(out, image, stem);
+	buffer_append(out, ".pdb", sizeof(".pdb"));
 }
 
-/* Files that seem to belong to a module but cannot be used are told of. */
-static void tell_others(struct windows_symbols *ws, const struct oc_machine *m,
-			const struct group *group)
+/* Asks for the PDB files that are wanted; wants, names: filled in; wants is [nr]. Returns 0 or -ENOMEM. */
+static int fetch_wanted(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			size_t nr, struct symbol_want *wants, struct buffer *names)
 {
-	const char *name = text_base_name(path_of(m, group));
+	size_t nr_wants = 0;
 
-	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
-				module_of(m, group)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
-										  : NO_IMAGE);
-	if (!group->has_image)
-		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
-}
-
-/* Names the others by their images. Returns 0 or -ENOMEM. */
-static int name_by_images(struct windows_symbols *ws, struct oc_machine *m,
-			  const struct group *groups, size_t nr)
-{
 	for (size_t i = 0; i < nr; i++) {
-		int rc;
+		if (groups[i].is_wanted)
+			put_pdb_name(m, oc_machine_module(m, groups[i].places[0].module), names);
+	}
+	if (names->error)
+		return names->error;
+	for (size_t i = 0, at = 0; i < nr; i++) {
+		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
 
-		if (groups[i].is_done)
+		if (!groups[i].is_wanted)
 			continue;
-		tell_others(ws, m, &groups[i]);
-		rc = groups[i].has_image ? name_module(ws, m, &groups[i], use_image) : 0;
-		if (rc < 0)
-			return rc;
+		groups[i].want = &wants[nr_wants];
+		wants[nr_wants++] = (struct symbol_want){ .kind = SYMBOL_WANT_PDB,
+							  .name = names->data + at,
+							  .id = module->build_id,
+							  .id_size = module->build_id_size };
+		at += strlen(names->data + at) + 1;
 	}
-	return 0;
+	return symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));
+}
+
+/* Downloads PDB files that are not here, and names by them; or by images, as without servers. Returns 0 or -ENOMEM. */
+static int name_by_servers(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			   size_t nr)
+{
+	struct symbol_want *wants __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*wants));
+	struct buffer names __cleanup(buffer_done) = BUFFER_INIT;
+	int rc = wants ? fetch_wanted(ws, m, groups, nr, wants, &names) : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < nr; i++) {
+		if (groups[i].is_wanted)
+			rc = name_module(ws, m, &groups[i], name_by_download);
+	}
+	return rc;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------- */
@@ -490,7 +555,7 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 	struct place *places __cleanup(cleanup_free) = NULL;
 	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
-	int rc;
+	int rc = 0;
 
 	if (!ws->path.nr_folders && !ws->is_local)
 		return 0;
@@ -502,9 +567,10 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 	nr = collect_places(ws, m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
 	nr = group_places(places, nr, groups);
-	rc = identify(ws, m, groups, nr);
-	rc = rc ? rc : name_by_pdbs(ws, m, groups, nr);
-	rc = rc ? rc : name_by_images(ws, m, groups, nr);
+	for (size_t i = 0; !rc && i < nr; i++)
+		rc = name_module(ws, m, &groups[i], name_by_files);
+	if (!rc && ws->servers)
+		rc = name_by_servers(ws, m, groups, nr);
 	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
 	return rc;
 }
