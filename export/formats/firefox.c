@@ -604,19 +604,18 @@ static void write_debug_id(struct json *j, const struct oc_module *module)
 }
 
 /* Of Windows, symbol servers know the PDB file, by GUID and age. What it is called the machine does not know: mostly so. */
-static void write_pdb(struct json *j, const struct oc_module *module, const char *name)
+static void write_pdb(struct json *j, const struct oc_module *module, const char *path)
 {
-	const char *dot = strrchr(name, '.');
 	char key[PDB_ID_KEY_SIZE] = "";
-	struct buffer text = BUFFER_INIT;
+	struct buffer name = BUFFER_INIT;
 
 	if (module->build_id_size == PDB_ID_SIZE)
 		pdb_id_key(module->build_id, key);
-	buffer_printf(&text, "%.*s.pdb", (int)(dot ? dot - name : (ptrdiff_t)strlen(name)), name);
-	key_string(j, "debugName", text.error ? name : text.data);
-	key_string(j, "debugPath", text.error ? name : text.data);
+	pdb_put_usual_name(&name, path);
+	key_string(j, "debugName", name.error ? "" : name.data);
+	key_string(j, "debugPath", name.error ? "" : name.data);
 	key_string(j, "breakpadId", key);
-	buffer_done(&text);
+	buffer_done(&name);
 }
 
 static void write_library(struct firefox *f, const struct oc_module *module)
@@ -632,7 +631,7 @@ static void write_library(struct firefox *f, const struct oc_module *module)
 	key_string(j, "name", name);
 	key_string(j, "path", path);
 	if (text_is_windows_path(path)) {
-		write_pdb(j, module, name);
+		write_pdb(j, module, path);
 	} else {
 		key_string(j, "debugName", name);
 		key_string(j, "debugPath", path);

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "base/macros.h"
+#include "base/pdb_id.h"
 #include "base/text.h"
 #include "export/formats/nettrace_private.h"
 
@@ -150,28 +151,62 @@ static void put_json(struct nettrace *n)
 	buffer_clear(&n->json);
 }
 
-/*
- * What lets a reader find the file's symbols by itself. Where the ELF file wants its code is not known here; the usual
- * layout, address equal to offset in the file, is assumed. Only tools that look symbols up on their own depend on it.
- */
+static void put_hex(struct json *j, const char *key, const uint8_t *bytes, size_t nr)
+{
+	char hex[2 * OC_BUILD_ID_MAX + 1] = "";
+
+	for (size_t i = 0; i < nr; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	json_key(j, key);
+	json_string(j, hex);
+}
+
+/* Where the ELF file wants its code is not known here; the usual layout, address equal to offset in the file, is assumed. */
+static void put_elf(struct json *j, const struct oc_module *module, uint64_t offset)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "0x%" PRIx64, offset);
+	json_key(j, "type");
+	json_string(j, "ELF");
+	put_hex(j, "build_id", module->build_id, module->build_id_size);
+	json_key(j, "p_vaddr");
+	json_string(j, number);
+	json_key(j, "p_offset");
+	json_string(j, number);
+}
+
+/* The PDB file, under the name that it mostly has. */
+static void put_pe(struct nettrace *n, struct json *j, const struct oc_module *module,
+		   const char *path)
+{
+	struct buffer name = BUFFER_INIT;
+
+	pdb_put_usual_name(&name, path);
+	if (name.error)
+		nettrace_fail(n, name.error);
+	json_key(j, "type");
+	json_string(j, "PE");
+	json_key(j, "name");
+	json_string(j, name.data ? name.data : "");
+	put_hex(j, "signature", module->build_id, PDB_GUID_SIZE);
+	json_key(j, "age");
+	json_u64(j, pdb_id_age(module->build_id) & INT32_MAX);
+	buffer_done(&name);
+}
+
+/* What lets a reader find the file's symbols by itself. Only tools that look symbols up on their own depend on it. */
 static void put_symbol_metadata(struct nettrace *n, const struct oc_module *module, uint64_t offset)
 {
-	char build_id[2 * OC_BUILD_ID_MAX + 1] = "", number[24];
+	const char *path = oc_machine_string(n->m, module->path, NULL);
 	struct json j;
 
-	for (size_t i = 0; i < module->build_id_size; i++)
-		snprintf(build_id + 2 * i, 3, "%02x", module->build_id[i]);
-	snprintf(number, sizeof(number), "0x%" PRIx64, offset);
 	json_init(&j, &n->json);
 	json_object_begin(&j);
-	json_key(&j, "type");
-	json_string(&j, "ELF");
-	json_key(&j, "build_id");
-	json_string(&j, build_id);
-	json_key(&j, "p_vaddr");
-	json_string(&j, number);
-	json_key(&j, "p_offset");
-	json_string(&j, number);
+	if (text_is_windows_path(path))
+		put_pe(n, &j, module, path);
+	else
+		put_elf(&j, module, offset);
 	json_object_end(&j);
 	put_json(n);
 }
@@ -198,6 +233,14 @@ static bool metadata_equal(const void *owner, uint32_t id, const void *wanted)
 	return have->module == want->module && have->file_offset == want->file_offset;
 }
 
+/* Is there something to say of a module's symbols: a file of Linux, or a file or driver of Windows with its PDB file? */
+static bool has_metadata(const struct nettrace *n, const struct oc_module *module)
+{
+	if (text_is_windows_path(oc_machine_string(n->m, module->path, NULL)))
+		return module->build_id_size == PDB_ID_SIZE;
+	return module->type == OC_MODULE_FILE && module->build_id_size;
+}
+
 /* Describes a module, once for each offset that it is mapped from. Returns the id; 0 = nothing to say. */
 static uint32_t write_metadata(struct nettrace *n, oc_process_id process,
 			       const struct oc_mapping *mapping)
@@ -206,10 +249,9 @@ static uint32_t write_metadata(struct nettrace *n, oc_process_id process,
 	struct nettrace_metadata wanted = { mapping->module, mapping->file_offset };
 	uint64_t hash = hash_u64(wanted.file_offset ^ hash_u64(wanted.module));
 	size_t nr = n->metadata_ids.count;
-	const char *path = oc_machine_string(n->m, module->path, NULL);
 	uint32_t id;
 
-	if (module->type != OC_MODULE_FILE || !module->build_id_size || text_is_windows_path(path))
+	if (!has_metadata(n, module))
 		return 0;
 	id = id_table_find(&n->metadata_ids, hash, metadata_equal, n->metadata, &wanted);
 	if (id)

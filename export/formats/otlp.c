@@ -16,6 +16,7 @@
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "base/protobuf.h"
+#include "base/text.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/numbering.h"
@@ -562,8 +563,11 @@ static void write_mapping(struct otlp *o, oc_mapping_id id)
 	proto_u64_unless_0(&o->bytes, MAPPING_OFFSET, mapping->file_offset);
 	proto_u64_unless_0(&o->bytes, MAPPING_FILE, string_index(o, module->path));
 	o->nr_indices = 0;
-	for (size_t i = 0; i < module->build_id_size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+	/* There is an attribute for that of an ELF file, none for that of a program of Windows. */
+	if (!text_is_windows_path(oc_machine_string(o->m, module->path, NULL))) {
+		for (size_t i = 0; i < module->build_id_size; i++)
+			snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+	}
 	len = strlen(hex);
 	text = len ? text_table_copy(&o->texts, hex, len) : 0;
 	if (text < 0)

@@ -8,7 +8,10 @@
 
 #include <stdint.h>
 
-#define PDB_ID_SIZE 20
+#include "base/buffer.h"
+
+#define PDB_ID_SIZE   20
+#define PDB_GUID_SIZE 16 /* at its beginning */
 /* 32 digits of the GUID, up to 8 of the age, a NUL. */
 #define PDB_ID_KEY_SIZE 41
 
@@ -20,5 +23,11 @@ void pdb_id_make(const uint8_t *guid, uint32_t age, uint8_t ret_id[PDB_ID_SIZE])
 
 /* The name that symbol servers give to it: the GUID in capital digits, then the age without leading zeros. */
 void pdb_id_key(const uint8_t id[PDB_ID_SIZE], char ret_key[PDB_ID_KEY_SIZE]);
+
+/* The age, which is at its end. */
+uint32_t pdb_id_age(const uint8_t id[PDB_ID_SIZE]);
+
+/* Appends what the PDB file of an image is mostly called, where nothing tells it. path: of the image, on either system. */
+void pdb_put_usual_name(struct buffer *out, const char *path);
 
 #endif

@@ -2,6 +2,7 @@
 """Traces that were not merged: which symbol file a library has is read from the library, made here by clang and lld."""
 
 import collections
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import unittest
 
 import etl_file
 import known_recording
+import nettrace
+import perf_tool
 import test_pdb
 
 RECORD_TRACE = os.path.join(known_recording.BUILD, "record-trace")
@@ -132,6 +135,34 @@ class Unmerged(unittest.TestCase):
         later = os.path.join(self.dir, "later.octrace")
         subprocess.run([RECORD_TRACE, "convert", "-q", self.write("stamped"), "-o", later], check=True)
         self.expect_names(later, self.put("stamped", ".dll", ".pdb"))
+
+    def test_symbol_file_in_other_formats(self):
+        """Who looks for symbols by himself is told of the PDB file."""
+        symbols = self.put("stamped", ".dll", ".pdb")
+        paths = [os.path.join(self.dir, name) for name in ("out.nettrace", "out.firefox.json")]
+        subprocess.run([RECORD_TRACE, "convert", "-q", self.write("stamped"), "--symbol-path", symbols, "-o", paths[0], "-o",
+                        paths[1]], check=True)
+        summary = test_pdb.run("llvm-pdbutil-14", "dump", "--summary", os.path.join(symbols, "x86_64.pdb"))
+        guid = re.search(r"GUID: \{(.*)\}", summary)[1].replace("-", "")
+        with open(paths[0], "rb") as file:
+            trace = nettrace.read(file.read(), allow_unmapped=True)
+        self.assertEqual(list(trace.metadata.values()),
+                         [{"type": "PE", "name": "X86_64.pdb", "signature": guid.lower(), "age": 1}])
+        with open(paths[1], encoding="utf-8") as file:
+            (library,) = json.load(file)["libs"]
+        self.assertEqual((library["debugName"], library["breakpadId"]), ("X86_64.pdb", guid.upper() + "1"))
+
+    def test_drivers_in_perf_data(self):
+        """perf wants modules of the kernel in brackets."""
+        base = 0xFFFFF80012340000
+        trace = etl_file.Trace("System")
+        trace.image("\\SystemRoot\\System32\\drivers\\some.sys", etl_file.Image(self.built["summed"]), base=base)
+        trace.sample(base + 0x1000)
+        paths = [os.path.join(self.dir, name) for name in ("driver.etl", "driver.perf.data")]
+        trace.write(paths[0])
+        subprocess.run([RECORD_TRACE, "convert", "-q", paths[0], "-o", paths[1]], check=True)
+        (sample,) = perf_tool.script(paths[1])
+        self.assertEqual([frame.file for frame in sample.frames], ["[some.sys]"])
 
 
 if __name__ == "__main__":

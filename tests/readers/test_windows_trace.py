@@ -1,41 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A real Windows trace in every format, read by tools fetched by scripts/install-readers: equal weights, names, paths.
-
-The functions' weights are those that the stock pprof tool reads; every other reader has to find the same.
-"""
+"""A real Windows trace in every format, read by tools fetched by scripts/install-readers: equal weights, names, paths."""
 
 import collections
 import json
 import os
 import re
-import subprocess
-import tempfile
 import unittest
 
 import etl_traces
-import known_recording
 import nettrace
-import pprof_tool
 import test_weights
+import weights
+import windows_exports
+from windows_exports import PATH
 
-MAPPING = re.compile(r"0x(\w+)/0x\w+/0x(\w+) (.*) (\w*) (?:\[\w+\])*")  # and what it has
-LOCATION = re.compile(r"0x(\w+)(?: M=(\d+))?(?: (.*) :0(?::0)? s=0)?")
-PATH = re.compile(r"[A-Z]:\\|\\\\")
-# All whose files have names, but for those that make one of several unnamed places of a module.
-READERS = [reader for reader in test_weights.Weights.readers if reader.named and reader.name not in ("pprof", "perf-script")]
 BUSIEST = ("3676", "Test.x64.exe", 5129)
-
-# A function that the kernel called back: between frames of the kernel files of the process are not looked for, but readers
-# of nettrace files look at the address alone.
-CALLED_BACK = {"nettrace": {"0x77657cf1": "wow64.dll+0x7cf1"}}
-
-
-def base_name(name):
-    """
-    What stands for a place without a name, without the folders of its module, which one reader leaves there, and without
-    the name of the kernel, which pprof does not show.
-    """
-    return name.rpartition("\\")[2].removeprefix("[kernel]+") if re.search(r"\+0x[0-9a-f]+$", name) else name
 
 
 def methods_of_baseline():
@@ -52,67 +31,14 @@ def symbol_files_of_baseline():
     return {int(base, 16): (guid.replace("-", ""), int(age)) for base, guid, age in found}
 
 
-class Profile:
-    """A pprof file: samples with the names of their frames, the leaf first."""
+class WindowsTrace(windows_exports.Exports, unittest.TestCase):
+    readers = test_weights.FETCHED_READERS + [reader for reader in weights.DEBIAN_READERS if reader.name == "nettrace"]
 
-    def __init__(self, path):
-        raw = pprof_tool.raw(path)
-        self.mappings = [MAPPING.fullmatch(line).groups() for line in raw["mappings"]]
-        names = {number: self.name(text) for number, text in raw["locations"].items()}
-        self.samples = [(values[0], [names[number] for number in numbers], labels)
-                        for values, numbers, labels in raw["samples"]]
-
-    def name(self, text):
-        address, number, name = LOCATION.fullmatch(text).groups()
-        if name:
-            return name
-        start, offset, path, _ = self.mappings[int(number) - 1] if number else ("0", "0", "", "")
-        address = int(address, 16)
-        if not PATH.match(path):
-            return f"0x{address:x}"
-        return path.rpartition("\\")[2] + f"+0x{address - int(start, 16) + int(offset, 16):x}"
-
-    def self_weights(self):
-        result = collections.Counter()
-        for count, frames, _ in self.samples:
-            result[frames[0] if frames else "[no stack]"] += count
-        return result
-
-
-class WindowsTrace(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        etl_traces.need()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        outputs = {reader.name: os.path.join(folder.name, "trace" + reader.extension) for reader in READERS}
-        cls.outputs = dict(outputs, pprof=os.path.join(folder.name, "trace.pb.gz"))
-        argv = [os.path.join(known_recording.BUILD, "record-trace"), "convert", "-q",
-                os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW)]
-        for path in cls.outputs.values():
-            argv += ["-o", path]
-        subprocess.run(argv, check=True, timeout=test_weights.HANG_S)
-        cls.profile = Profile(cls.outputs["pprof"])
-
-    def test_self_weights_are_those_of_pprof(self):
-        expected = self.profile.self_weights()
-        self.assertEqual(sum(expected.values()), etl_traces.PERFVIEW_SAMPLES)
-        self.assertGreater(len(expected), 1000)
-        table = []
-        for reader in READERS:
-            with self.subTest(format=reader.name, reader=reader.reader):
-                found = collections.Counter()
-                (result,) = reader.read([(self.outputs[reader.name], etl_traces.PERFVIEW_PERIOD_NS)])
-                for function, weight in result["cpu"].items():
-                    found[base_name(function)] += weight
-                wanted = collections.Counter()
-                for function, weight in expected.items():
-                    wanted[reader.shown(CALLED_BACK.get(reader.name, {}).get(function, function))] += weight
-                self.assertEqual({k: (found[k], wanted[k]) for k in found | wanted if found[k] != wanted[k]}, {})
-                table.append((reader.name, reader.reader, sum(found.values()), len(expected)))
-        print(f"\n{'format':<18}{'reader':<22}{'samples':>8}{'functions':>10}")
-        for row in table:
-            print("{:<18}{:<22}{:>8}{:>10}".format(*row))
+        if not os.path.isdir(test_weights.READERS_FOLDER):
+            raise AssertionError("the readers are missing; run: scripts/install-readers")
+        super().setUpClass()
 
     def test_methods_of_dotnet_have_names(self):
         """Compiled while the trace ran, or listed at its end."""
@@ -142,7 +68,7 @@ class WindowsTrace(unittest.TestCase):
     def test_symbol_files(self):
         """Modules have the identity of their PDB files, in the profile as in Firefox Profiler's list of libraries."""
         theirs, compared = symbol_files_of_baseline(), 0
-        with open(self.outputs["firefox"], encoding="utf-8") as file:
+        with open(self.path(".firefox.json"), encoding="utf-8") as file:
             libraries = {library["path"]: library for library in json.load(file)["libs"]}
         for start, _, path, identity in self.profile.mappings:
             if int(start, 16) in theirs:
@@ -152,6 +78,8 @@ class WindowsTrace(unittest.TestCase):
                 compared += 1
         self.assertGreaterEqual(compared, 4)
         self.assertEqual(libraries["C:\\Windows\\System32\\ntdll.dll"]["debugName"], "ntdll.pdb")
+        with open(self.path(".otlp"), "rb") as file:
+            self.assertNotIn(b"build_id.gnu", file.read(), "which is that of ELF files")
 
     def test_processes_and_threads(self):
         by_process = collections.Counter()
@@ -161,15 +89,20 @@ class WindowsTrace(unittest.TestCase):
             by_thread[int(labels["pid"]), int(labels["tid"])] += count
         self.assertEqual(by_process.most_common(1), [(BUSIEST[:2], BUSIEST[2])])
         (rows,), = test_weights.trace_processor(
-            [self.outputs["perfetto"]],
+            [self.path(".perfetto-trace")],
             "select ifnull(p.pid, 0), t.tid, count(*) from perf_sample s join thread t using (utid)"
             " left join process p using (upid) group by 1, 2")
         self.assertEqual({(pid, tid): count for pid, tid, count in rows}, dict(by_thread))
 
     def test_nettrace_has_drives(self):
-        with open(self.outputs["nettrace"], "rb") as file:
+        with open(self.path(".nettrace"), "rb") as file:
             trace = nettrace.read(file.read(), allow_unmapped=True)
-        files = {mapping.file for process in trace.processes for mapping in process.mappings.values()}
+        mappings = [mapping for process in trace.processes for mapping in process.mappings.values()]
+        files = {mapping.file for mapping in mappings}
+        ntdll = next(mapping for mapping in mappings if mapping.file == "C:\\Windows\\System32\\ntdll.dll")
+        symbols = trace.metadata[ntdll.metadata]
+        self.assertEqual(symbols, {"type": "PE", "name": "ntdll.pdb", "age": 2,
+                                   "signature": "6048fdb62dcd41c18835594844ce7143"})
         self.assertIn("C:\\Windows\\System32\\ntdll.dll", files)
         for path in files:
             self.assertRegex(path, r"^([A-Z]:\\|\\\\|\[|$)")

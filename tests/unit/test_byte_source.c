@@ -60,6 +60,24 @@ Test(pdb_id, key_as_symbol_servers_write_it)
 	pdb_id_make(guid, 0xffffffff, id);
 	pdb_id_key(id, key);
 	cr_assert_str_eq(key, "A1B2C3D4E5F60718091A2B3C4D5E6F70FFFFFFFF");
+	cr_assert_eq(pdb_id_age(id), 0xffffffff);
+}
+
+Test(pdb_id, name_of_the_file)
+{
+	static const char *const names[][2] = {
+		{ "C:\\Windows\\System32\\ntdll.dll", "ntdll.pdb" },
+		{ "\\SystemRoot\\a.b.sys", "a.b.pdb" },
+		{ "no ending", "no ending.pdb" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct buffer name = BUFFER_INIT;
+
+		pdb_put_usual_name(&name, names[i][0]);
+		cr_assert_str_eq(name.data, names[i][1]);
+		buffer_done(&name);
+	}
 }
 
 /* Are the identities of two images equal? */
