@@ -260,7 +260,7 @@ verifier-baseline: ## accept what verifiers now count of the BPF programs, here 
 	@$(MAKE) $(PARALLEL) vm-programs
 	@O=$(O) python3 tests/vm/write_baseline.py
 
-check-interop: ## outputs read by other people's tools, with those that are not in Debian (npm, Go, PyPI, crates.io; root)
+check-interop: ## outputs read by other people's tools, with those that are not in Debian (npm, Go, PyPI, crates.io, Maven; root)
 	@scripts/install-deps build check interop
 	@$(MAKE) $(PARALLEL) tests
 	@scripts/install-readers $(O)/readers
@@ -293,6 +293,7 @@ tidy: $(SKEL) $(GEN_C) $(EMBED_H) ## clang-tidy-14 over the C sources (minutes)
 
 bench: all $(BENCHES) fixtures ## benchmarks beside perf and bpftrace (root, minutes)
 	@scripts/install-deps bench
+	@scripts/install-peers $(O)/peers
 	python3 tests/bench/run.py
 
 # ---- installation -----------------------------------------------------------------------------------------------

@@ -326,6 +326,7 @@ static int merge_modules(struct merge *g)
 		int64_t to;
 
 		module.path = g->strings[module.path];
+		module.symbol_file = g->strings[module.symbol_file];
 		module.process = is_of_host(&module) ? owner : g->processes[module.process];
 		to = oc_machine_add_module(g->dst, &module);
 		if (to < 0)

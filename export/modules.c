@@ -116,6 +116,8 @@ int module_learn(struct oc_machine *m, oc_module_id id, const struct oc_module *
 		module->device = from->device;
 		module->inode = from->inode;
 	}
+	if (!module->symbol_file)
+		module->symbol_file = from->symbol_file;
 	return 0;
 }
 
@@ -123,7 +125,7 @@ static bool is_valid(const struct oc_machine *m, const struct oc_module *module)
 {
 	return (unsigned int)module->type <= OC_MODULE_UNKNOWN &&
 	       module->build_id_size <= OC_BUILD_ID_MAX && string_exists(m, module->path) &&
-	       module->process <= m->processes.count;
+	       string_exists(m, module->symbol_file) && module->process <= m->processes.count;
 }
 
 int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module)

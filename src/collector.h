@@ -49,6 +49,7 @@ struct collector_mapping {
 	uint8_t build_id_size;
 	uint64_t device; /* dev_t; 0 = unknown */
 	uint64_t inode;
+	const char *symbol_file; /* name of its PDB file; NULL = unknown */
 };
 
 /* A function that pid has in memory and no file of ours names: made, or bound, by its language's runtime. */

@@ -272,6 +272,8 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 	ret_module->device = mapping->device;
 	ret_module->inode = mapping->inode;
 	set_build_id(ret_module, mapping);
+	if (mapping->symbol_file)
+		ret_module->symbol_file = intern(ms, mapping->symbol_file);
 }
 
 static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,

@@ -39,6 +39,7 @@ struct oc_recording {
 	struct command command;
 	char why[OC_ERROR_MESSAGE_MAX]; /* why not the best collector */
 	atomic_uint stop_requests;
+	atomic_bool is_finishing;
 	oc_progress_fn on_progress;
 	void *progress_arg;
 	uint64_t called_ns;
@@ -84,12 +85,16 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 		.size = sizeof(machine_opts),
 		.memory_budget_bytes = rec->opts.memory_budget_bytes,
 	};
+	const struct oc_symbolizer_opts symbolizer_opts = {
+		.size = sizeof(symbolizer_opts),
+		.servers = rec->opts.symbol_servers,
+	};
 	const struct collector_ops *ops;
 	int rc;
 
 	rec->machine = oc_machine_new(&machine_opts);
 	/* Without names too: it learns the build-ids by which they can be found later. */
-	rec->symbolizer = oc_symbolizer_new(NULL);
+	rec->symbolizer = oc_symbolizer_new(&symbolizer_opts);
 	rec->sink = rec->machine && rec->symbolizer
 			    ? machine_sink_new(rec->machine, rec->symbolizer)
 			    : NULL;
@@ -156,6 +161,8 @@ void oc_recording_on_progress(struct oc_recording *rec, oc_progress_fn fn, void 
 void oc_recording_stop(struct oc_recording *rec)
 {
 	atomic_fetch_add(&rec->stop_requests, 1);
+	if (atomic_load(&rec->is_finishing) && rec->opts.symbol_servers)
+		oc_symbol_servers_cancel(rec->opts.symbol_servers);
 	if (rec->collector)
 		rec->collector->ops->wake(rec->collector);
 }
@@ -267,6 +274,7 @@ static void fill_first_info(struct oc_recording *rec)
 {
 	struct collector_stats stats;
 
+	atomic_store(&rec->is_finishing, true);
 	rec->collector->ops->stats(rec->collector, &stats);
 	fill_info(rec, &stats);
 }

@@ -181,6 +181,7 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 		opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;
 	copy->no_symbols = opts->no_symbols;
 	copy->collector = opts->collector;
+	copy->symbol_servers = opts->symbol_servers;
 	rc = copy_cpus(copy, opts);
 	if (!rc && opts->nr_process_globs) {
 		char **globs = copy_strings(opts->process_globs, opts->nr_process_globs);

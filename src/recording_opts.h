@@ -19,6 +19,7 @@ struct recording_opts {
 	enum oc_collector_choice collector;
 	char **command;
 	char *command_line;
+	struct oc_symbol_servers *symbol_servers; /* borrowed */
 };
 
 /*

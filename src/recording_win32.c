@@ -75,6 +75,7 @@ static int check_possible(const struct oc_recording_opts *opts, struct oc_error 
 		{ opts->collector != OC_COLLECTOR_AUTO, "choosing a collector" },
 		{ opts->unwind != OC_UNWIND_AUTO || opts->unwind_cache || opts->unwind_budget_bytes,
 		  "choosing how stacks are walked, which Windows does itself," },
+		{ opts->symbol_servers, "downloading symbols" },
 		{ opts->ring_bytes || opts->map_entries || opts->bpf_stats,
 		  "setting up BPF programs" },
 	};

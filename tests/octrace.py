@@ -5,6 +5,7 @@ import collections
 import struct
 import subprocess
 
+KERNEL = 1  # type of module
 MASK = 2**64 - 1
 HEADER, CHUNK, TRAILER = 24, 40, 16
 OPTIONAL = 1 << 31
@@ -32,6 +33,7 @@ TABLES = {
     18: ("LEDGER", "item:4 kind:4 value:8", "", False, False),
     19: ("END", "type:4 rows:4 offset:8", "rows:8 count:8 value:8", False, False),
     20: ("STACK_COUNTS", "process:4 reason:1 count:8", "", False, False),
+    21: ("SYMBOL_FILE", "module:4 name:4", "", False, False),
 }
 FORMATS = {1: "B", 4: "I", 8: "Q"}
 # What a column refers to; 0 is none everywhere.
@@ -221,7 +223,10 @@ class Recording:
         module = self.row("MODULE", location["module"])
         if module["type"] in (3, 4):
             return f"0x{location['offset']:x}"
-        return f"{self.text(module['path']).rsplit('/', 1)[-1]}+0x{location['offset']:x}"
+        offset, path, mapping = location["offset"], self.text(module["path"]), self.row("MAPPING", location["mapping"])
+        if module["type"] == KERNEL and mapping and not path.startswith("["):
+            offset -= mapping["start"]
+        return f"{path.rsplit('/', 1)[-1]}+0x{offset:x}"
 
     def leaf(self, number, lines):
         if not number:

@@ -10,6 +10,7 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 FOLDER = os.path.join(BUILD, "interop")
+HANG_S = 300  # longer than this means that it hangs, however busy the machine is
 GOPATH = "/usr/share/gocode"
 SOURCE = os.path.join(GOPATH, "src/github.com/google/pprof")
 SCHEMA = os.path.join(SOURCE, "proto/profile.proto")
@@ -38,7 +39,7 @@ def go_build(path, what):
     }
     made = path + f".{os.getpid()}"
     done = subprocess.run([go, "build", "-o", made, what], env=env, cwd=ROOT, capture_output=True, text=True, check=False,
-                          timeout=240)
+                          timeout=HANG_S)
     if done.returncode:
         raise AssertionError(f"{what} does not build: {done.stderr}")
     os.replace(made, path)
@@ -49,7 +50,7 @@ def run(*args):
     """Standard output of pprof, which must not fail and must not look for symbols on this machine."""
     env = dict(os.environ, HOME=FOLDER, PPROF_TMPDIR=FOLDER)
     done = subprocess.run([tool(), "-symbolize=none", *args], env=env, capture_output=True, text=True, check=False,
-                          timeout=60)
+                          timeout=HANG_S)
     if done.returncode:
         raise AssertionError(f"pprof {' '.join(args)}: exit status {done.returncode}: {done.stderr}")
     return done.stdout

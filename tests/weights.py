@@ -120,6 +120,13 @@ def second_octrace(path, period_ns):
 
 
 @each
+def protoc(path, period_ns):
+    del period_ns  # samples are counted
+    return by_kind(("cpu" if kind == "samples" else kind, name, weight)
+                   for kind, name, weight in debian_readers.otlp_weights(path))
+
+
+@each
 def jq(path, period_ns):
     del period_ns  # the number of samples is a field
     return by_kind((kind, (stack or ["[no stack]"])[0], count if kind == "cpu" else value)
@@ -194,6 +201,7 @@ DEBIAN_READERS = [
            waits_ns=1000000),
     Reader("perfview-xml-zip", ".perfview.xml.zip", *XML_READER, perfview, perfview_name, one_kind=True,
            waits_ns=1000000),
+    Reader("otlp", ".protoc.otlp", "protoc", debian("protobuf-compiler"), protoc),
     Reader("jsonl", ".jsonl", "jq", debian("jq"), jq),
     Reader("perf-data", ".perf.data", "perf script", debian("linux-perf"), perf, named=False, looks_up=True,
            places=True),

@@ -100,6 +100,16 @@ static void put_module(struct octrace_chunks *c, const struct oc_machine *m, uin
 	octrace_row_end(c);
 }
 
+static void put_symbol_file(struct octrace_chunks *c, const struct oc_machine *m, uint32_t id)
+{
+	const struct oc_module *module = oc_machine_module(m, id);
+
+	if (!module->symbol_file)
+		return;
+	PUT(c, id, module->symbol_file);
+	octrace_row_end(c);
+}
+
 static void put_mapping(struct octrace_chunks *c, const struct oc_machine *m, uint32_t id)
 {
 	const struct oc_mapping *mapping = oc_machine_mapping(m, id);
@@ -212,6 +222,7 @@ static const struct table {
 	{ OCTRACE_PROCESS, oc_machine_nr_processes, put_process, false },
 	{ OCTRACE_THREAD, oc_machine_nr_threads, put_thread, false },
 	{ OCTRACE_MODULE, oc_machine_nr_modules, put_module, false },
+	{ OCTRACE_SYMBOL_FILE, oc_machine_nr_modules, put_symbol_file, true },
 	{ OCTRACE_MAPPING, oc_machine_nr_mappings, put_mapping, false },
 	{ OCTRACE_FUNCTION, oc_machine_nr_functions, put_function, true },
 	{ OCTRACE_LOCATION, oc_machine_nr_locations, put_location, false },

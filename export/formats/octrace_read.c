@@ -251,6 +251,18 @@ static int64_t take_module(struct octrace_reader *r, uint32_t row, uint32_t know
 	return oc_machine_add_module(r->m, &module);
 }
 
+static int64_t take_symbol_file(struct octrace_reader *r, uint32_t row, uint32_t known)
+{
+	oc_module_id id = id_of(r, 0, row, OCTRACE_MODULE);
+	struct oc_module module = { .symbol_file = text_of(r, 1, row) };
+	int rc;
+
+	(void)known;
+	RETURN_IF_BAD(r);
+	rc = module_learn(r->m, id, &module);
+	return rc ? rc : 1;
+}
+
 static int64_t take_mapping(struct octrace_reader *r, uint32_t row, uint32_t known)
 {
 	struct oc_mapping mapping = {
@@ -588,6 +600,7 @@ static const take_row takers[OCTRACE_NR_TYPES] = {
 	[OCTRACE_LAYOUT_NODE] = take_layout_node,
 	[OCTRACE_LAYOUT_VERSION] = take_layout_version,
 	[OCTRACE_LEDGER] = take_number,
+	[OCTRACE_SYMBOL_FILE] = take_symbol_file,
 	[OCTRACE_STACK_COUNTS] = take_stack_count,
 };
 

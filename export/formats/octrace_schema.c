@@ -29,6 +29,7 @@ static const struct octrace_schema schemas[OCTRACE_NR_TYPES] = {
 	[OCTRACE_LAYOUT_VERSION] = { "layout version", "484", "", false, false },
 	[OCTRACE_LEDGER] = { "ledger", "448", "", false, false },
 	[OCTRACE_STACK_COUNTS] = { "stack counts", "418", "", false, false },
+	[OCTRACE_SYMBOL_FILE] = { "symbol file", "44", "", false, false },
 	[OCTRACE_END] = { "end", "448", "888", false, false },
 };
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <onecollect/filter.h>
 
@@ -130,16 +131,25 @@ static void put_module(struct buffer *b, const struct oc_machine *m, oc_module_i
 	buffer_putc(b, '!');
 }
 
+/* What follows the module in the name of a place that has no function: its offset there. */
+static const char *offset_in_module(const char *place)
+{
+	const char *plus = strrchr(place, '+');
+
+	return plus ? plus + 1 : place;
+}
+
 /* The frame of line `line` of a location; a location without lines has one, its offset in the module. */
 static int64_t location_frame(struct perfview *p, oc_location_id id, uint32_t line)
 {
 	const struct oc_location *location = oc_machine_location(p->m, id);
+	oc_string_id name = oc_machine_location_name(p->m, id, line);
 
 	put_module(&p->name, p->m, location->module);
 	if (location->nr_lines)
-		put_id(&p->name, p->m, oc_machine_location_name(p->m, id, line));
+		put_id(&p->name, p->m, name);
 	else
-		buffer_printf(&p->name, "0x%" PRIx64, location->offset);
+		buffer_puts(&p->name, offset_in_module(oc_machine_string(p->m, name, NULL)));
 	return named_frame(p);
 }
 

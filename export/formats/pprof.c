@@ -22,6 +22,7 @@
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/gzip.h"
+#include "export/ledger_line.h"
 #include "export/numbering.h"
 #include "export/sample_groups.h"
 #include "export/text_table.h"
@@ -178,6 +179,26 @@ static void add_fact(struct pprof *p, struct comments *c, const char *what, oc_s
 	buffer_done(&text);
 }
 
+/* The ledger for readers; the summary says the same to people. */
+static void add_ledger(struct pprof *p, struct comments *c)
+{
+	const struct oc_ledger *ledger = oc_machine_ledger_const(p->m);
+	struct buffer text = BUFFER_INIT;
+
+	for (uint32_t i = 0; i <= ledger->nr_kinds; i++) {
+		buffer_clear(&text);
+		if (i < ledger->nr_kinds)
+			ledger_line_put_kind(&text, &ledger->kinds[i]);
+		else
+			ledger_line_put_notes(&text, ledger);
+		if (text.len)
+			add_comment(p, c, text.data, text.len);
+	}
+	if (text.error)
+		fail(p);
+	buffer_done(&text);
+}
+
 static void add_comments(struct pprof *p, struct comments *c)
 {
 	static const char addresses[] = "addresses of callers are their return addresses less one, "
@@ -190,6 +211,7 @@ static void add_comments(struct pprof *p, struct comments *c)
 	add_fact(p, c, "os", info->os);
 	add_fact(p, c, "command", info->command);
 	add_comment(p, c, addresses, sizeof(addresses) - 1);
+	add_ledger(p, c);
 	if (oc_ledger_summary(oc_machine_ledger_const(p->m), &summary)) {
 		fail(p);
 		return;

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "export/formats/gunzip.h"
 #include "export/formats/readers_private.h"
+#include "export/ledger_line.h"
 
 /* Comments that are no facts of ours are kept as part of the recorder's name, so much of them. */
 #define COMMENTS_BYTES_MAX 4096
@@ -360,6 +361,7 @@ static int set_info(struct pprof_reader *r)
 
 static void finish(struct pprof_reader *r)
 {
+	const struct pprof_profile *p = &r->profile;
 	struct oc_ledger *ledger = oc_machine_ledger(r->m);
 
 	ledger->duration_ns = oc_machine_info(r->m)->end_mono_ns;
@@ -370,8 +372,11 @@ static void finish(struct pprof_reader *r)
 		row->stacks = r->nr_truncated[i];
 		row->incomplete[OC_STACK_TRUNCATED] = r->nr_truncated[i];
 	}
+	for (size_t i = 0; i < p->nr_comments; i++)
+		ledger_line_take(ledger, p->texts[p->comments[i]].text,
+				 p->texts[p->comments[i]].len);
 	ledger->notes[OC_NOTE_FRAME_FILTERS_IGNORED] +=
-		(uint64_t)(r->profile.drop_frames != 0) + (r->profile.keep_frames != 0);
+		(uint64_t)(p->drop_frames != 0) + (p->keep_frames != 0);
 }
 
 /* ---- life ---- */

@@ -81,12 +81,13 @@ static int read_header(struct elf_file *f, struct header *h)
 	return h->type == ET_EXEC || h->type == ET_DYN ? 0 : -ENOEXEC;
 }
 
-#define COPY_SEGMENT(s, p)                                     \
-	(*(s) = (struct elf_segment){ .type = (p)->p_type,     \
-				      .flags = (p)->p_flags,   \
-				      .offset = (p)->p_offset, \
-				      .address = (p)->p_vaddr, \
-				      .file_size = (p)->p_filesz })
+#define COPY_SEGMENT(s, p)                                        \
+	(*(s) = (struct elf_segment){ .type = (p)->p_type,        \
+				      .flags = (p)->p_flags,      \
+				      .offset = (p)->p_offset,    \
+				      .address = (p)->p_vaddr,    \
+				      .file_size = (p)->p_filesz, \
+				      .memory_size = (p)->p_memsz })
 
 static int read_segments(struct elf_file *f, const struct header *h)
 {

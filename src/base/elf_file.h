@@ -25,6 +25,7 @@ struct elf_segment {
 	uint64_t offset;
 	uint64_t address;
 	uint64_t file_size;
+	uint64_t memory_size;
 };
 
 struct elf_section {

@@ -62,6 +62,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.events = o->events.items,
 		.nr_events = (uint32_t)o->events.nr,
 		.etl_file = o->keep_etl,
+		.symbol_servers = o->servers,
 		.symbol_paths = o->symbol_paths.items,
 		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
 		.tell = console_tell,

@@ -120,8 +120,8 @@ static void put_verdict(struct buffer *out, const struct oc_diff *d, const struc
 	else if (info->method[0] != OC_DIFF_SLICES || info->method[1] != OC_DIFF_SLICES)
 		buffer_puts(
 			out,
-			"Not judged: counts without times do not tell chance from change; record "
-			"with --timeline");
+			"Not judged: counts without times do not tell chance from change; those of "
+			"record-trace --timeline and of perf record have times");
 	else if (!nr)
 		buffer_puts(out, "No significant change at 95 %");
 	else

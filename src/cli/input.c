@@ -48,6 +48,7 @@ static int name_late(struct oc_machine *m, const struct options *o, const struct
 		.size = sizeof(opts),
 		.symbol_paths = o->symbol_paths.items,
 		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
+		.servers = o->servers,
 		.tell = console_tell,
 		.tell_arg = &console,
 	};

@@ -6,12 +6,14 @@
  */
 #include <errno.h>
 
+#include <onecollect/symbolize.h>
 #include <onecollect/version.h>
 
 #include "base/macros.h"
 #include "base/os.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/servers.h"
 
 static int show_version(const struct console *c)
 {
@@ -24,12 +26,8 @@ static int show_version(const struct console *c)
 	return rc ? OC_EXIT_FAILED : OC_EXIT_OK;
 }
 
-static int dispatch(const struct options *o, const struct console *c, char *const *argv)
+static int run_command(const struct options *o, const struct console *c, char *const *argv)
 {
-	if (o->version)
-		return show_version(c);
-	if (o->help || o->help_all)
-		return cmd_help(o, c);
 	switch (o->command) {
 	case COMMAND_RECORD:
 		return cmd_record(o, c, argv);
@@ -53,6 +51,22 @@ static int dispatch(const struct options *o, const struct console *c, char *cons
 	return OC_EXIT_USAGE;
 }
 
+static int dispatch(struct options *o, const struct console *c, char *const *argv, char *const *env)
+{
+	int exit_code;
+
+	if (o->version)
+		return show_version(c);
+	if (o->help || o->help_all)
+		return cmd_help(o, c);
+	exit_code = servers_from_options(o, env, c);
+	if (exit_code)
+		return exit_code;
+	exit_code = run_command(o, c, argv);
+	oc_symbol_servers_free(o->servers);
+	return exit_code;
+}
+
 int record_trace(char **argv, char *const *env)
 {
 	struct options options;
@@ -66,7 +80,7 @@ int record_trace(char **argv, char *const *env)
 	console_init(&console, (enum color_when)options.color, (enum verbosity)options.verbosity,
 		     env);
 	if (!rc)
-		exit_code = dispatch(&options, &console, argv);
+		exit_code = dispatch(&options, &console, argv, env);
 	else
 		console_error(&console, "%s", err.message);
 	options_done(&options);

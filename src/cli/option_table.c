@@ -36,6 +36,7 @@
 #define UNWIND_BUDGET_MIN (1ULL << 20)
 #define UNWIND_BUDGET_MAX (1ULL << 30)
 #define BUDGET_MAX        (1ULL << 40)
+#define SYMBOL_LIMIT_MIN  (1ULL << 10)
 #define ROWS_MAX          1000000
 #define MAP_ENTRIES_MAX   (1ULL << 24)
 
@@ -276,6 +277,41 @@ static const struct option_row options[] = {
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
 	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },
+	{ .name = "symbol-server",
+	  .arg = "URL",
+	  .type = OPTION_TEXTS,
+	  FIELD(symbol_servers),
+	  HOLDING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "download symbol files; sends build-ids and names of PDB files. "
+		  "'debuginfod' = servers in $DEBUGINFOD_URLS" },
+	{ .name = "symbol-cache",
+	  .arg = "DIR",
+	  .type = OPTION_TEXT,
+	  FIELD(symbol_cache),
+	  HOLDING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "keeps what was downloaded (~/.cache/onecollect/symbols)" },
+	{ .name = "symbol-timeout",
+	  .arg = "TIME",
+	  .type = OPTION_DURATION,
+	  FIELD(symbol_timeout_ns),
+	  HOLDING,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "for all downloads together (default: 2m)" },
+	{ .name = "symbol-limit",
+	  .arg = "SIZE",
+	  .type = OPTION_SIZE,
+	  FIELD(symbol_limit_bytes),
+	  HOLDING,
+	  .min = SYMBOL_LIMIT_MIN,
+	  .max = BUDGET_MAX,
+	  .topic = TOPIC_HOW,
+	  .flags = OPTION_ENV,
+	  .help = "of all downloads together (default: 4G)" },
 	{ .name = "collector",
 	  .arg = "NAME",
 	  .type = OPTION_CHOICE,

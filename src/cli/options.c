@@ -226,8 +226,7 @@ static int parse_arguments(struct parser *p)
 	return rc;
 }
 
-/* The text behind "NAME=" in env, NULL when it is not there or empty. */
-static const char *env_value(char *const *env, const char *name)
+const char *options_env_value(char *const *env, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -265,7 +264,7 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 		    before.given[i] || contradicted(&before, row))
 			continue;
 		option_env_name(row, shown, sizeof(shown));
-		value = env_value(env, shown);
+		value = options_env_value(env, shown);
 		if (!value)
 			continue;
 		if (!row->arg) {
@@ -339,6 +338,7 @@ void options_done(struct options *o)
 	free(o->outputs.items);
 	free(o->args.items);
 	free(o->symbol_paths.items);
+	free(o->symbol_servers.items);
 	free(o->only_processes.items);
 	free(o->only_threads.items);
 	free(o->only_kinds.items);

@@ -34,6 +34,8 @@ enum report_by { BY_FUNCTION, BY_PROCESS, BY_THREAD, BY_MODULE, BY_KIND };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum verbosity { VERBOSITY_NORMAL, VERBOSITY_QUIET, VERBOSITY_VERBOSE };
 
+struct oc_symbol_servers; /* onecollect/symbolize.h */
+
 struct text_list {
 	const char **items;
 	size_t nr;
@@ -89,6 +91,12 @@ struct options {
 	bool stack_report;  /* report: by process how complete its stacks are */
 	bool no_symbols;
 	struct text_list symbol_paths; /* each may hold several, separated by semicolons */
+	struct text_list symbol_servers;
+	const char *symbol_cache;
+	uint64_t symbol_timeout_ns;
+	uint64_t symbol_limit_bytes;
+	struct oc_symbol_servers
+		*servers; /* what main() made of these; NULL = nothing is downloaded */
 	bool bpf_stats;
 	struct text_list outputs;
 	const char *format;
@@ -181,6 +189,8 @@ void option_env_name(const struct option_row *row, char *name, size_t size);
  */
 int options_parse(struct options *ret, char **argv, char *const *env, struct oc_error *err);
 void options_done(struct options *o);
+/* The text behind "NAME=" in env, NULL-terminated "NAME=value" strings; NULL when it is not there or empty. */
+const char *options_env_value(char *const *env, const char *name);
 /* The argument of the command, the first if there are several; NULL = none was given. */
 const char *options_arg(const struct options *o);
 

@@ -97,7 +97,8 @@ static int choose_tables(struct file_symbols *fs, const struct debug_search *sea
 	if (rc)
 		return rc;
 	add_table(fs, fs->main, SHT_SYMTAB);
-	if (fs->nr_tables)
+	fs->is_full = fs->nr_tables;
+	if (fs->is_full)
 		return 0;
 	if (search->path)
 		rc = debug_file_open(fs->main, search, has_symbols, &fs->debug, &fs->debug_fd);
@@ -108,6 +109,7 @@ static int choose_tables(struct file_symbols *fs, const struct debug_search *sea
 	/* Mini-debuginfo leaves out what the dynamic table has; a debug file has both. */
 	if (rc)
 		add_table(fs, &fs->debug, SHT_SYMTAB);
+	fs->is_full = fs->nr_tables;
 	add_table(fs, fs->main, SHT_DYNSYM);
 	return 0;
 }

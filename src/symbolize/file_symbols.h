@@ -6,6 +6,7 @@
 #ifndef SYMBOLIZE_FILE_SYMBOLS_H
 #define SYMBOLIZE_FILE_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -34,6 +35,7 @@ struct file_symbols {
 	struct buffer unpacked; /* mini-debuginfo */
 	struct file_table tables[FILE_TABLES_MAX];
 	uint32_t nr_tables;
+	bool is_full;        /* the tables have all functions, not only those for other files */
 	uint64_t *addresses; /* ascending, for `match` */
 	uint32_t *slots;     /* [nr offsets] index in `match` plus 1; 0 = not in the program */
 	struct symbol_match match;

@@ -62,6 +62,11 @@ int symbol_path_add(struct symbol_path *sp, const char *list)
 	}
 }
 
+int symbol_path_add_folder(struct symbol_path *sp, const char *path)
+{
+	return add_folder(sp, path, strlen(path));
+}
+
 void symbol_path_check(struct symbol_path *sp)
 {
 	for (size_t i = 0; i < sp->nr_folders; i++) {

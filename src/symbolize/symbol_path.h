@@ -51,6 +51,8 @@ struct symbol_path {
 
 /* Adds the folders of a list that is separated by semicolons. Returns 0 or -ENOMEM. */
 int symbol_path_add(struct symbol_path *sp, const char *list);
+/* Adds one folder, whatever is in its name. Returns 0 or -ENOMEM. */
+int symbol_path_add_folder(struct symbol_path *sp, const char *path);
 /* Tells of folders that are not there; they are not looked into. To be called before anything is looked for. */
 void symbol_path_check(struct symbol_path *sp);
 /* Accepts all zero. */

@@ -24,18 +24,23 @@
 #include "symbolize/module_files.h"
 #include "symbolize/perf_map.h"
 #include "symbolize/running_kernel.h"
+#include "symbolize/symbol_server.h"
 #include "symbolize/windows_symbols.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
 #define DEBUG_DIR_DEFAULT  "/usr/lib/debug"
 #define FILES_LEAST        16u
-#define KALLSYMS           "/proc/kallsyms"
-#define KERNEL_NOTES       "/sys/kernel/notes"
+#define PAGE_SIZE_DEFAULT  4096u
+/* Linkers make 8, 16 or 20 bytes; what is shorter was written by hand, and may be used twice. */
+#define BUILD_ID_LEAST 8u
+#define KALLSYMS       "/proc/kallsyms"
+#define KERNEL_NOTES   "/sys/kernel/notes"
 
 struct oc_symbolizer {
 	struct module_files files;
 	struct jit_processes jits;
 	struct windows_symbols windows;
+	struct oc_symbol_servers *servers; /* NULL = nobody is asked */
 	char *debug_dir;
 	oc_kernel_symbol_fn kernel_symbol; /* NULL = nobody to ask */
 	void *kernel_arg;
@@ -48,6 +53,11 @@ struct place {
 	uint64_t offset;
 };
 
+/* What would help to name more of a module. */
+#define LACKS_SYMBOLS 1u
+#define LACKS_PROGRAM 2u
+#define HAS_NEWS      4u /* a server had some of it */
+
 /* State of one run. */
 struct run {
 	struct oc_symbolizer *s;
@@ -58,7 +68,8 @@ struct run {
 	size_t nr_jit;
 	uint64_t *offsets; /* [nr] scratch: the offsets of one group */
 	bool late;         /* the recording is over, and may be of another machine */
-	bool is_of_here;   /* of late runs: it was of this host */
+	uint8_t *lacks;  /* [modules + 1] LACKS_*: what servers may have; NULL = nobody is asked */
+	bool is_of_here; /* of late runs: it was of this host */
 	bool kernel_is_asked; /* of late runs: whether the kernel was compared with the one that runs */
 	bool kernel_is_here;
 	struct buffer kallsyms; /* read once it is needed */
@@ -95,6 +106,7 @@ struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 		memcpy(&o, opts, MIN(opts->size, sizeof(o)));
 	s->files.max_file_bytes = o.max_file_bytes ? o.max_file_bytes : FILE_BYTES_DEFAULT;
 	s->files.max_open = o.max_files ? o.max_files : max_files;
+	s->servers = o.servers;
 	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : DEBUG_DIR_DEFAULT);
 	if (!s->debug_dir || windows_symbols_init(&s->windows, &o)) {
 		oc_symbolizer_free(s);
@@ -296,6 +308,12 @@ static const uint64_t *offsets_of(struct run *run, const struct place *places, s
 	return run->offsets;
 }
 
+static void note_lack(struct run *run, oc_module_id module, uint8_t lack)
+{
+	if (run->lacks)
+		run->lacks[module] |= lack;
+}
+
 /* Names places[nr] of one ELF file. Returns 0, -ENOMEM, or what made the file unusable. */
 static int name_elf(struct run *run, struct elf_file *elf, const struct debug_search *search,
 		    const struct place *places, size_t nr)
@@ -321,6 +339,8 @@ static int name_elf(struct run *run, struct elf_file *elf, const struct debug_se
 		}
 		rc = set_function(run, places[i].location, function);
 	}
+	if (!rc && !fs.is_full)
+		note_lack(run, module, LACKS_SYMBOLS);
 	file_symbols_close(&fs);
 	return rc;
 }
@@ -339,12 +359,64 @@ static int name_vdso(struct run *run, const struct place *places, size_t nr)
 	return rc == -ENOMEM ? rc : 0;
 }
 
+/* Whether servers can be asked for the file of a module: an ELF file that its build-id tells from all others. */
+static bool is_served(const struct oc_machine *m, const struct oc_module *module)
+{
+	return module->type == OC_MODULE_FILE && module->build_id_size >= BUILD_ID_LEAST &&
+	       oc_machine_string(m, module->path, NULL)[0] == '/';
+}
+
 /* The pid of a process that the location was seen in, 0 = unknown. */
 static oc_process_id process_of(const struct oc_machine *m, const struct oc_location *location)
 {
 	const struct oc_mapping *mapping = oc_machine_mapping(m, location->mapping);
 
 	return mapping ? mapping->process : 0;
+}
+
+/* Opens a program that is not here from the folder of what servers gave. Returns 1, 0 = it is not there, or -ENOMEM. */
+static int open_downloaded(struct run *run, const struct place *place, struct elf_file *ret_elf,
+			   int *ret_fd)
+{
+	const struct oc_module *module = oc_machine_module(run->m, place->group);
+	const struct oc_mapping *mapping =
+		oc_machine_mapping(run->m, oc_machine_location(run->m, place->location)->mapping);
+	uint32_t page_size = oc_machine_info(run->m)->page_size;
+	int rc;
+
+	if (!run->lacks || !is_served(run->m, module))
+		return 0;
+	rc = debug_file_open_program(symbol_servers_folder(run->s->servers), module->build_id,
+				     module->build_id_size, run->s->files.max_file_bytes, ret_elf,
+				     ret_fd);
+	if (rc != 1)
+		return rc;
+	if (!page_size || page_size & (page_size - 1))
+		page_size = PAGE_SIZE_DEFAULT;
+	if (mapping && debug_file_place_code(ret_elf, mapping->start, mapping->end,
+					     mapping->file_offset, page_size))
+		return 1;
+	elf_file_close(ret_elf);
+	close(*ret_fd);
+	return 0;
+}
+
+static int name_downloaded(struct run *run, const struct place *places, size_t nr,
+			   const struct debug_search *search)
+{
+	struct elf_file elf;
+	int fd = -1, rc = open_downloaded(run, places, &elf, &fd);
+
+	if (!rc)
+		note_lack(run, places[0].group, LACKS_PROGRAM | LACKS_SYMBOLS);
+	if (rc != 1)
+		return rc;
+	rc = name_elf(run, &elf, search, places, nr);
+	elf_file_close(&elf);
+	close(fd);
+	if (rc && rc != -ENOMEM)
+		oc_machine_ledger(run->m)->notes[OC_NOTE_FILES_REFUSED]++;
+	return rc == -ENOMEM ? rc : 1;
 }
 
 /* Returns 1 when the file was an ELF file, 0 when it was not or is not to be had, or -ENOMEM. */
@@ -361,9 +433,13 @@ static int name_file(struct run *run, const struct place *places, size_t nr)
 	struct elf_file elf;
 	int rc;
 
+	if (run->lacks)
+		search.cache_dir = symbol_servers_folder(run->s->servers);
 	rc = module_files_get(&run->s->files, run->m, id, process && !run->late ? process->pid : 0,
 			      &file);
-	if (rc != 1)
+	if (!rc)
+		return name_downloaded(run, places, nr, &search);
+	if (rc < 0)
 		return rc;
 	search.pid = file.pid;
 	rc = elf_file_open(&elf, file.fd, file.size);
@@ -571,7 +647,9 @@ static int collect_places(struct run *run)
 	run->places = malloc(((size_t)nr + 1) * sizeof(*run->places));
 	run->jit = malloc(((size_t)nr + 1) * sizeof(*run->jit));
 	run->offsets = malloc(((size_t)nr + 1) * sizeof(*run->offsets));
-	if (!run->places || !run->jit || !run->offsets)
+	if (run->s->servers)
+		run->lacks = calloc((size_t)oc_machine_nr_modules(run->m) + 1, 1);
+	if (!run->places || !run->jit || !run->offsets || (run->s->servers && !run->lacks))
 		return -ENOMEM;
 	for (oc_location_id id = 1; id <= nr; id++) {
 		const struct oc_location *location = oc_machine_location(run->m, id);
@@ -642,6 +720,95 @@ static int each_group(struct run *run, const struct place *places, size_t nr,
 	return 0;
 }
 
+/* ---- what servers have ------------------------------------------------------------------------------------- */
+
+/* Leaves only places that have no name, of modules that `lack` is noted of. */
+static void keep_unnamed(struct run *run, uint8_t lack)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < run->nr; i++) {
+		const struct place *place = &run->places[i];
+
+		if (run->lacks[place->group] & lack &&
+		    is_served(run->m, oc_machine_module(run->m, place->group)) &&
+		    !oc_machine_location(run->m, place->location)->nr_lines)
+			run->places[nr++] = *place;
+	}
+	run->nr = nr;
+}
+
+/* Whether a module still lacks its program, now that its debug file may have come. */
+static int lacks_program(struct run *run, const struct place *place)
+{
+	struct elf_file elf;
+	int fd, rc;
+
+	if (!(run->lacks[place->group] & LACKS_PROGRAM))
+		return 0;
+	rc = open_downloaded(run, place, &elf, &fd);
+	if (rc != 1)
+		return rc ? rc : 1;
+	elf_file_close(&elf);
+	close(fd);
+	return 0;
+}
+
+/* Asks for the debug files, or for the programs, that the modules of the places lack. Returns 0 or -ENOMEM. */
+static int fetch(struct run *run, enum symbol_want_kind kind)
+{
+	struct symbol_want *wants __cleanup(cleanup_free) = calloc(run->nr, sizeof(*wants));
+	oc_module_id *modules __cleanup(cleanup_free) = calloc(run->nr, sizeof(*modules));
+	size_t nr = 0;
+	int rc;
+
+	if (!wants || !modules)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->nr; i++) {
+		const struct place *place = &run->places[i];
+		const struct oc_module *module = oc_machine_module(run->m, place->group);
+
+		if (i && place[-1].group == place->group)
+			continue;
+		rc = kind == SYMBOL_WANT_EXECUTABLE ? lacks_program(run, place) : 1;
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			continue;
+		modules[nr] = place->group;
+		wants[nr++] = (struct symbol_want){ .kind = kind,
+						    .id = module->build_id,
+						    .id_size = module->build_id_size };
+	}
+	rc = symbol_servers_fetch(run->s->servers, wants, nr, oc_machine_ledger(run->m));
+	for (size_t i = 0; !rc && i < nr; i++)
+		run->lacks[modules[i]] |= wants[i].is_there ? HAS_NEWS : 0;
+	return rc;
+}
+
+static int name_file_again(struct run *run, const struct place *places, size_t nr)
+{
+	int rc = name_file(run, places, nr);
+
+	return rc < 0 ? rc : 0;
+}
+
+/* Downloads what may name the places that have no name yet, and names them. Returns 0 or -ENOMEM. */
+static int name_by_servers(struct run *run)
+{
+	int rc;
+
+	keep_unnamed(run, LACKS_SYMBOLS);
+	if (!run->nr)
+		return 0;
+	rc = fetch(run, SYMBOL_WANT_DEBUG_INFO);
+	rc = rc ? rc : fetch(run, SYMBOL_WANT_EXECUTABLE);
+	if (rc)
+		return rc;
+	keep_unnamed(run, HAS_NEWS);
+	return each_group(run, run->places, run->nr, name_file_again);
+}
+
 static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 {
 	struct run run = { .s = s, .m = m, .late = late };
@@ -651,6 +818,8 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	rc = collect_places(&run);
 	if (!rc)
 		rc = each_group(&run, run.places, run.nr, name_module);
+	if (!rc && run.lacks)
+		rc = name_by_servers(&run);
 	if (!rc) {
 		qsort(run.jit, run.nr_jit, sizeof(*run.jit), compare_places);
 		rc = each_group(&run, run.jit, run.nr_jit, name_jit);
@@ -658,6 +827,7 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	free(run.places);
 	free(run.jit);
 	free(run.offsets);
+	free(run.lacks);
 	buffer_done(&run.kallsyms);
 	buffer_done(&run.raw);
 	buffer_done(&run.pretty);

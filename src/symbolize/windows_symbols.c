@@ -15,6 +15,7 @@
 #include "symbolize/demangle.h"
 #include "symbolize/pdb_symbols.h"
 #include "symbolize/pe_symbols.h"
+#include "symbolize/symbol_server.h"
 #include "symbolize/undecorate.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
@@ -67,9 +68,12 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 								 : FILE_BYTES_DEFAULT },
 		.tell = opts->tell,
 		.arg = opts->tell_arg,
+		.servers = opts->servers,
 	};
 	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
 		rc = symbol_path_add(&ws->path, opts->symbol_paths[i]);
+	if (!rc && ws->servers)
+		rc = symbol_path_add_folder(&ws->path, symbol_servers_folder(ws->servers));
 	return rc;
 }
 
@@ -317,41 +321,168 @@ static void tell_others(struct windows_symbols *ws, const struct naming *n, bool
 		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
 }
 
-static int name_by_files(struct windows_symbols *ws, struct naming *n)
+/* A module and what is to be named of it. */
+struct group {
+	const struct place *places; /* [nr] */
+	size_t nr;
+	bool has_image;                 /* there is one here, of the same build */
+	bool is_wanted;                 /* its PDB file is not here, and a server may have it */
+	const struct symbol_want *want; /* of those that are wanted, once servers were asked */
+};
+
+/* What the image tells of its symbol file, the trace may not have told. Returns 0 or -ENOMEM. */
+static int learn_symbol_file(struct naming *n, const struct image *image)
+{
+	const char *name = text_base_name(image->symbols.path);
+	struct oc_module module;
+	int64_t rc;
+
+	rc = oc_machine_set_build_id(n->m, n->module, image->symbols.id, PDB_ID_SIZE);
+	if (rc)
+		return (int)rc;
+	module = *module_of(n);
+	if (module.symbol_file)
+		return 0;
+	rc = intern(n, name);
+	if (rc < 0)
+		return (int)rc;
+	module.symbol_file = (oc_string_id)rc;
+	rc = oc_machine_add_module(n->m, &module);
+	return rc < 0 ? (int)rc : 0;
+}
+
+/* image: NULL = there is none. Returns 0 or -ENOMEM. */
+static int name_without_symbols(struct windows_symbols *ws, struct naming *n,
+				const struct image *image)
+{
+	tell_others(ws, n, image);
+	return image ? name_by_image(ws, n, image) : 0;
+}
+
+/* Names a module by what is here; without a PDB file, only when there is no server to ask. Returns 0 or -ENOMEM. */
+static int name_by_files(struct windows_symbols *ws, struct naming *n, struct group *group)
 {
 	struct image image = { 0 };
 	int has_image = find_image(ws, n, &image), rc = 0;
 
 	if (has_image < 0)
 		return has_image;
+	group->has_image = has_image;
 	if (has_image && image.has_symbols)
-		rc = oc_machine_set_build_id(n->m, n->module, image.symbols.id, PDB_ID_SIZE);
+		rc = learn_symbol_file(n, &image);
 	if (!rc)
 		rc = name_by_symbols(ws, n, has_image ? &image : NULL);
-	if (!rc) {
-		tell_others(ws, n, has_image);
-		rc = has_image ? name_by_image(ws, n, &image) : 0;
-	}
+	if (!rc && (!ws->servers || module_of(n)->build_id_size != PDB_ID_SIZE))
+		rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	else if (!rc)
+		group->is_wanted = true;
 	if (has_image)
 		image_close(&image);
 	return rc < 0 ? rc : 0;
 }
 
-/* Names places[nr], by offset, of one module. */
-static int name_module(struct windows_symbols *ws, struct oc_machine *m, const struct place *places,
-		       size_t nr)
+/* Names a module when servers were asked for its PDB file. Returns 0 or -ENOMEM. */
+static int name_by_download(struct windows_symbols *ws, struct naming *n, struct group *group)
 {
-	struct naming n = { .m = m, .module = places[0].module, .places = places, .nr = nr };
+	struct buffer path __cleanup(buffer_done) = BUFFER_INIT;
+	struct symbol_found found;
+	struct image image = { 0 };
+	int has_image = 0, rc = 0;
+
+	symbol_servers_put_path(ws->servers, group->want, &path);
+	if (path.error)
+		return path.error;
+	if (group->want->is_there && !symbol_path_open(&ws->path, path.data, &found))
+		rc = name_by_pdb(ws, n, &found);
+	if (!rc && group->has_image)
+		rc = has_image = find_image(ws, n, &image);
+	if (rc < 0 || (rc && !has_image))
+		return MIN(rc, 0);
+	rc = name_without_symbols(ws, n, has_image ? &image : NULL);
+	if (has_image)
+		image_close(&image);
+	return rc;
+}
+
+/* Calls name for a module with its places. Returns what it returns, or -ENOMEM. */
+static int name_module(struct windows_symbols *ws, struct oc_machine *m, struct group *group,
+		       int (*name)(struct windows_symbols *ws, struct naming *n,
+				   struct group *group))
+{
+	struct naming n = {
+		.m = m, .module = group->places[0].module, .places = group->places, .nr = group->nr
+	};
 	int rc;
 
-	n.offsets = malloc(nr * sizeof(*n.offsets));
+	n.offsets = malloc(n.nr * sizeof(*n.offsets));
 	if (!n.offsets)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
-		n.offsets[i] = places[i].offset;
-	rc = name_by_files(ws, &n);
+	for (size_t i = 0; i < n.nr; i++)
+		n.offsets[i] = n.places[i].offset;
+	rc = name(ws, &n, group);
 	buffer_done(&n.pretty);
 	free(n.offsets);
+	return rc;
+}
+
+/* ---- servers ----------------------------------------------------------------------------------------------- */
+
+/* Appends the name of the PDB file of a module, and a NUL. It mostly is that of the image. */
+static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
+			 struct buffer *out)
+{
+	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
+	const char *dot = strrchr(image, '.');
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image), len;
+	const char *told = oc_machine_string(m, module->symbol_file, &len);
+
+	if (len) {
+		buffer_append(out, told, len + 1);
+		return;
+	}
+	buffer_append(out, image, stem);
+	buffer_append(out, ".pdb", sizeof(".pdb"));
+}
+
+/* Asks for the PDB files that are wanted; wants, names: filled in; wants is [nr]. Returns 0 or -ENOMEM. */
+static int fetch_wanted(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			size_t nr, struct symbol_want *wants, struct buffer *names)
+{
+	size_t nr_wants = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (groups[i].is_wanted)
+			put_pdb_name(m, oc_machine_module(m, groups[i].places[0].module), names);
+	}
+	if (names->error)
+		return names->error;
+	for (size_t i = 0, at = 0; i < nr; i++) {
+		const struct oc_module *module = oc_machine_module(m, groups[i].places[0].module);
+
+		if (!groups[i].is_wanted)
+			continue;
+		groups[i].want = &wants[nr_wants];
+		wants[nr_wants++] = (struct symbol_want){ .kind = SYMBOL_WANT_PDB,
+							  .name = names->data + at,
+							  .id = module->build_id,
+							  .id_size = module->build_id_size };
+		at += strlen(names->data + at) + 1;
+	}
+	return symbol_servers_fetch(ws->servers, wants, nr_wants, oc_machine_ledger(m));
+}
+
+/* Downloads PDB files that are not here, and names by them; or by images, as without servers. Returns 0 or -ENOMEM. */
+static int name_by_servers(struct windows_symbols *ws, struct oc_machine *m, struct group *groups,
+			   size_t nr)
+{
+	struct symbol_want *wants __cleanup(cleanup_free) = calloc(nr + 1, sizeof(*wants));
+	struct buffer names __cleanup(buffer_done) = BUFFER_INIT;
+	int rc = wants ? fetch_wanted(ws, m, groups, nr, wants, &names) : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < nr; i++) {
+		if (groups[i].is_wanted)
+			rc = name_module(ws, m, &groups[i], name_by_download);
+	}
 	return rc;
 }
 
@@ -405,10 +536,24 @@ static size_t collect_places(const struct windows_symbols *ws, const struct oc_m
 	return nr;
 }
 
+/* Makes groups of places that are sorted. Returns how many. */
+static size_t group_places(const struct place *places, size_t nr, struct group *groups)
+{
+	size_t nr_groups = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!i || places[i].module != places[i - 1].module)
+			groups[nr_groups++] = (struct group){ .places = &places[i] };
+		groups[nr_groups - 1].nr++;
+	}
+	return nr_groups;
+}
+
 int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 {
 	uint64_t refused = ws->refused;
-	struct place *places;
+	struct place *places __cleanup(cleanup_free) = NULL;
+	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
 	int rc = 0;
 
@@ -416,16 +561,16 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 		return 0;
 	symbol_path_check(&ws->path);
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
-	if (!places)
+	groups = malloc(((size_t)oc_machine_nr_modules(m) + 1) * sizeof(*groups));
+	if (!places || !groups)
 		return -ENOMEM;
 	nr = collect_places(ws, m, places);
 	qsort(places, nr, sizeof(*places), compare_places);
-	for (size_t start = 0, end; !rc && start < nr; start = end) {
-		for (end = start + 1; end < nr && places[end].module == places[start].module; end++)
-			;
-		rc = name_module(ws, m, places + start, end - start);
-	}
+	nr = group_places(places, nr, groups);
+	for (size_t i = 0; !rc && i < nr; i++)
+		rc = name_module(ws, m, &groups[i], name_by_files);
+	if (!rc && ws->servers)
+		rc = name_by_servers(ws, m, groups, nr);
 	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
-	free(places);
 	return rc;
 }

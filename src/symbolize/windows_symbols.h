@@ -17,6 +17,8 @@ typedef void (*windows_symbols_tell)(void *arg, const char *text);
 /* All zero = no folders. */
 struct windows_symbols {
 	struct symbol_path path;
+	struct oc_symbol_servers
+		*servers; /* their folder is the last of the path; NULL = nobody is asked */
 	bool is_local; /* images are where the machine says: it was recorded here, a moment ago */
 	windows_symbols_tell tell; /* NULL = nobody wants to know */
 	void *arg;
@@ -32,7 +34,7 @@ void windows_symbols_done(struct windows_symbols *ws);
 
 /*
  * Names all locations without a name in images of Windows that can be told from all others: functions, inlined functions
- * and lines by an image's PDB file, else exports by the image. Both are taken only when they have the module's identity.
+ * and lines by an image's PDB file, from a folder or a server, else exports by the image. Both are taken only when they have the module's identity.
  * A module whose PDB file the trace did not tell gets that identity from its image, when that is found.
  * With is_local, images are taken from their own place too, and PDB files beside them.
  * Returns 0, also when there is no file or it is damaged (told, and counted in the ledger), or -ENOMEM.

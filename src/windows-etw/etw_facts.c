@@ -57,14 +57,33 @@ const struct etw_pdb *etw_pdbs_find(const struct etw_pdbs *pdbs, uint32_t pid, u
 	return id ? &pdbs->list[id - 1] : NULL;
 }
 
+/* The name without folders: `before` when it is that, else a copy, or NULL = no memory. */
+static const char *take_name(struct etw_pdbs *pdbs, const struct etw_text *text, const char *before)
+{
+	const char *name = (const char *)text->data, *end = name + text->size;
+
+	for (const char *at = name; at < end; at++) {
+		if (*at == '\\' || *at == '/')
+			name = at + 1;
+	}
+	if (before && strlen(before) == (size_t)(end - name) &&
+	    !memcmp(before, name, (size_t)(end - name)))
+		return before;
+	return arena_copy(&pdbs->names, name, (size_t)(end - name));
+}
+
 int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool replace)
 {
+	const char *name;
 	struct etw_pdb *entry;
 	uint64_t hash;
 	uint32_t id = pdbs_lookup(pdbs, pdb->pid, pdb->base, &hash);
 
 	if (id && !replace)
 		return 0;
+	name = take_name(pdbs, &pdb->name, id ? pdbs->list[id - 1].name : NULL);
+	if (!name)
+		return -ENOMEM;
 	if (!id) {
 		id = (uint32_t)pdbs->index.count + 1;
 		if (array_reserve(&pdbs->list, &pdbs->cap, id, sizeof(*pdbs->list)) ||
@@ -72,7 +91,9 @@ int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool re
 			return -ENOMEM;
 	}
 	entry = &pdbs->list[id - 1];
-	*entry = (struct etw_pdb){ .pid = pdb->pid, .age = pdb->age, .base = pdb->base };
+	*entry = (struct etw_pdb){
+		.pid = pdb->pid, .age = pdb->age, .base = pdb->base, .name = name
+	};
 	memcpy(entry->guid, pdb->guid, sizeof(entry->guid));
 	return 0;
 }
@@ -265,6 +286,7 @@ void etw_facts_done(struct etw_facts *facts)
 	etw_stacks_done(&facts->stacks);
 	id_table_done(&facts->pdbs.index);
 	free(facts->pdbs.list);
+	arena_done(&facts->pdbs.names);
 	u32_map_done(&facts->started);
 	free(facts->initial);
 	free(facts->copies);

@@ -24,6 +24,7 @@ struct etw_pdb {
 	uint32_t age;
 	uint64_t base;
 	uint8_t guid[16];
+	const char *name; /* without folders */
 };
 
 /* Which PDB the image at (pid, base) has. Embedded; start with all zero. */
@@ -31,6 +32,7 @@ struct etw_pdbs {
 	struct id_table index;
 	struct etw_pdb *list;
 	size_t cap;
+	struct arena names;
 };
 
 /* Start with all zero. */

@@ -122,9 +122,12 @@ static void learn_exe(struct etw_teller *t, struct etw_task_process *process, co
 	t->sink->ops->process_facts(t->sink, process->name, &facts);
 }
 
-/* Which build the image is: by its symbol file when the trace was merged, else by its own headers. Returns the size. */
-static uint8_t identify_image(const struct etw_teller *t, const struct etw_image *image,
-			      const char *path, uint8_t ret_id[PDB_ID_SIZE])
+/*
+ * Which build the image is: by its symbol file when the trace was merged, else by its own headers. Fills in what belongs to
+ * that in *mapping, whose path is known.
+ */
+static void identify_image(const struct etw_teller *t, const struct etw_image *image,
+			   uint8_t build_id[PDB_ID_SIZE], struct collector_mapping *mapping)
 {
 	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
 	const struct image_version version = { .size = (uint32_t)MIN(image->size, UINT32_MAX),
@@ -132,10 +135,13 @@ static uint8_t identify_image(const struct etw_teller *t, const struct etw_image
 					       .time_stamp = image->time_stamp };
 
 	if (pdb) {
-		pdb_id_make(pdb->guid, pdb->age, ret_id);
-		return PDB_ID_SIZE;
+		pdb_id_make(pdb->guid, pdb->age, build_id);
+		mapping->build_id_size = PDB_ID_SIZE;
+		mapping->symbol_file = pdb->name;
+	} else if (image_id_make(&version, mapping->path, build_id)) {
+		mapping->build_id_size = IMAGE_ID_SIZE;
 	}
-	return image_id_make(&version, path, ret_id) ? IMAGE_ID_SIZE : 0;
+	mapping->build_id = mapping->build_id_size ? build_id : NULL;
 }
 
 static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_t pointer_size,
@@ -163,8 +169,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 	if (t->text.error)
 		return -ENOMEM;
 	mapping.path = t->text.data ? t->text.data : "";
-	mapping.build_id_size = identify_image(t, image, mapping.path, build_id);
-	mapping.build_id = mapping.build_id_size ? build_id : NULL;
+	identify_image(t, image, build_id, &mapping);
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
 	if (process)
 		learn_exe(t, process, mapping.path);

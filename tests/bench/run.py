@@ -5,7 +5,7 @@
 Runs of the tools are interleaved (A, B, C, A, B, C, ...) and medians are reported, so that drift of the machine hits
 all alike. Writes build/bench/results.json and docs/benchmarks.md. Needs root; everything it starts is its own child.
 
-usage: tests/bench/run.py [--quick] [--no-docs | --only MEASUREMENT]
+usage: tests/bench/run.py [--quick] [--no-docs | --only MEASUREMENT | --pipelines]
 """
 
 import argparse
@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT / "tests" / "live"), str(ROOT / "tests")]
 
 import bpf_time  # noqa: E402
 import conversions  # noqa: E402
+import pipelines  # noqa: E402
 import windows_traces  # noqa: E402
 from support import BUILD, EPOLL_SYSCALLS, RECORD_TRACE, fixture  # noqa: E402
 
@@ -398,12 +399,18 @@ Commands:
 
 Of bpftrace the kernel-to-user bytes are not counted; of perf they are the size of its file.
 
+{pipelines.section(r["pipelines"])}
 ## Parts
 
 {table(["what", "median"], micro)}"""
 
 
-MEASURES = {"starts": measure_starts, "depths": measure_depths, "load": measure_load, "long": measure_long}
+def measure_pipelines(directory, _plan, log):
+    return pipelines.measure(directory, RECORD_TRACE, BUILD / "peers", fixture("work"), log)
+
+
+MEASURES = {"starts": measure_starts, "depths": measure_depths, "load": measure_load, "long": measure_long,
+            "pipelines": measure_pipelines}
 
 
 def main():
@@ -411,6 +418,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="about two minutes instead of eight")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md as it is")
     parser.add_argument("--only", choices=MEASURES, help="print what one of the measurements found, and write nothing")
+    parser.add_argument("--pipelines", action="store_true", help="measure conversions of perf.data alone, and rewrite their "
+                        "part of docs/benchmarks.md")
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: recording the whole machine needs root; run: sudo make bench")
@@ -423,6 +432,10 @@ def main():
         directory = pathlib.Path(name)
         if args.only:
             print(json.dumps(MEASURES[args.only](directory, plan, log), indent=1))
+            return 0
+        if args.pipelines:
+            page = ROOT / "docs" / "benchmarks.md"
+            page.write_text(pipelines.splice(page.read_text(), measure_pipelines(directory, plan, log)))
             return 0
         results = {"machine": machine(), "plan": plan, "micro": run_microbenchmarks(log)}
         log("conversions")

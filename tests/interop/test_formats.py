@@ -108,54 +108,15 @@ class Pprof(Formats):
         self.assertNotRegex(text, r"(?m)^\s*\d+[: ]", "a field number that the schema does not know")
 
 
-def parse_text_format(lines):
-    """A message as protoc prints it: {field: [values]}, from an iterator over its lines."""
-    message = collections.defaultdict(list)
-    for line in lines:
-        line = line.strip()
-        if line == "}":
-            break
-        if line.endswith(" {"):
-            message[line[:-2]].append(parse_text_format(lines))
-            continue
-        name, _, value = line.partition(": ")
-        text = re.fullmatch(r'"(.*)"', value)
-        message[name].append(re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), text[1]) if text else int(value))
-    return message
-
-
 class Otlp(Formats):
     def decode(self, *flags):
-        schema = os.path.join(os.path.dirname(os.path.abspath(__file__)), "otlp_profiles.proto")
-        with open(self.write("otlp", *flags), "rb") as file:
-            text = subprocess.run(["protoc", "-I", os.path.dirname(schema), "--decode=otlp.ProfilesData", schema],
-                                  stdin=file, capture_output=True, check=True, text=True).stdout
-        self.assertNotRegex(text, r"(?m)^\s*\d+[: ]", "a field number that the schema does not know")
-        return parse_text_format(iter(text.splitlines()))
+        return debian_readers.otlp(self.write("otlp", *flags))
 
     def profiles(self, data):
         for resource in data["resource_profiles"]:
             for scope in resource["scope_profiles"]:
                 for profile in scope["profiles"]:
                     yield resource, profile
-
-    def test_weights(self):
-        for flags in ((), ("timeline",)):
-            with self.subTest(flags=flags):
-                data = self.decode(*flags)
-                tables = data["dictionary"][0]
-                weights = collections.Counter()
-                for _, profile in self.profiles(data):
-                    for sample in profile["samples"]:
-                        stack = tables["stack_table"][(sample["stack_index"] or [0])[0]]
-                        lines = [line for index in stack["location_indices"][:1]
-                                 for line in tables["location_table"][index]["lines"]]
-                        name = "[no stack]" if not stack["location_indices"] else ""
-                        if lines:
-                            function = tables["function_table"][lines[0]["function_index"][0]]
-                            name = tables["string_table"][function["name_strindex"][0]]
-                        weights[name] += sum(sample["values"]) or len(sample["timestamps_unix_nano"])
-                self.assertEqual(weights, dict(SELF, **{"": NO_SYMBOL + NO_MAPPING}))
 
     def test_tables(self):
         data = self.decode("timeline", "two-kinds")

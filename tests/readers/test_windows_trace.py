@@ -9,17 +9,20 @@ import json
 import os
 import re
 import subprocess
+import tempfile
+import unittest
 
 import etl_traces
 import known_recording
 import nettrace
 import pprof_tool
-import test_weights as weights
+import test_weights
 
 MAPPING = re.compile(r"0x(\w+)/0x\w+/0x(\w+) (.*) (\w*) (?:\[\w+\])*")  # and what it has
 LOCATION = re.compile(r"0x(\w+)(?: M=(\d+))?(?: (.*) :0(?::0)? s=0)?")
 PATH = re.compile(r"[A-Z]:\\|\\\\")
-OUTPUTS = {name: "trace" + extension for name, extension, _ in weights.FORMATS} | {"pprof": "trace.pb.gz"}
+# All whose files have names, but for those that make one of several unnamed places of a module.
+READERS = [reader for reader in test_weights.Weights.readers if reader.named and reader.name not in ("pprof", "perf-script")]
 BUSIEST = ("3676", "Test.x64.exe", 5129)
 
 # A function that the kernel called back: between frames of the kernel files of the process are not looked for, but readers
@@ -76,17 +79,19 @@ class Profile:
         return result
 
 
-class WindowsTrace(weights.Recordings):
+class WindowsTrace(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         etl_traces.need()
-        super().setUpClass()
-        cls.outputs = {name: os.path.join(cls.folder.name, file) for name, file in OUTPUTS.items()}
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        outputs = {reader.name: os.path.join(folder.name, "trace" + reader.extension) for reader in READERS}
+        cls.outputs = dict(outputs, pprof=os.path.join(folder.name, "trace.pb.gz"))
         argv = [os.path.join(known_recording.BUILD, "record-trace"), "convert", "-q",
                 os.path.join(etl_traces.FOLDER, etl_traces.PERFVIEW)]
         for path in cls.outputs.values():
             argv += ["-o", path]
-        subprocess.run(argv, check=True, timeout=120)
+        subprocess.run(argv, check=True, timeout=test_weights.HANG_S)
         cls.profile = Profile(cls.outputs["pprof"])
 
     def test_self_weights_are_those_of_pprof(self):
@@ -94,19 +99,20 @@ class WindowsTrace(weights.Recordings):
         self.assertEqual(sum(expected.values()), etl_traces.PERFVIEW_SAMPLES)
         self.assertGreater(len(expected), 1000)
         table = []
-        for name, _, read in weights.FORMATS:
-            with self.subTest(format=name):
+        for reader in READERS:
+            with self.subTest(format=reader.name, reader=reader.reader):
                 found = collections.Counter()
-                for function, weight in read([self.outputs[name]], etl_traces.PERFVIEW_PERIOD_NS)[0].items():
+                (result,) = reader.read([(self.outputs[reader.name], etl_traces.PERFVIEW_PERIOD_NS)])
+                for function, weight in result["cpu"].items():
                     found[base_name(function)] += weight
                 wanted = collections.Counter()
                 for function, weight in expected.items():
-                    wanted[CALLED_BACK.get(name, {}).get(function, function)] += weight
+                    wanted[reader.shown(CALLED_BACK.get(reader.name, {}).get(function, function))] += weight
                 self.assertEqual({k: (found[k], wanted[k]) for k in found | wanted if found[k] != wanted[k]}, {})
-                table.append((name, sum(found.values()), len(expected)))
-        print(f"\n{'format':<16}{'samples':>8}{'functions':>10}")
+                table.append((reader.name, reader.reader, sum(found.values()), len(expected)))
+        print(f"\n{'format':<18}{'reader':<22}{'samples':>8}{'functions':>10}")
         for row in table:
-            print("{:<16}{:>8}{:>10}".format(*row))
+            print("{:<18}{:<22}{:>8}{:>10}".format(*row))
 
     def test_methods_of_dotnet_have_names(self):
         """Compiled while the trace ran, or listed at its end."""
@@ -154,7 +160,7 @@ class WindowsTrace(weights.Recordings):
             by_process[labels["pid"], labels["comm"]] += count
             by_thread[int(labels["pid"]), int(labels["tid"])] += count
         self.assertEqual(by_process.most_common(1), [(BUSIEST[:2], BUSIEST[2])])
-        (rows,), = weights.trace_processor(
+        (rows,), = test_weights.trace_processor(
             [self.outputs["perfetto"]],
             "select ifnull(p.pid, 0), t.tid, count(*) from perf_sample s join thread t using (utid)"
             " left join process p using (upid) group by 1, 2")
@@ -171,4 +177,4 @@ class WindowsTrace(weights.Recordings):
 
 
 if __name__ == "__main__":
-    weights.unittest.main()
+    unittest.main()

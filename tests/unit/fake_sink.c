@@ -180,6 +180,8 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 		for (uint8_t i = 0; i < mapping->build_id_size; i++)
 			buffer_printf(&fs->log, "%02x", mapping->build_id[i]);
 	}
+	if (mapping->symbol_file)
+		put_text(fs, " symbol-file=", mapping->symbol_file);
 	if (mapping->inode)
 		buffer_printf(&fs->log, " dev=%" PRIx64 " ino=%" PRIu64, mapping->device,
 			      mapping->inode);

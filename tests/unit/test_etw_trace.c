@@ -223,7 +223,7 @@ static void pdb(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base
 	payload_u64(&p, 0x6677445500112233);
 	payload_u64(&p, 0xffeeddccbbaa9988);
 	payload_u32(&p, 2);
-	payload_text(&p, "x.pdb");
+	payload_text(&p, "d:\\made\\x.pdb");
 	etl_writer_classic(w, &e, &p);
 	payload_done(&p);
 }
@@ -496,7 +496,7 @@ Test(etw_trace, what_the_end_lists_was_there_from_the_beginning)
 	expect(&w, 0,
 	       "start 8 comm=a.exe\n"
 	       "map 8 400000-410000 +0 build-id=0011223344556677"
-	       "8899aabbccddeeff00000002 file C:\\x\\a.exe\n"
+	       "8899aabbccddeeff00000002 symbol-file=x.pdb file C:\\x\\a.exe\n"
 	       "facts 8 exe=C:\\x\\a.exe\n"
 	       "map 8 7fff00000000-7fff00010000 +0 anon \n"
 	       "map 8 7fff00010000-7fff00020000 +0 anon \n"
@@ -525,7 +525,7 @@ Test(etw_trace, an_image_is_known_by_its_headers_when_its_symbol_file_is_not)
 	       "map 8 600000-610000 +0 build-id=000000100000000055667788e00f1bc9 file a.dll\n"
 	       "map 8 700000-710000 +0 file a.dll\n"
 	       "map 8 800000-810000 +0 build-id=00112233445566778899aabbccddeeff00000002"
-	       " file a.dll\n" END);
+	       " symbol-file=x.pdb file a.dll\n" END);
 }
 
 Test(etw_trace, files_in_the_folder_of_windows_are_on_its_drive)

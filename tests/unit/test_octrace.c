@@ -203,6 +203,39 @@ Test(octrace, what_was_mapped_when_is_read_back)
 	buffer_done(&file);
 }
 
+Test(octrace, names_of_symbol_files_are_read_back_and_merged)
+{
+	struct oc_machine *m = oc_machine_new(NULL), *copy, *all = oc_machine_new(NULL);
+	struct oc_module modules[] = { { .path = TEXT(m, "C:\\a.dll") },
+				       { .path = TEXT(m, "C:\\nt.exe"),
+					 .symbol_file = TEXT(m, "ntkrnlmp.pdb") } };
+	struct buffer file;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+		cr_assert_eq(oc_machine_add_module(m, &modules[i]), (int64_t)i + 1);
+	modules[0].symbol_file = TEXT(m, "late.pdb");
+	cr_assert_eq(oc_machine_add_module(m, &modules[0]), 1);
+	modules[1].symbol_file = 12345;
+	cr_assert_eq(oc_machine_add_module(m, &modules[1]), -EINVAL);
+	cr_assert_eq(oc_machine_finish(m), 0);
+	file = octrace(m);
+	copy = read_finished(&file);
+	cr_assert_gt(TEXT(all, "so that ids differ"), 0);
+	cr_assert_eq(oc_machine_merge(all, copy), 0);
+	for (oc_module_id id = 1; id <= 2; id++) {
+		const char *want = id == 1 ? "late.pdb" : "ntkrnlmp.pdb";
+		const struct oc_module *read = oc_machine_module(copy, id);
+		const struct oc_module *merged = oc_machine_module(all, id);
+
+		cr_assert_str_eq(oc_machine_string(copy, read->symbol_file, NULL), want);
+		cr_assert_str_eq(oc_machine_string(all, merged->symbol_file, NULL), want);
+	}
+	oc_machine_free(all);
+	oc_machine_free(copy);
+	oc_machine_free(m);
+	buffer_done(&file);
+}
+
 /* Sums of what a machine holds, to compare parts of recordings. */
 static uint64_t kept(const struct oc_machine *m)
 {
@@ -352,6 +385,8 @@ Test(octrace, rows_that_name_what_is_not_there_are_refused_with_their_offset)
 		{ OCTRACE_SAMPLE, 0, { 0, 1, 1, 1 } },
 		{ OCTRACE_LAYOUT_NODE, 1, { 0 } },
 		{ OCTRACE_LAYOUT_VERSION, 0, { 0, 0, 1 } },
+		{ OCTRACE_SYMBOL_FILE, 0, { 1, 0 } },
+		{ OCTRACE_SYMBOL_FILE, 0, { 0, 0 } },
 		{ OCTRACE_LEDGER, 0, { OCTRACE_ITEM_COMMAND_END, 0, 4 } },
 		{ OCTRACE_LEDGER, 0, { OCTRACE_ITEM_HAS_BPF_TIME, 0, 2 } },
 		{ OCTRACE_LEDGER, 0, { OCTRACE_ITEM_USER_S, 0, 0x7ff8000000000000 } },

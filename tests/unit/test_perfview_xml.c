@@ -44,6 +44,39 @@ static struct oc_machine *one_sample(const struct oc_kind *kind, const struct oc
 	return m;
 }
 
+/* Code of a kernel's file is at addresses, but shown where it is in the file. */
+Test(perfview_xml, places_in_files_of_the_kernel)
+{
+	static const char path[] = "C:\\Windows\\hal+1.dll";
+	const uint64_t start = 0xfffff80021400000;
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_module module = {
+		.type = OC_MODULE_KERNEL,
+		.path = must(oc_machine_intern(m, path, sizeof(path) - 1)),
+	};
+	struct oc_mapping mapping = { .start = start, .end = start + 0x10000, .since_ns = 1 };
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT };
+	struct oc_sample sample = { .count = 3, .value = 3 };
+	const uint64_t addresses[] = { start + 0x4313, 0xfffff90000000000 };
+	char *text;
+
+	mapping.module = must(oc_machine_add_module(m, &module));
+	must(oc_machine_add_mapping(m, &mapping));
+	sample.kind = must(oc_machine_add_kind(m, &kind));
+	sample.process = must(oc_machine_process_start(m, 4, 0, 1));
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		oc_callstack_id stack = must(oc_machine_intern_callstack(m, &addresses[i], 1, 1));
+
+		sample.stack = must(oc_machine_resolve(m, sample.process, stack));
+		must(oc_machine_add_sample(m, &sample));
+	}
+	must(oc_machine_finish(m));
+	text = write_xml(m);
+	cr_assert(strstr(text, ">hal+1.dll!0x4313<"), "%s", text);
+	cr_assert(strstr(text, "!0xfffff90000000000<"), "%s", text);
+	free(text);
+}
+
 Test(perfview_xml, whole)
 {
 	static const struct flame_name names[] = { { "main", 4 }, { "a<b>&\"c\"", 8 } };

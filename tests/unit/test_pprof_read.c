@@ -528,6 +528,52 @@ Test(pprof_read, facts_of_our_own_recordings_come_back)
 	oc_machine_free(again);
 }
 
+/* ---- the ledger ---- */
+
+static void set_losses(struct oc_machine *m)
+{
+	struct oc_ledger *ledger = oc_machine_ledger(m);
+	struct oc_ledger_kind *kind = &ledger->kinds[0];
+
+	kind->due = 1000;
+	kind->idle = 20;
+	kind->lost[OC_LOSS_RING_FULL] = 3;
+	kind->lost[OC_LOSS_THROTTLED] = 4;
+	kind->taken = kind->kept + 7;
+	memset(kind->incomplete, 0, sizeof(kind->incomplete));
+	kind->incomplete[OC_STACK_NO_TABLE] = 2;
+	kind->complete = 5;
+	kind->stacks = 7;
+	ledger->notes[OC_NOTE_STACKS_COPIED] = 11;
+}
+
+Test(pprof_read, our_own_ledger_comes_back)
+{
+	struct oc_machine *m = sample_machine_new(SAMPLE_TWO_KINDS), *again;
+	const struct oc_ledger_kind *kind;
+	struct oc_error err = { 0 };
+	size_t size;
+	char *file;
+
+	set_losses(m);
+	file = reading_write(m, "pprof", &size);
+	again = reading_read("pprof", file, size, &err);
+	cr_assert_not_null(again, "%s", err.message);
+	kind = &oc_machine_ledger_const(again)->kinds[0];
+	cr_assert_eq(kind->due, 1000);
+	cr_assert_eq(kind->idle, 20);
+	cr_assert_eq(kind->lost[OC_LOSS_RING_FULL], 3);
+	cr_assert_eq(kind->lost[OC_LOSS_THROTTLED], 4);
+	cr_assert_eq(kind->taken, kind->kept + 7);
+	cr_assert_eq(kind->complete, 5);
+	cr_assert_eq(kind->incomplete[OC_STACK_NO_TABLE], 2);
+	cr_assert_eq(oc_machine_ledger_const(again)->notes[OC_NOTE_STACKS_COPIED], 11);
+	cr_assert(oc_ledger_balanced(oc_machine_ledger_const(again)));
+	free(file);
+	oc_machine_free(m);
+	oc_machine_free(again);
+}
+
 /* ---- sniffing ---- */
 
 Test(pprof_read, sniffs_its_own_only)

@@ -35,6 +35,11 @@ class Command(wine.WineTest):
             _, message = self.run_exe(*args, status=status)
             self.assertEqual(message, self.run_linux(*args).stderr.decode().rstrip("\n"), args)
 
+    def test_downloading_is_not_possible(self):
+        for args in (("--symbol-server", "https://symbols.example.org"), ("--symbol-cache", "folder")):
+            _, message = self.run_exe("report", self.sample(), *args, status=4)
+            self.assertIn("not possible on Windows", message)
+
     def test_files_that_are_no_recordings(self):
         for name, content in (("empty", b""), ("text.etl", b"hello\n" * 100)):
             with open(self.path(name), "wb") as file:

@@ -109,7 +109,13 @@ struct oc_ledger_command {
 	X(NOT_SELECTED, "not_selected",                                                      \
 	  "samples left out by filters, or in other files of a split")                       \
 	X(FRAME_FILTERS_IGNORED, "frame_filters_ignored",                                    \
-	  "patterns of frames that a profile asks to leave out or to keep; all are kept")
+	  "patterns of frames that a profile asks to leave out or to keep; all are kept")    \
+	X(SYMBOLS_DOWNLOADED, "symbols_downloaded", "symbol files downloaded")               \
+	X(SYMBOLS_NOT_FOUND, "symbols_not_found", "symbol files that no server has")         \
+	X(SYMBOLS_REFUSED, "symbols_refused",                                                \
+	  "symbol files of another build, beyond limits, or not asked for by such a name")   \
+	X(SYMBOLS_FAILED, "symbols_failed",                                                  \
+	  "symbol files that could not be downloaded, by failures or for want of time")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM

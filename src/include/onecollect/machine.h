@@ -132,6 +132,7 @@ struct oc_module {
 	uint64_t device;       /* dev_t of the file, 0 = unknown */
 	uint64_t inode;        /* 0 = unknown */
 	oc_process_id process; /* owner, for ANON and UNKNOWN; else 0, but see onecollect/merge.h */
+	oc_string_id symbol_file; /* name of the PDB file of a Windows image; 0 = unknown */
 };
 
 /*
@@ -150,7 +151,7 @@ struct oc_mapping {
 
 /*
  * Adds a module or finds the one with equal identity: type, process, build-id when both have one, else device and
- * inode when known, else path. A known one learns build-id and inode. Returns its id, -EINVAL (bad field) or -ENOMEM.
+ * inode when known, else path. A known one learns what it lacked. Returns its id, -EINVAL (bad field) or -ENOMEM.
  */
 OC_API int64_t oc_machine_add_module(struct oc_machine *m, const struct oc_module *module);
 OC_API const struct oc_module *oc_machine_module(const struct oc_machine *m, oc_module_id id);
@@ -187,9 +188,8 @@ struct oc_process {
 	uint32_t pid;
 	uint32_t
 		ns_pid; /* in the process's own PID namespace; equal to pid outside namespaces; 0 = unknown */
-	uint32_t generation; /* 0 = as started (or found), +1 with each exec */
-	oc_process_id
-		parent; /* whose mappings it inherited (fork), or the image it replaced (exec); 0 = none */
+	uint32_t generation;  /* 0 = as started (or found), +1 with each exec */
+	oc_process_id parent; /* whose mappings a fork inherited, or an exec replaced; 0 = none */
 	oc_string_id comm;
 	oc_string_id exe;       /* path of the executable; 0 = unknown */
 	oc_string_id container; /* container id from the cgroup path; 0 = none */

@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct oc_recording;
+struct oc_symbol_servers; /* onecollect/symbolize.h */
 
 /* How user stacks are walked. */
 enum oc_unwind {
@@ -66,6 +67,11 @@ struct oc_recording_opts {
 	uint32_t nr_symbol_paths;
 	void (*tell)(void *arg, const char *text);
 	void *tell_arg;
+	/*
+	 * Asked for symbol files once the recording is over; must outlive it. oc_recording_stop() while that goes on ends
+	 * it. NULL = nobody.
+	 */
+	struct oc_symbol_servers *symbol_servers;
 };
 
 /* A look at a running recording. */

@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 struct oc_symbolizer;
+struct oc_symbol_servers;
 
 struct oc_symbolizer_opts {
 	size_t size;             /* sizeof(struct oc_symbolizer_opts) of the caller */
@@ -28,6 +29,8 @@ struct oc_symbolizer_opts {
 	/* Told, once each, why a file from there is not used; text is borrowed for the call. NULL = nobody wants to know. */
 	void (*tell)(void *arg, const char *text);
 	void *tell_arg;
+	/* Asked for what is missing when names are looked up, and only then; must outlive the symbolizer. NULL = nobody. */
+	struct oc_symbol_servers *servers;
 };
 
 /* opts may be NULL. Raises the soft limit of open files (RLIMIT_NOFILE) to the hard one. Returns NULL = no memory. */
@@ -94,8 +97,8 @@ OC_API void oc_symbolizer_ask_kernel(struct oc_symbolizer *s, oc_kernel_symbol_f
 
 /*
  * Names every location of the machine: ELF symbol tables (size-checked, never the nearest one), kallsyms and kernel
- * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. To be called before
- * oc_machine_finish().
+ * modules, vDSO, perf maps; C++ and Rust names demangled. Each file is parsed once. Where opts->servers has a better one
+ * than is here, it is fetched and parsed for what has no name yet. To be called before oc_machine_finish().
  * Returns 0 or -ENOMEM; what cannot be read is counted in the ledger's notes and stays module+0xoffset.
  */
 OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
@@ -104,10 +107,49 @@ OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
  * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
  * code in files, which are looked for under their path in our own root and taken only when their build-id is the same,
  * or for those without one, on the host of the recording, device and inode; of Windows programs, libraries and drivers
- * in opts->symbol_paths, with inlined functions and lines; of a kernel of Linux that still runs here, as its build-id
- * and oc_recording_info.kernel_text prove. Generated code is left as it is. As oc_symbolizer_run() otherwise.
+ * in opts->symbol_paths, with inlined functions and lines; of both also what opts->servers have; of a kernel of Linux that
+ * still runs here, as its build-id and oc_recording_info.kernel_text prove. Generated code is left as it is. As oc_symbolizer_run() otherwise.
  */
 OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
+
+/* ---- symbol servers ---------------------------------------------------------------------------------------- */
+
+struct oc_symbol_servers_opts {
+	size_t size; /* sizeof(struct oc_symbol_servers_opts) of the caller */
+	/*
+	 * [nr_urls], at most 16, copied: "https://HOST/PATH" or "http://...", without a password. They are sent names of PDB
+	 * files with GUID and age, and build-ids of ELF files, of code that was sampled and has no name here; nothing else.
+	 */
+	const char *const *urls;
+	uint32_t nr_urls;   /* 0 = nobody is asked, but the folder is looked into */
+	const char *folder; /* keeps what was downloaded; made when missing */
+	uint64_t max_ns;    /* for all downloads together, at most an hour; 0 = two minutes */
+	uint64_t max_bytes; /* of all downloads together; 0 = 4 GiB */
+	/* Told why a file or a server is not used, 20 times at most; text is borrowed for the call. May be NULL. */
+	void (*tell)(void *arg, const char *text);
+	/* Told before servers are asked for nr_files files. May be NULL. */
+	void (*begin)(void *arg, uint32_t nr_files);
+	void *arg; /* for both */
+};
+
+/*
+ * Prepares to download symbol files: opens the folder and loads libcurl, if there is a server. Nothing is sent yet.
+ *
+ * A file is asked for once, of one server after the other, and gets into the folder only when it has the build-id, or
+ * GUID and age, that was asked for. What became of each is counted in the ledger's notes. Names that are not plain are not
+ * sent. Certificates are checked; redirects lead to http and https only.
+ *
+ * ret_servers: to be freed with oc_symbol_servers_free(), after the symbolizers that use it. One thread at a time.
+ * Returns 0, or with *err: -EINVAL (no address of a server, too many, too long a time), -EOPNOTSUPP (libcurl is missing or
+ * too old; Windows), -EPERM (the folder belongs to another user, or others may write to it), what open(2) and mkdir(2) say
+ * of the folder, or -ENOMEM.
+ */
+OC_API int oc_symbol_servers_new(const struct oc_symbol_servers_opts *opts,
+				 struct oc_symbol_servers **ret_servers, struct oc_error *err);
+/* Accepts NULL. */
+OC_API void oc_symbol_servers_free(struct oc_symbol_servers *s);
+/* Ends downloads within 0.2 s and lets none begin; names are then those that can be had. Async-signal-safe, any thread. */
+OC_API void oc_symbol_servers_cancel(struct oc_symbol_servers *s);
 
 #ifdef __cplusplus
 }

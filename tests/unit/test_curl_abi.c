@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The numbers of libcurl's binary interface, symbolize/curl_abi.h, are those of its own headers, where they are installed.
+ */
+#include <criterion/criterion.h>
+
+#if __has_include(<curl/curl.h>)
+#include <curl/curl.h>
+
+#include "symbolize/curl_abi.h"
+
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #theirs)
+
+SAME(CURL_ABI_OK, CURLE_OK);
+SAME(CURL_ABI_UNSUPPORTED_PROTOCOL, CURLE_UNSUPPORTED_PROTOCOL);
+SAME(CURL_ABI_HTTP_RETURNED_ERROR, CURLE_HTTP_RETURNED_ERROR);
+SAME(CURL_ABI_TOO_MANY_REDIRECTS, CURLE_TOO_MANY_REDIRECTS);
+SAME(CURL_ABI_FILE_TOO_LARGE, CURLE_FILESIZE_EXCEEDED);
+SAME(CURL_ABI_INIT_DEFAULT, CURL_GLOBAL_DEFAULT);
+SAME(CURL_ABI_LOW_SPEED_LIMIT, CURLOPT_LOW_SPEED_LIMIT);
+SAME(CURL_ABI_LOW_SPEED_TIME, CURLOPT_LOW_SPEED_TIME);
+SAME(CURL_ABI_FAIL_ON_ERROR, CURLOPT_FAILONERROR);
+SAME(CURL_ABI_FOLLOW_LOCATION, CURLOPT_FOLLOWLOCATION);
+SAME(CURL_ABI_MAX_REDIRECTS, CURLOPT_MAXREDIRS);
+SAME(CURL_ABI_NO_SIGNAL, CURLOPT_NOSIGNAL);
+SAME(CURL_ABI_CONNECT_TIMEOUT_MS, CURLOPT_CONNECTTIMEOUT_MS);
+SAME(CURL_ABI_WRITE_DATA, CURLOPT_WRITEDATA);
+SAME(CURL_ABI_URL, CURLOPT_URL);
+SAME(CURL_ABI_ERROR_BUFFER, CURLOPT_ERRORBUFFER);
+SAME(CURL_ABI_USER_AGENT, CURLOPT_USERAGENT);
+SAME(CURL_ABI_PRIVATE, CURLOPT_PRIVATE);
+SAME(CURL_ABI_WRITE_FUNCTION, CURLOPT_WRITEFUNCTION);
+SAME(CURL_ABI_MAX_FILE_BYTES, CURLOPT_MAXFILESIZE_LARGE);
+SAME(CURL_ABI_ERROR_BYTES, CURL_ERROR_SIZE);
+SAME(CURL_ABI_INFO_PRIVATE, CURLINFO_PRIVATE);
+SAME(CURL_ABI_INFO_RESPONSE_CODE, CURLINFO_RESPONSE_CODE);
+SAME(CURL_ABI_MESSAGE_DONE, CURLMSG_DONE);
+#if LIBCURL_VERSION_NUM >= 0x075700
+SAME(CURL_ABI_PROTOCOLS, CURLOPT_PROTOCOLS_STR);
+SAME(CURL_ABI_REDIRECT_PROTOCOLS, CURLOPT_REDIR_PROTOCOLS_STR);
+SAME(CURL_ABI_QUICK_EXIT, CURLOPT_QUICK_EXIT);
+#endif
+SAME(sizeof(struct curl_abi_message), sizeof(CURLMsg));
+SAME(offsetof(struct curl_abi_message, easy), offsetof(CURLMsg, easy_handle));
+SAME(offsetof(struct curl_abi_message, data), offsetof(CURLMsg, data));
+
+/* A few functions through our types; the compiler has done the rest. */
+Test(curl_abi, message_types_agree)
+{
+	const CURLMsg theirs = { .msg = CURLMSG_DONE, .data.result = CURLE_FILESIZE_EXCEEDED };
+	struct curl_abi_message ours;
+
+	memcpy(&ours, &theirs, sizeof(ours));
+	cr_assert_eq(ours.type, CURL_ABI_MESSAGE_DONE);
+	cr_assert_eq(ours.data.result, CURL_ABI_FILE_TOO_LARGE);
+}
+#endif
