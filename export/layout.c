@@ -483,6 +483,10 @@ int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
 
 	if (!range->module && !mapped)
 		return 0;
+	if (range->module && mapped)
+		id = mapping_find_identical(m, range);
+	if (id)
+		return id;
 	/* All memory is had before the first node is touched, so a failure leaves everything as it was. */
 	if (m->last_edit == UINT32_MAX || stable_array_reserve(&m->nodes, NODES_PER_REPLACE) ||
 	    stable_array_reserve(&m->mappings, 3) || reserve_version(m, layout, r.time_ns))

@@ -66,8 +66,9 @@ void layout_done(struct layout *layout);
 uint32_t layout_share(struct layout *layout, uint64_t time_ns);
 /*
  * Ends what a process has mapped in [range->start, range->end) at range->since_ns, or at the layout's last change if
- * that is later; range->module != 0: and maps the range instead. Process and module must exist, start < end.
- * Returns the id of the new mapping (0 = none was asked for), or -ENOMEM with nothing changed.
+ * that is later; range->module != 0: and maps the range instead, unless it is mapped just so already. Process and module
+ * must exist, start < end.
+ * Returns the id of the mapping (0 = none was asked for), or -ENOMEM with nothing changed.
  */
 int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range);
 /*

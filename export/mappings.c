@@ -34,13 +34,10 @@ oc_mapping_id mapping_find_identical(struct oc_machine *m, const struct oc_mappi
 
 int64_t oc_machine_add_mapping(struct oc_machine *m, const struct oc_mapping *mapping)
 {
-	oc_mapping_id id;
-
 	if (mapping->start >= mapping->end || !machine_layout(m, mapping->process) ||
 	    !oc_machine_module(m, mapping->module))
 		return -EINVAL;
-	id = mapping_find_identical(m, mapping);
-	return id ? id : layout_replace(m, mapping);
+	return layout_replace(m, mapping);
 }
 
 int oc_machine_remove_mapping(struct oc_machine *m, oc_process_id process, uint64_t start,

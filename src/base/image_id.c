@@ -6,6 +6,7 @@
  */
 #include "base/image_id.h"
 
+#include <string.h>
 #include <zlib.h>
 
 #include "base/macros.h"
@@ -25,13 +26,13 @@ static void put_be32(uint8_t *out, uint32_t value)
 static uint32_t hash_name(const char *path)
 {
 	uLong hash = crc32(0, NULL, 0);
+	const char *slash = strrchr(path, '/');
+	const char *backslash = strrchr(slash ? slash : path, '\\');
 	Bytef small[64];
 	uInt nr = 0;
 
-	for (const char *at = path; *at; at++) {
-		if (*at == '/' || *at == '\\')
-			path = at + 1;
-	}
+	if (slash || backslash)
+		path = (backslash ? backslash : slash) + 1;
 	for (; *path; path++) {
 		small[nr++] = (Bytef)(*path >= 'A' && *path <= 'Z' ? *path | 0x20 : *path);
 		if (nr < sizeof(small))

@@ -9,8 +9,8 @@ import pathlib
 import shutil
 import subprocess
 
-import conversions
 import etl_trace
+from support import fixture
 
 SIZES = (256 << 20, 2048 << 20)
 BYTES_MIN = 1 << 20      # a real trace below that would be measured by what opening a file costs
@@ -42,13 +42,23 @@ def measure_real(directory, program):
     return rows
 
 
+def run(directory, argv):
+    """(CPU seconds, peak RSS in MiB) of a command that must succeed."""
+    used = directory / "used.json"
+    subprocess.run([fixture("peak_memory"), used, *argv], check=True)
+    usage = json.loads(used.read_text())
+    if usage["status"]:
+        raise subprocess.CalledProcessError(usage["status"], argv)
+    return usage["cpu_s"], usage["peak_bytes"] / 2**20
+
+
 def measure_long(directory, record_trace):
     rows, seconds, peak = [], [], []
     trace, out = directory / "long.etl", directory / "long.folded"
     for size in SIZES:
         etl_trace.write(trace, size)
         argv = [record_trace, "convert", "-q", "--force", "--memory-budget", f"{BUDGET_MIB}M", trace, "-o", out]
-        cpu_s, mib = conversions.run(argv)
+        cpu_s, mib = run(directory, argv)
         seconds.append(cpu_s / size)
         peak.append(mib)
         rows.append({"name": f"convert an .etl trace of {size >> 20} MiB, CPU time per byte", "value": cpu_s * 1e9 / size,
