@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes Windows traces of any length, for tests of what reading one costs.
+"""Writes Windows traces of any length, for tests of what reading one costs; etl_file.py writes small ones of these parts.
 
 Four processors take turns with buffers of 64 KiB. Each buffer has samples with stacks of their own, samples with stacks
 by key, the definitions of these keys, and disk events, which are most of the bytes. The layouts are those of
@@ -48,8 +48,9 @@ def buffer_of(cpu, events):
     return bytes(header) + data + b"\xff" * (BUFFER_BYTES - used)
 
 
-def log_header():
-    head = struct.pack("<IBBHIIQIIIIIIII", BUFFER_BYTES, 10, 0, 0, 19045, CPUS, FILETIME + 10**9, 156250, 0, 0, 0, 1, 8, 0, 2400)
+def log_header(cpus=CPUS):
+    """What every trace begins with."""
+    head = struct.pack("<IBBHIIQIIIIIIII", BUFFER_BYTES, 10, 0, 0, 19045, cpus, FILETIME + 10**9, 156250, 0, 0, 0, 1, 8, 0, 2400)
     tail = struct.pack("<QQQII", FILETIME - 100 * HZ, HZ, FILETIME, 1, 0)
     return system(0, 0, head.ljust(0xF8, b"\0") + tail + wide("long") + wide("long.etl"))
 
