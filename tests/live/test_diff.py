@@ -57,7 +57,7 @@ class Diff(LiveTest):
         self.assertGreater(lookup["change"], 0.02)
         text = subprocess.run([RECORD_TRACE, "diff", before, after, "-q"], check=True, timeout=60,
                               stdout=subprocess.PIPE, text=True).stdout
-        self.assertIn("record with --timeline", text)
+        self.assertIn("record-trace --timeline", text)
 
     def test_with_times(self):
         same = [self.run_load(0, "--timeline") for _ in range(NR_RUNS)]

@@ -97,7 +97,7 @@ class Hotplug(LiveTest):
             mine = [s for s in stacks if s.comm == comm]
             own = sum(s.count for s in mine if any(f.startswith(prefix) for f in s.frames))
             self.note(f"{comm}: {own} of {weight(mine)} samples in its own functions")
-            self.assertGreater(own, 0.5 * weight(mine))
+            self.assertGreater(own, 0.2 * weight(mine))  # the rest ran before it was found to be back
             self.assertEqual([s for s in mine if any(f.startswith(other) for f in s.frames)], [])
 
     def test_a_cpu_that_is_offline_at_the_start(self):
