@@ -98,7 +98,7 @@ class Agreement(LiveTest):
                   f"({worst}: {perf[worst] / n_perf:.4f} / {ours[worst] / n_ours:.4f}); "
                   f"{same} of {decided} decided pairs in the same order, rank correlation {spearman(perf, ours, top):.3f}")
         table = "\n".join(f"{perf[t]:8} {ours[t]:8} {scores[t]:6.2f} {t}" for t in sorted(top, key=lambda t: -perf[t]))
-        self.assert_near(n_ours / OUR_RATE, n_perf / PERF_RATE, 0.03, f"seconds sampled\n{table}")
+        self.assert_near(n_ours / OUR_RATE, n_perf / PERF_RATE, 0.05, f"seconds sampled\n{table}")
         self.assertLessEqual(scores[worst], Z_MAX, table)
         self.assertEqual(same, decided, table)
 

@@ -33,7 +33,7 @@ class Cardinality(LiveTest):
         # A tick that the hypervisor did not deliver hit no path; nothing else may be missing.
         missed = result.cpu["undelivered"]
         self.assertGreaterEqual(len(found), PATHS - missed)
-        self.assert_near(result.cpu["kept"], RATE * truth["cpu_s"], 0.02 + result.undelivered, "samples kept")
+        self.assert_near(result.cpu["kept"], RATE * truth["cpu_s"], 0.04 + result.undelivered, "samples kept")
 
     def check_loss(self, reason, *options):
         """What is missing of the samples that must have been taken is counted, under its reason."""
@@ -45,7 +45,7 @@ class Cardinality(LiveTest):
         self.note(f"{' '.join(map(str, options))}: taken {tiny.cpu['taken']}, kept {tiny.cpu['kept']}, lost {lost}")
         self.assertGreater(lost.get(reason, 0), 0, lost)
         self.assert_balanced(tiny.summary)
-        self.assert_near(tiny.cpu["taken"], RATE * truth["cpu_s"], 0.05, "samples taken")
+        self.assert_near(tiny.cpu["taken"], RATE * truth["cpu_s"], 0.10, "samples taken")
         self.assertEqual(weight(tiny.folded), tiny.cpu["kept"])
         self.assertEqual(tiny.pprof.total(), tiny.cpu["kept"])
         self.assertEqual(tiny.status, 5 if sum(lost.values()) > 0.01 * tiny.cpu["taken"] else 0)

@@ -95,7 +95,7 @@ class Filters(LiveTest):
 
         self.assertNotIn("on-cpu-0", {s.comm for s in result.folded})
         self.assert_sampled(weight(result.folded, comm="on-cpu-1"), cpu_seconds_of(processes[1].pid) - before_s)
-        self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.02, "due on one CPU")
+        self.assert_near(result.cpu["due"], RATE * result.summary["duration_ns"] / 1e9, 0.05, "due on one CPU")
 
     def test_everything_is_accounted_for(self):
         """Machine-wide, each tick that was due was idle, filtered, a sample, or never came (few where there is work).
@@ -106,9 +106,9 @@ class Filters(LiveTest):
             self.bystander(f"on-cpu-{cpu}", "taskset", "-c", cpu)
         result = self.record("-d", "2s", "-F", RATE)
         cpu = result.cpu
-        self.assert_near(cpu["due"], RATE * os.cpu_count() * result.summary["duration_ns"] / 1e9, 0.02, "due")
+        self.assert_near(cpu["due"], RATE * os.cpu_count() * result.summary["duration_ns"] / 1e9, 0.05, "due")
         delivered = cpu["idle"] + cpu["filtered"] + cpu["taken"]
-        self.assert_near(delivered + cpu["undelivered"], cpu["due"], 0.005, f"accounted for of {cpu}")
+        self.assert_near(delivered + cpu["undelivered"], cpu["due"], 0.01, f"accounted for of {cpu}")
         self.assertLess(cpu["undelivered"], 0.2 * cpu["due"])
         self.assert_balanced(result.summary)
 

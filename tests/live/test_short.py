@@ -21,7 +21,7 @@ class ShortProcesses(LiveTest):
         share = self.share_named(stacks)
         known = weight(stacks, containing="brief_leaf") / n
         self.note(f"{n} samples, {share:.2%} with names throughout, {known:.2%} in its own function")
-        self.assert_near(weight(result.folded), RATE * self.truth()["cpu_s"], 0.02 + result.undelivered, "samples")
+        self.assert_near(weight(result.folded), RATE * self.truth()["cpu_s"], 0.06 + result.undelivered, "samples")
         self.assertGreaterEqual(share, 0.90)
         self.assertGreaterEqual(known, 0.85)
         self.assertEqual(result.cpu["lost"], {})
@@ -52,7 +52,7 @@ class ShortProcesses(LiveTest):
                                                   self.truth_path])
         truth = self.truth()
         self.assertGreater(truth["runs"], 200)
-        self.assert_near(weight(result.folded), 4999 * truth["cpu_s"], 0.02 + result.undelivered, "samples")
+        self.assert_near(weight(result.folded), 4999 * truth["cpu_s"], 0.06 + result.undelivered, "samples")
         self.check_twins([s for s in result.folded if s.comm in TWINS])
 
     def test_exec_storm_seen_machine_wide(self):
@@ -68,6 +68,6 @@ class ShortProcesses(LiveTest):
         known = weight(stacks, comm="forker", containing="child_main")
 
         self.note(f"{known} of {weight(stacks)} samples in the children's function")
-        self.assert_near(weight(stacks), RATE * self.truth()["cpu_s"], 0.02 + result.undelivered, "samples")
+        self.assert_near(weight(stacks), RATE * self.truth()["cpu_s"], 0.06 + result.undelivered, "samples")
         self.assertGreaterEqual(known, 0.85 * weight(stacks))
         self.assertGreaterEqual(self.share_named(stacks), 0.90)

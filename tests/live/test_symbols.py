@@ -16,8 +16,8 @@ class Symbols(LiveTest):
         warm = weight(result.folded, containing="jit_warm")
 
         self.note(f"hot {hot}, warm {warm} samples; true CPU seconds {truth['hot_s']:.2f}, {truth['warm_s']:.2f}")
-        self.assert_near(hot, RATE * truth["hot_s"], 0.05, "hot")
-        self.assert_near(warm, RATE * truth["warm_s"], 0.10, "warm")
+        self.assert_near(hot, RATE * truth["hot_s"], 0.10, "hot")
+        self.assert_near(warm, RATE * truth["warm_s"], 0.20, "warm")
         self.assertGreaterEqual(result.summary["notes"]["perf_map_lines_skipped"], 2)
 
     def test_a_program_that_was_deleted(self):
