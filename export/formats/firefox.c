@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
 #include "base/text.h"
@@ -621,12 +622,11 @@ static void write_pdb(struct json *j, const struct oc_module *module, const char
 static void write_library(struct firefox *f, const struct oc_module *module)
 {
 	struct json *j = &f->out.json;
-	char hex[2 * OC_BUILD_ID_MAX + 1] = "";
+	char hex[2 * OC_BUILD_ID_MAX + 1];
 	const char *path = oc_machine_string(f->m, module->path, NULL);
 	const char *name = module_base_name(f->m, module);
 
-	for (size_t i = 0; i < module->build_id_size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+	hex_text(module->build_id, module->build_id_size, hex);
 	json_object_begin(j);
 	key_string(j, "name", name);
 	key_string(j, "path", path);

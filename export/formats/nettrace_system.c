@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "base/array.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
@@ -153,10 +154,9 @@ static void put_json(struct nettrace *n)
 
 static void put_hex(struct json *j, const char *key, const uint8_t *bytes, size_t nr)
 {
-	char hex[2 * OC_BUILD_ID_MAX + 1] = "";
+	char hex[2 * OC_BUILD_ID_MAX + 1];
 
-	for (size_t i = 0; i < nr; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	hex_text(bytes, nr, hex);
 	json_key(j, key);
 	json_string(j, hex);
 }

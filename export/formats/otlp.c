@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "base/array.h"
+#include "base/hex.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "base/protobuf.h"
@@ -564,10 +565,8 @@ static void write_mapping(struct otlp *o, oc_mapping_id id)
 	proto_u64_unless_0(&o->bytes, MAPPING_FILE, string_index(o, module->path));
 	o->nr_indices = 0;
 	/* There is an attribute for that of an ELF file, none for that of a program of Windows. */
-	if (!text_is_windows_path(oc_machine_string(o->m, module->path, NULL))) {
-		for (size_t i = 0; i < module->build_id_size; i++)
-			snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
-	}
+	if (!text_is_windows_path(oc_machine_string(o->m, module->path, NULL)))
+		hex_text(module->build_id, module->build_id_size, hex);
 	len = strlen(hex);
 	text = len ? text_table_copy(&o->texts, hex, len) : 0;
 	if (text < 0)

@@ -16,6 +16,7 @@
 
 #include "base/array.h"
 #include "base/buffer.h"
+#include "base/hex.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "base/protobuf.h"
@@ -605,10 +606,9 @@ static void write_function(struct pprof *p, uint32_t index)
 
 static int64_t build_id_index(struct pprof *p, const struct oc_module *module)
 {
-	char hex[2 * OC_BUILD_ID_MAX + 1] = "";
+	char hex[2 * OC_BUILD_ID_MAX + 1];
 
-	for (size_t i = 0; i < module->build_id_size && i < OC_BUILD_ID_MAX; i++)
-		snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+	hex_text(module->build_id, MIN(module->build_id_size, OC_BUILD_ID_MAX), hex);
 	return copy_index(p, hex, strlen(hex));
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 #include "symbolize/target_file.h"
 
@@ -61,14 +62,20 @@ static int try_path(const struct hunt *hunt, const char *path)
 	return rc || !hunt->pid ? rc : try_file(hunt, hunt->pid, path);
 }
 
+void debug_file_put_id_path(struct buffer *out, const uint8_t *id, int id_size, const char *suffix)
+{
+	char hex[2 * ELF_BUILD_ID_MAX + 1];
+
+	hex_text(id, (size_t)id_size, hex);
+	buffer_printf(out, ".build-id/%.2s/%s%s", hex, hex + 2, suffix);
+}
+
 static void put_path(const struct hunt *hunt, const char *dir, const char *suffix,
 		     struct buffer *out)
 {
 	buffer_clear(out);
-	buffer_printf(out, "%s/.build-id/%02x/", dir, hunt->id[0]);
-	for (int i = 1; i < hunt->id_size; i++)
-		buffer_printf(out, "%02x", hunt->id[i]);
-	buffer_puts(out, suffix);
+	buffer_printf(out, "%s/", dir);
+	debug_file_put_id_path(out, hunt->id, hunt->id_size, suffix);
 }
 
 /* Where GDB looks for a file by its name: beside the program, in a folder there, in the folder of debug files. */

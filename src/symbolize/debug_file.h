@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/elf_file.h"
 
 /* Where a separate debug file is looked for. */
@@ -19,6 +20,13 @@ struct debug_search {
 	uint32_t pid;     /* also looked for below the root of this process; 0 = only below ours */
 	uint64_t max_bytes;
 };
+
+/*
+ * Appends where a folder has the file of a build-id: .build-id/xx/yyyy and suffix.
+ *
+ * id: [id_size], 1 to ELF_BUILD_ID_MAX bytes.
+ */
+void debug_file_put_id_path(struct buffer *out, const uint8_t *id, int id_size, const char *suffix);
 
 /*
  * Opens the debug file that has the build-id of an ELF file: DIR/.build-id/xx/yyyy.debug, then the places where GDB looks

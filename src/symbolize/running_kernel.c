@@ -12,6 +12,7 @@
 
 #include "base/elf_file.h"
 #include "base/macros.h"
+#include "base/text.h"
 #include "symbolize/kernel_symbols.h"
 
 #define NOTES_MAX ((size_t)64 * 1024)
@@ -85,7 +86,7 @@ bool running_kernel_has(const struct oc_machine *m, const struct oc_module *modu
 			const char *kmod, size_t kmod_len)
 {
 	const char *path = oc_machine_string(m, module->path, NULL);
-	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	const char *file = text_base_name(path);
 
 	if (!kmod_len || !strcmp(path, KERNEL_PATH))
 		return !kmod_len && !strcmp(path, KERNEL_PATH);

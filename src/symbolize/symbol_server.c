@@ -16,10 +16,12 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/elf_file.h"
+#include "base/hex.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "base/pdb_id.h"
 #include "base/u64_map.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/http_get.h"
 #include "symbolize/pdb_file.h"
 #include "symbolize/symbol_cache.h"
@@ -119,12 +121,6 @@ static bool is_plain_name(const char *name)
 	return true;
 }
 
-static void put_hex(struct buffer *out, const uint8_t *bytes, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++)
-		buffer_printf(out, "%02x", bytes[i]);
-}
-
 /* Where the folder keeps the file. Returns false when there is no such place: the name, or the id, is not one to be used. */
 static bool put_path(const struct symbol_want *want, char path[SYMBOL_CACHE_PATH_SIZE])
 {
@@ -139,9 +135,8 @@ static bool put_path(const struct symbol_want *want, char path[SYMBOL_CACHE_PATH
 	} else {
 		if (want->id_size < 2 || want->id_size > ELF_BUILD_ID_MAX)
 			return false;
-		buffer_printf(&text, ".build-id/%02x/", want->id[0]);
-		put_hex(&text, want->id + 1, want->id_size - 1);
-		buffer_puts(&text, want->kind == SYMBOL_WANT_DEBUG_INFO ? ".debug" : "");
+		debug_file_put_id_path(&text, want->id, want->id_size,
+				       want->kind == SYMBOL_WANT_DEBUG_INFO ? ".debug" : "");
 	}
 	if (text.error || text.len >= SYMBOL_CACHE_PATH_SIZE)
 		return false;
@@ -162,7 +157,7 @@ static void put_escaped(struct buffer *out, const char *name)
 /* Sources: Microsoft's "Using SymStore"; debuginfod(8). */
 static void put_url(const struct server *server, const struct symbol_want *want, struct buffer *out)
 {
-	char key[PDB_ID_KEY_SIZE];
+	char key[PDB_ID_KEY_SIZE], hex[2 * ELF_BUILD_ID_MAX + 1];
 
 	buffer_clear(out);
 	buffer_printf(out, "%s/", server->url);
@@ -173,9 +168,9 @@ static void put_url(const struct server *server, const struct symbol_want *want,
 		put_escaped(out, want->name);
 		return;
 	}
-	buffer_puts(out, "buildid/");
-	put_hex(out, want->id, want->id_size);
-	buffer_puts(out, want->kind == SYMBOL_WANT_DEBUG_INFO ? "/debuginfo" : "/executable");
+	hex_text(want->id, want->id_size, hex);
+	buffer_printf(out, "buildid/%s/%s", hex,
+		      want->kind == SYMBOL_WANT_DEBUG_INFO ? "debuginfo" : "executable");
 }
 
 /* ---- what came ----------------------------------------------------------------------------------------------- */

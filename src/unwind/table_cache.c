@@ -15,6 +15,7 @@
 #include <onecollect/output.h>
 
 #include "base/buffer.h"
+#include "base/hex.h"
 #include "base/id_table.h"
 #include "base/macros.h"
 #include "unwind/table_build.h"
@@ -227,6 +228,7 @@ static bool is_ours(const struct stat *st)
 /* Checks the directory and makes the name of a file in it. Returns 0 or an error. */
 static int file_name(const char *dir, const uint8_t *id, size_t id_size, struct buffer *ret_name)
 {
+	char hex[2 * TABLE_CACHE_ID_MAX + 1];
 	struct stat st;
 
 	if (id_size < TABLE_CACHE_ID_MIN || id_size > TABLE_CACHE_ID_MAX)
@@ -235,10 +237,8 @@ static int file_name(const char *dir, const uint8_t *id, size_t id_size, struct 
 		return -errno;
 	if (!S_ISDIR(st.st_mode) || !is_ours(&st))
 		return -EPERM;
-	buffer_printf(ret_name, "%s/", dir);
-	for (size_t i = 0; i < id_size; i++)
-		buffer_printf(ret_name, "%02x", id[i]);
-	buffer_puts(ret_name, ".unwind");
+	hex_text(id, id_size, hex);
+	buffer_printf(ret_name, "%s/%s.unwind", dir, hex);
 	return ret_name->error;
 }
 
