@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 
 /* kallsyms of a kernel with all modules is below 20 MiB; more is not kallsyms. */
@@ -20,15 +21,6 @@ int kernel_symbols_read(const char *path, struct buffer *out)
 	int fd __cleanup(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : buffer_read_fd(out, fd, TEXT_MAX);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
 }
 
 /* A line of kallsyms: "address type name[\t[module]]". */
