@@ -604,15 +604,16 @@ static void write_debug_id(struct json *j, const struct oc_module *module)
 	key_string(j, "breakpadId", module->build_id_size ? id : "");
 }
 
-/* Of Windows, symbol servers know the PDB file, by GUID and age. What it is called the machine does not know: mostly so. */
-static void write_pdb(struct json *j, const struct oc_module *module, const char *path)
+/* Of Windows, symbol servers know the PDB file, by GUID and age. */
+static void write_pdb(struct json *j, const struct oc_module *module, const char *told,
+		      const char *path)
 {
 	char key[PDB_ID_KEY_SIZE] = "";
 	struct buffer name = BUFFER_INIT;
 
 	if (module->build_id_size == PDB_ID_SIZE)
 		pdb_id_key(module->build_id, key);
-	pdb_put_usual_name(&name, path);
+	pdb_put_name(&name, told, path);
 	key_string(j, "debugName", name.error ? "" : name.data);
 	key_string(j, "debugPath", name.error ? "" : name.data);
 	key_string(j, "breakpadId", key);
@@ -631,7 +632,7 @@ static void write_library(struct firefox *f, const struct oc_module *module)
 	key_string(j, "name", name);
 	key_string(j, "path", path);
 	if (text_is_windows_path(path)) {
-		write_pdb(j, module, path);
+		write_pdb(j, module, oc_machine_string(f->m, module->symbol_file, NULL), path);
 	} else {
 		key_string(j, "debugName", name);
 		key_string(j, "debugPath", path);

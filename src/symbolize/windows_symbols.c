@@ -427,21 +427,13 @@ static int name_module(struct windows_symbols *ws, struct oc_machine *m, struct 
 
 /* ---- servers ----------------------------------------------------------------------------------------------- */
 
-/* Appends the name of the PDB file of a module, and a NUL. It mostly is that of the image. */
+/* Appends the name of the PDB file of a module, and a NUL. */
 static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
 			 struct buffer *out)
 {
-	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
-	const char *dot = strrchr(image, '.');
-	size_t stem = dot ? (size_t)(dot - image) : strlen(image), len;
-	const char *told = oc_machine_string(m, module->symbol_file, &len);
-
-	if (len) {
-		buffer_append(out, told, len + 1);
-		return;
-	}
-	buffer_append(out, image, stem);
-	buffer_append(out, ".pdb", sizeof(".pdb"));
+	pdb_put_name(out, oc_machine_string(m, module->symbol_file, NULL),
+		     oc_machine_string(m, module->path, NULL));
+	buffer_putc(out, '\0');
 }
 
 /* Asks for the PDB files that are wanted; wants, names: filled in; wants is [nr]. Returns 0 or -ENOMEM. */
