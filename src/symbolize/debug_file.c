@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Looks for a separate debug file and proves that it is the right one.
- * Called by src/symbolize/symbolizer.c and file_symbols.c.
+ * Called by the symbolizer and by file_symbols.c.
  * Must not know what is read from it.
  */
 #include "symbolize/debug_file.h"
