@@ -145,7 +145,7 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	free(run.jit);
 	free(run.offsets);
 	free(run.lacks);
-	buffer_done(&run.kallsyms);
+	naming_kernel_done(&run);
 	buffer_done(&run.raw);
 	buffer_done(&run.pretty);
 	return rc;

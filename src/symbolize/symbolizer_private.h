@@ -12,6 +12,7 @@
 #include "base/elf_file.h"
 #include "symbolize/jit_processes.h"
 #include "symbolize/module_files.h"
+#include "symbolize/symbol_match.h"
 #include "symbolize/windows_symbols.h"
 
 struct oc_symbolizer {
@@ -36,6 +37,15 @@ struct naming_place {
 #define NAMING_LACKS_PROGRAM 2u
 #define NAMING_HAS_NEWS      4u /* a server had some of it */
 
+/* The list of the running kernel's symbols, read once it is needed. */
+struct naming_kernel_list {
+	struct buffer text;
+	bool is_matched;
+	int rc;              /* of matching */
+	uint64_t *addresses; /* [match.nr] of all places in the kernel and its modules, ascending */
+	struct symbol_match match;
+};
+
 /* State of one pass. */
 struct naming_run {
 	struct oc_symbolizer *s;
@@ -51,9 +61,9 @@ struct naming_run {
 	bool is_of_here; /* of late passes: it was of this host */
 	bool kernel_is_asked; /* of late passes: whether the kernel was compared with the one that runs */
 	bool kernel_is_here;
-	struct buffer kallsyms; /* read once it is needed */
-	struct buffer raw;      /* a name as stored */
-	struct buffer pretty;   /* and for people */
+	struct naming_kernel_list kernel;
+	struct buffer raw;    /* a name as stored */
+	struct buffer pretty; /* and for people */
 };
 
 /*
@@ -90,6 +100,7 @@ int naming_open_vdso(struct elf_file *elf);
 bool naming_is_our_vdso(struct oc_machine *m, oc_module_id id, struct elf_file *elf);
 /* Whether the kernel of the recording is the one that runs, asked once. */
 bool naming_kernel_is_here(struct naming_run *run);
+void naming_kernel_done(struct naming_run *run);
 /* The process that a location was seen in, 0 = unknown. */
 oc_process_id naming_process_of(const struct oc_machine *m, const struct oc_location *location);
 
