@@ -148,6 +148,7 @@ static int name_all(struct oc_symbolizer *s, struct oc_machine *m, bool late)
 	naming_kernel_done(&run);
 	buffer_done(&run.raw);
 	buffer_done(&run.pretty);
+	windows_symbols_count(&s->windows, m);
 	return rc;
 }
 

@@ -12,7 +12,6 @@
 
 #include "base/macros.h"
 #include "base/vdso.h"
-#include "symbolize/debug_file.h"
 #include "symbolize/file_symbols.h"
 #include "symbolize/symbol_server.h"
 
@@ -45,6 +44,17 @@ static void note_lack(struct naming_run *run, oc_module_id module, uint8_t lack)
 {
 	if (run->lacks)
 		run->lacks[module] |= lack;
+}
+
+struct debug_search naming_search(const struct naming_run *run, oc_module_id module)
+{
+	oc_string_id path = oc_machine_module(run->m, module)->path;
+	struct debug_search search =
+		symbolizer_search(run->s, oc_machine_string(run->m, path, NULL));
+
+	if (run->lacks)
+		search.cache_dir = symbol_servers_folder(run->s->servers);
+	return search;
 }
 
 /* Names places[nr] of one ELF file. Returns 0, -ENOMEM, or what made the file unusable. */
@@ -80,7 +90,7 @@ static int name_elf(struct naming_run *run, struct elf_file *elf, const struct d
 
 int naming_vdso(struct naming_run *run, const struct naming_place *places, size_t nr)
 {
-	struct debug_search search = { .debug_dir = run->s->debug_dir };
+	struct debug_search search = symbolizer_search(run->s, NULL);
 	struct elf_file elf;
 	int rc = 0;
 
@@ -98,8 +108,8 @@ bool naming_is_served(const struct oc_machine *m, const struct oc_module *module
 	       oc_machine_string(m, module->path, NULL)[0] == '/';
 }
 
-int naming_open_downloaded(struct naming_run *run, const struct naming_place *place,
-			   struct elf_file *ret_elf, int *ret_fd)
+int naming_open_elsewhere(const struct naming_run *run, const struct naming_place *place,
+			  const struct debug_search *search, struct elf_file *ret_elf, int *ret_fd)
 {
 	const struct oc_module *module = oc_machine_module(run->m, place->group);
 	const struct oc_mapping *mapping =
@@ -107,10 +117,9 @@ int naming_open_downloaded(struct naming_run *run, const struct naming_place *pl
 	uint32_t page_size = oc_machine_info(run->m)->page_size;
 	int rc;
 
-	if (!run->lacks || !naming_is_served(run->m, module))
+	if ((!search->nr_folders && !search->cache_dir) || !naming_is_served(run->m, module))
 		return 0;
-	rc = debug_file_open_program(symbol_servers_folder(run->s->servers), module->build_id,
-				     module->build_id_size, run->s->files.max_file_bytes, ret_elf,
+	rc = debug_file_open_program(search, module->build_id, module->build_id_size, ret_elf,
 				     ret_fd);
 	if (rc != 1)
 		return rc;
@@ -124,11 +133,11 @@ int naming_open_downloaded(struct naming_run *run, const struct naming_place *pl
 	return 0;
 }
 
-static int name_downloaded(struct naming_run *run, const struct naming_place *places, size_t nr,
-			   const struct debug_search *search)
+static int name_elsewhere(struct naming_run *run, const struct naming_place *places, size_t nr,
+			  const struct debug_search *search)
 {
 	struct elf_file elf;
-	int fd = -1, rc = naming_open_downloaded(run, places, &elf, &fd);
+	int fd = -1, rc = naming_open_elsewhere(run, places, search, &elf, &fd);
 
 	if (!rc)
 		note_lack(run, places[0].group, NAMING_LACKS_PROGRAM | NAMING_LACKS_SYMBOLS);
@@ -145,23 +154,23 @@ static int name_downloaded(struct naming_run *run, const struct naming_place *pl
 int naming_file(struct naming_run *run, const struct naming_place *places, size_t nr)
 {
 	oc_module_id id = places[0].group;
-	const struct oc_module *module = oc_machine_module(run->m, id);
 	const struct oc_location *location = oc_machine_location(run->m, places[0].location);
 	const struct oc_process *process =
 		oc_machine_process(run->m, naming_process_of(run->m, location));
-	struct debug_search search = { .debug_dir = run->s->debug_dir,
-				       .path = oc_machine_string(run->m, module->path, NULL),
-				       .max_bytes = run->s->files.max_file_bytes };
+	struct debug_search search = naming_search(run, id);
 	struct module_file_ref file;
 	struct elf_file elf;
 	int rc;
 
-	if (run->lacks)
-		search.cache_dir = symbol_servers_folder(run->s->servers);
+	/* Told once, not again when servers had news. */
+	if (!run->lacks || !(run->lacks[id] & NAMING_HAS_NEWS)) {
+		search.tell = windows_symbols_tell_of;
+		search.tell_arg = &run->s->windows;
+	}
 	rc = module_files_get(&run->s->files, run->m, id, process && !run->late ? process->pid : 0,
 			      &file);
 	if (!rc)
-		return name_downloaded(run, places, nr, &search);
+		return name_elsewhere(run, places, nr, &search);
 	if (rc < 0)
 		return rc;
 	search.pid = file.pid;

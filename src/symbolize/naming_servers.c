@@ -32,12 +32,13 @@ static void keep_unnamed(struct naming_run *run, uint8_t lack)
 /* Whether a module still lacks its program, now that its debug file may have come. */
 static int lacks_program(struct naming_run *run, const struct naming_place *place)
 {
+	struct debug_search search = naming_search(run, place->group);
 	struct elf_file elf;
 	int fd, rc;
 
 	if (!(run->lacks[place->group] & NAMING_LACKS_PROGRAM))
 		return 0;
-	rc = naming_open_downloaded(run, place, &elf, &fd);
+	rc = naming_open_elsewhere(run, place, &search, &elf, &fd);
 	if (rc != 1)
 		return rc ? rc : 1;
 	elf_file_close(&elf);

@@ -9,12 +9,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "symbolize/debug_file.h"
 
 #define FILE_BYTES_DEFAULT (4ULL * 1024 * 1024 * 1024)
 #define DEBUG_DIR_DEFAULT  "/usr/lib/debug"
@@ -37,6 +38,24 @@ static uint32_t raise_file_limit(void)
 	return (uint32_t)MIN(MAX(limit.rlim_cur / 2, (rlim_t)FILES_LEAST), (rlim_t)UINT32_MAX / 2);
 }
 
+/* The folders of the symbol path for ELF files too, as absolute paths: files are opened below our root. */
+static int list_folders(struct oc_symbolizer *s)
+{
+	s->folders = calloc(s->windows.nr_named + 1, sizeof(*s->folders));
+	if (!s->folders)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->windows.nr_named; i++) {
+		char *path = realpath(s->windows.path.folders[i].path, NULL);
+
+		/* One that is not there was told of. */
+		if (path)
+			s->folders[s->nr_folders++] = path;
+		else if (errno == ENOMEM)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 {
 	struct oc_symbolizer_opts o = { 0 };
@@ -51,7 +70,7 @@ struct oc_symbolizer *oc_symbolizer_new(const struct oc_symbolizer_opts *opts)
 	s->files.max_open = o.max_files ? o.max_files : max_files;
 	s->servers = o.servers;
 	s->debug_dir = strdup(o.debug_dir ? o.debug_dir : DEBUG_DIR_DEFAULT);
-	if (!s->debug_dir || windows_symbols_init(&s->windows, &o)) {
+	if (!s->debug_dir || windows_symbols_init(&s->windows, &o) || list_folders(s)) {
 		oc_symbolizer_free(s);
 		return NULL;
 	}
@@ -66,6 +85,9 @@ void oc_symbolizer_free(struct oc_symbolizer *s)
 	jit_processes_done(&s->jits);
 	windows_symbols_done(&s->windows);
 	free(s->debug_dir);
+	for (size_t i = 0; i < s->nr_folders; i++)
+		free(s->folders[i]);
+	free(s->folders);
 	free(s);
 }
 
@@ -122,12 +144,21 @@ static bool has_call_frames(const struct elf_file *elf)
 	return section && section->type != SHT_NOBITS && section->size;
 }
 
+struct debug_search symbolizer_search(const struct oc_symbolizer *s, const char *path)
+{
+	return (struct debug_search){ .folders = (const char *const *)s->folders,
+				      .nr_folders = s->nr_folders,
+				      .debug_dir = s->debug_dir,
+				      .path = path,
+				      .max_bytes = s->files.max_file_bytes };
+}
+
 int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id id,
 			      uint32_t pid)
 {
 	const struct oc_module *module = oc_machine_module(m, id);
-	struct debug_search search = { .debug_dir = s->debug_dir,
-				       .max_bytes = s->files.max_file_bytes };
+	struct debug_search search =
+		symbolizer_search(s, module ? oc_machine_string(m, module->path, NULL) : NULL);
 	int fd __cleanup(cleanup_close) = oc_symbolizer_open(s, m, id, pid);
 	struct elf_file elf, debug;
 	struct stat st;
@@ -135,7 +166,6 @@ int oc_symbolizer_open_frames(struct oc_symbolizer *s, struct oc_machine *m, oc_
 
 	if (fd < 0 || fstat(fd, &st))
 		return fd < 0 ? fd : -errno;
-	search.path = oc_machine_string(m, module->path, NULL);
 	search.pid = pid;
 	rc = elf_file_open(&elf, fd, (uint64_t)st.st_size);
 	if (rc)

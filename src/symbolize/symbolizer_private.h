@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/elf_file.h"
+#include "symbolize/debug_file.h"
 #include "symbolize/jit_processes.h"
 #include "symbolize/module_files.h"
 #include "symbolize/symbol_match.h"
@@ -21,6 +22,8 @@ struct oc_symbolizer {
 	struct windows_symbols windows;
 	struct oc_symbol_servers *servers; /* NULL = nobody is asked */
 	char *debug_dir;
+	char **folders; /* [nr_folders] of the symbol path that are there, for ELF files */
+	size_t nr_folders;
 	oc_kernel_symbol_fn kernel_symbol; /* NULL = nobody to ask */
 	void *kernel_arg;
 };
@@ -104,10 +107,18 @@ void naming_kernel_done(struct naming_run *run);
 /* The process that a location was seen in, 0 = unknown. */
 oc_process_id naming_process_of(const struct oc_machine *m, const struct oc_location *location);
 
+/* Where the debug file of a program is looked for, of which `path` is borrowed. NULL = it is not looked for. */
+struct debug_search symbolizer_search(const struct oc_symbolizer *s, const char *path);
+/* The same of a module, with what servers gave. */
+struct debug_search naming_search(const struct naming_run *run, oc_module_id module);
+
 /* Whether servers can be asked for the file of a module: an ELF file that its build-id tells from all others. */
 bool naming_is_served(const struct oc_machine *m, const struct oc_module *module);
-/* Opens a program that is not here from the folder of what servers gave. Returns 1, 0 = it is not there, or -ENOMEM. */
-int naming_open_downloaded(struct naming_run *run, const struct naming_place *place,
-			   struct elf_file *ret_elf, int *ret_fd);
+/*
+ * Opens a program that is not under its path from the folders that were named, or from that of what servers gave.
+ * Returns 1, 0 = it is in none, or -ENOMEM.
+ */
+int naming_open_elsewhere(const struct naming_run *run, const struct naming_place *place,
+			  const struct debug_search *search, struct elf_file *ret_elf, int *ret_fd);
 
 #endif
