@@ -239,13 +239,12 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 	case ETW_METHOD:
 	case ETW_PROCESS:
 	case ETW_IMAGE:
-	case ETW_IMAGE_PDB:
 		return push_event(t, event);
 	case ETW_SWITCH:
 		return take_switch(t, event, &record.context_switch);
 	case ETW_READY:
 		return etw_waits_ready(&t->waits, &t->teller.tasks, event->cpu, event->time,
-				       record.ready.tid);
+				       &record.ready);
 	default:
 		return 0;
 	}
