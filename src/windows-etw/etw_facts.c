@@ -53,7 +53,7 @@ const struct etw_pdb *etw_pdbs_find(struct etw_pdbs *pdbs, uint32_t pid, uint64_
 				    uint64_t time)
 {
 	uint64_t hash;
-	uint32_t id = find_place(pdbs, pid, base, &hash), next;
+	uint32_t id = pdbs->nr ? find_place(pdbs, pid, base, &hash) : 0, next;
 	struct etw_pdb_place *place = id ? &pdbs->places[id - 1] : NULL;
 
 	if (!place)
@@ -275,19 +275,19 @@ static int by_pid_type_first(const void *a, const void *b)
 
 static int collect(struct collecting *c, struct etl_reader *r)
 {
+	const struct etl_event *event;
 	struct etw_record record;
-	struct etl_event event;
 	int rc;
 
 	while ((rc = etl_reader_next(r, &event)) == 1) {
 		if (!c->facts->nr_events++)
-			c->facts->first_time = event.time;
-		c->facts->last_time = MAX(c->facts->last_time, event.time);
-		rc = etw_decode(&event, &record);
+			c->facts->first_time = event->time;
+		c->facts->last_time = MAX(c->facts->last_time, event->time);
+		rc = etw_decode(event, &record);
 		c->facts->unreadable += rc < 0;
 		if (rc != 1)
 			continue;
-		if (take_in(c, &event, &record))
+		if (take_in(c, event, &record))
 			return -ENOMEM;
 		if (etw_happened(&record))
 			etl_reader_keep(r);
