@@ -292,8 +292,9 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 	rc = etw_session_stop(rec->session, &stats, err);
 	if (!rc && stats.ended_elsewhere)
 		return oc_error_set(err, -EIO,
-				    "another program has ended the session '" ETW_SESSION_NAME
-				    "'; what it wrote until then can be kept with --keep-etl");
+				    "another program, or a full disk, has ended the session "
+				    "'" ETW_SESSION_NAME
+				    "'; what was written until then can be kept with --keep-etl");
 	return rc;
 }
 
