@@ -4,9 +4,10 @@
  * Called by mappings.c, processes.c and callstacks.c.
  * Must not know what a module is; it sees ranges of addresses and ids of mappings.
  *
- * The trees are AVL trees built from three operations: split, join, and insert for where nothing is mapped yet. They
- * consume the roots they are given: a node that the present edit made goes back to the free list, a node that any other
- * root may reach is left as it is.
+ * The trees are AVL trees. Any range is replaced by split and join; most changes are simpler, and have operations of
+ * their own: insert for where nothing is mapped yet, and remove for exactly one mapping. All consume the roots they are
+ * given: a node that the present edit made goes back to the free list or is changed, a node that any other root may reach
+ * is left as it is.
  */
 #include "export/layout.h"
 
@@ -16,12 +17,15 @@
 #include "base/macros.h"
 #include "export/machine_private.h"
 
+/* Of an AVL tree of 2^32 nodes. */
+#define HEIGHT_MAX 46
+
 /*
- * Nodes that one layout_replace() can take at most. An AVL tree of 2^32 nodes is at most 46 high; a replacement is two
- * splits (each joins once per level, the joins of one split walk 3 * 46 levels in sum), up to three joins and two
- * removals of the last node; each level walked makes at most three nodes. An insertion walks 46 levels once.
+ * Nodes that one layout_replace() can take at most. A replacement is two splits (each joins once per level, the joins of
+ * one split walk 3 * HEIGHT_MAX levels in sum), up to three joins and two removals of the last node; each level walked
+ * makes at most three nodes. An insertion walks all levels once, the removal of one mapping at most twice.
  */
-#define NODES_PER_REPLACE (46 * 3 * (2 * 3 + 3 + 2))
+#define NODES_PER_REPLACE (HEIGHT_MAX * 3 * (2 * 3 + 3 + 2))
 
 /* Pages that are remembered one by one, before every new mapping of the process counts as a change. */
 #define UNKNOWN_PAGES_MAX 1024
@@ -153,7 +157,7 @@ static uint32_t concatenate(const struct edit *e, uint32_t left, uint32_t right)
 	return join(e, left, last, right);
 }
 
-/* Splits a tree into the mappings that start below address and the others. Recursion: its height, at most 46. */
+/* Splits a tree into the mappings that start below address and the others. Recursion: its height. */
 static void split(const struct edit *e, uint32_t root, uint64_t address, uint32_t *ret_below,
 		  uint32_t *ret_others)
 {
@@ -174,28 +178,79 @@ static void split(const struct edit *e, uint32_t root, uint64_t address, uint32_
 	}
 }
 
-/* Adds a mapping that overlaps none of the tree. Recursion: the tree's height, at most 46. */
+/* A node with other subtrees, whose heights differ by up to two. */
+static uint32_t adopt(const struct edit *e, uint32_t root, uint32_t left, uint32_t right)
+{
+	uint32_t left_height = height(e, left), right_height = height(e, right);
+	uint32_t low = MIN(left_height, right_height), high = MAX(left_height, right_height);
+	struct layout_node *node = node_at(e->m, root);
+
+	if (node->edit != e->id || high - low > 1)
+		return balance(e, left, consume(e, root).mapping, right);
+	node->left = left;
+	node->right = right;
+	node->height = high + 1;
+	return root;
+}
+
+/* The nodes from a root down to a place. */
+struct path {
+	uint32_t nodes[HEIGHT_MAX];
+	uint32_t nr;
+};
+
+/* Goes down to the node of the mapping that starts at `start`, or to where it would be. Returns the node or 0. */
+static uint32_t descend(const struct edit *e, uint32_t root, uint64_t start, struct path *path)
+{
+	path->nr = 0;
+	while (root) {
+		const struct layout_node *node = node_at(e->m, root);
+
+		if (node->start == start)
+			break;
+		path->nodes[path->nr++] = root;
+		root = start < node->start ? node->left : node->right;
+	}
+	return root;
+}
+
+/* Puts a subtree, whose height changed by up to one, back at the end of the path that was taken to `start`. */
+static uint32_t climb(const struct edit *e, struct path *path, uint64_t start, uint32_t changed)
+{
+	while (path->nr) {
+		uint32_t id = path->nodes[--path->nr];
+		const struct layout_node *node = node_at(e->m, id);
+		uint32_t before = node->height;
+
+		changed = start < node->start ? adopt(e, id, changed, node->right)
+					      : adopt(e, id, node->left, changed);
+		/* Changed in its place, and as high as it was: nothing changes from here on up. */
+		if (changed == id && height(e, id) == before)
+			return path->nr ? path->nodes[0] : id;
+	}
+	return changed;
+}
+
+/* Adds a mapping that overlaps none of the tree. */
 static uint32_t insert(const struct edit *e, uint32_t root, oc_mapping_id mapping, uint64_t start)
 {
-	struct layout_node *node, top;
-	uint32_t *child, left, right;
+	struct path path;
 
-	if (!root)
-		return make(e, 0, mapping, 0);
-	node = node_at(e->m, root);
-	top = *node;
-	child = start < top.start ? &top.left : &top.right;
-	*child = insert(e, *child, mapping, start);
-	left = height(e, top.left);
-	right = height(e, top.right);
-	if (top.edit != e->id || MAX(left, right) - MIN(left, right) > 1) {
-		consume(e, root);
-		return balance(e, top.left, top.mapping, top.right);
-	}
-	node->left = top.left;
-	node->right = top.right;
-	node->height = MAX(left, right) + 1;
-	return root;
+	descend(e, root, start, &path);
+	return climb(e, &path, start, make(e, 0, mapping, 0));
+}
+
+/* Removes the mapping that starts at `start`; there must be one. */
+static uint32_t remove_one(const struct edit *e, uint32_t root, uint64_t start)
+{
+	struct path path;
+	struct layout_node top = consume(e, descend(e, root, start, &path));
+	oc_mapping_id last;
+
+	if (!top.left)
+		return climb(e, &path, start, top.right);
+	top.left = take_last(e, top.left, &last);
+	return climb(e, &path, start, balance(e, top.left, last, top.right));
 }
 
 /* The last mapping that starts at or below address, or 0. */
@@ -425,7 +480,7 @@ static void end_mapping(struct replacement *r, oc_mapping_id id)
 		mapping->until_ns = r->time_ns;
 }
 
-/* Ends all mappings of a tree and consumes it. Recursion: its height, at most 46. */
+/* Ends all mappings of a tree and consumes it. Recursion: its height. */
 static void end_all(struct replacement *r, uint32_t root)
 {
 	struct layout_node top;
@@ -459,12 +514,27 @@ static uint32_t replace_in_tree(struct replacement *r, uint32_t root, oc_mapping
 	return id ? join(e, below, id, above) : concatenate(e, below, above);
 }
 
-/* Whether anything is mapped in [start, end): the last mapping that starts below end reaches over start. */
-static bool is_mapped(const struct oc_machine *m, uint32_t root, uint64_t start, uint64_t end)
+/* The last mapping in [start, end), or 0: the last one that starts below end may reach over start. */
+static oc_mapping_id find_last(const struct oc_machine *m, uint32_t root, uint64_t start,
+			       uint64_t end)
 {
 	oc_mapping_id last = find_at_or_below(m, root, end - 1);
 
-	return last && mapping_at(m, last)->end > start;
+	return last && mapping_at(m, last)->end > start ? last : 0;
+}
+
+/* The root with what is in the range ended, last being the last mapping there, and the mapping id (0 = none) in it. */
+static uint32_t change_tree(struct replacement *r, uint32_t root, oc_mapping_id last,
+			    oc_mapping_id id)
+{
+	const struct oc_mapping *mapping = last ? mapping_at(r->edit.m, last) : NULL;
+
+	if (!mapping)
+		return insert(&r->edit, root, id, r->start);
+	if (id || mapping->start != r->start || mapping->end != r->end)
+		return replace_in_tree(r, root, id);
+	end_mapping(r, last);
+	return remove_one(&r->edit, root, r->start);
 }
 
 int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
@@ -477,13 +547,11 @@ int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
 		.end = range->end,
 		.time_ns = MAX(range->since_ns, layout->changed_ns),
 	};
-	bool mapped = is_mapped(m, layout->root, range->start, range->end);
-	oc_mapping_id id = 0;
-	uint32_t root;
+	oc_mapping_id last = find_last(m, layout->root, range->start, range->end), id = 0;
 
-	if (!range->module && !mapped)
+	if (!range->module && !last)
 		return 0;
-	if (range->module && mapped)
+	if (range->module && last)
 		id = mapping_find_identical(m, range);
 	if (id)
 		return id;
@@ -497,9 +565,7 @@ int64_t layout_replace(struct oc_machine *m, const struct oc_mapping *range)
 	r.edit.id = layout->edit;
 	if (range->module)
 		id = append_now(m, range, r.time_ns);
-	root = mapped ? replace_in_tree(&r, layout->root, id)
-		      : insert(&r.edit, layout->root, id, r.start);
-	publish_root(layout, root, r.time_ns);
+	publish_root(layout, change_tree(&r, layout->root, last, id), r.time_ns);
 	if (r.replaced || (id && covers_unknown(layout, r.start, r.end))) {
 		layout->generation++;
 		layout_forget_unknown(m, layout);

@@ -22,8 +22,8 @@ static void put_be32(uint8_t *out, uint32_t value)
 		out[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Of the name in small letters, some of them at a time: a call for each is most of what reading a list of images costs. */
-static uint32_t hash_name(const char *path)
+/* The checksum of the name in small letters, of some of them at a time: a call for each costs ten times as much. */
+uint32_t image_id_name(const char *path)
 {
 	uLong hash = crc32(0, NULL, 0);
 	const char *slash = strrchr(path, '/');
@@ -43,7 +43,7 @@ static uint32_t hash_name(const char *path)
 	return (uint32_t)crc32(hash, small, nr);
 }
 
-bool image_id_make(const struct image_version *version, const char *path,
+bool image_id_make(const struct image_version *version, uint32_t name,
 		   uint8_t ret_id[IMAGE_ID_SIZE])
 {
 	if (!version->checksum && !version->time_stamp)
@@ -51,6 +51,6 @@ bool image_id_make(const struct image_version *version, const char *path,
 	put_be32(ret_id, image_pages(version->size));
 	put_be32(ret_id + 4, version->checksum);
 	put_be32(ret_id + 8, version->checksum ? 0 : version->time_stamp);
-	put_be32(ret_id + 12, hash_name(path));
+	put_be32(ret_id + 12, name);
 	return true;
 }

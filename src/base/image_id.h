@@ -21,12 +21,16 @@ struct image_version {
 };
 
 /*
- * Puts an identity together: the size, the checksum or else the time stamp, and the name of the file without its folders,
- * in which capital and small letters are the same.
- * path: of the file, with separators of either kind.
+ * The part of an identity that stands for the name of the file without its folders, in which capital and small letters
+ * are the same. path: of the file, with separators of either kind.
+ */
+uint32_t image_id_name(const char *path);
+/*
+ * Puts an identity together: the size, the checksum or else the time stamp, and the name.
+ * name: by image_id_name().
  * Returns false when there is neither checksum nor time stamp: size and name alone are no identity.
  */
-bool image_id_make(const struct image_version *version, const char *path,
+bool image_id_make(const struct image_version *version, uint32_t name,
 		   uint8_t ret_id[IMAGE_ID_SIZE]);
 
 /* Pages that an image of `size` bytes takes. */

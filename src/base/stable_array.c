@@ -24,15 +24,13 @@ void stable_array_done(struct stable_array *a)
 	stable_array_init(a, a->elem_size, a->shift);
 }
 
-int stable_array_reserve(struct stable_array *a, uint32_t extra)
+int stable_array_grow(struct stable_array *a, uint32_t extra)
 {
 	size_t need;
 
 	if (extra > UINT32_MAX - a->count)
 		return -ENOMEM;
 	need = ((size_t)a->count + extra + ((size_t)1 << a->shift) - 1) >> a->shift;
-	if (need <= a->nr_chunks)
-		return 0;
 	if (array_reserve(&a->chunks, &a->cap_chunks, need, sizeof(*a->chunks)))
 		return -ENOMEM;
 	while (a->nr_chunks < need) {

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/macros.h"
+
 /* Embedded; set up by stable_array_init(). `count` elements are in use; the memory of one never moves. */
 struct stable_array {
 	char **chunks;
@@ -23,11 +25,18 @@ struct stable_array {
 void stable_array_init(struct stable_array *a, size_t elem_size, uint32_t shift);
 /* Frees the elements. Accepts an all-zero array. */
 void stable_array_done(struct stable_array *a);
+/* For stable_array_reserve(), when there is not room enough. */
+int stable_array_grow(struct stable_array *a, uint32_t extra);
 /*
  * Makes room for `extra` more elements, so that as many stable_array_add() cannot fail.
  * Returns 0 or -ENOMEM, also when the array would have more than UINT32_MAX elements.
  */
-int stable_array_reserve(struct stable_array *a, uint32_t extra);
+static inline int stable_array_reserve(struct stable_array *a, uint32_t extra)
+{
+	size_t room = MIN(a->nr_chunks << a->shift, (size_t)UINT32_MAX);
+
+	return (size_t)a->count + extra <= room ? 0 : stable_array_grow(a, extra);
+}
 /* Appends one element, all zero. Returns it, or NULL = no memory. */
 void *stable_array_add(struct stable_array *a);
 /*

@@ -12,25 +12,29 @@
 
 #define REPLACEMENT 0xfffd
 
-/* Four units below 0x80 have none of these bits. */
-#define NOT_ASCII 0xff80ff80ff80ff80
+/* Four units at a time. */
+#define ONES      0x0001000100010001
+#define TOP_BITS  0x8000800080008000
+#define NOT_ASCII 0xff80ff80ff80ff80 /* units below 0x80 have none of these bits */
 
-/* Has bits of 0x8000 in it when one of four units is zero, and none of them when none is. */
+/* The top bits of units that are zero: of the first such one for certain, of those behind it perhaps of others too. */
 static uint64_t find_zero(const uint8_t *data)
 {
 	uint64_t four = le64(data);
 
-	return (four - 0x0001000100010001) & ~four;
+	return (four - ONES) & ~four & TOP_BITS;
 }
 
 size_t utf16_len(const uint8_t *data, size_t size)
 {
 	size_t len = 0;
 
-	/* Eight at a time, as long as none of them is zero. */
-	while (size - len >= 16 &&
-	       !((find_zero(data + len) | find_zero(data + len + 8)) & 0x8000800080008000))
-		len += 16;
+	for (; size - len >= 8; len += 8) {
+		uint64_t found = find_zero(data + len);
+
+		if (found)
+			return len + (size_t)__builtin_ctzll(found) / 16 * 2;
+	}
 	while (size - len >= 2 && (data[len] || data[len + 1]))
 		len += 2;
 	return len;
@@ -61,13 +65,14 @@ static size_t put_char(char *to, uint32_t c)
 	return 4;
 }
 
-/* Writes units as long as there are four below 0x80 to take together, which most text is made of. Returns the end. */
+/* Writes units as long as there are four of 1..0x7f to take together, which most text is made of. Returns the end. */
 static char *put_ascii(char *to, const uint8_t *data, size_t size, size_t *pos)
 {
 	for (; size - *pos >= 8; *pos += 8, to += 4) {
 		uint64_t four = le64(data + *pos);
 
-		if (four & NOT_ASCII)
+		/* Of these units only zero has such a bit when 1 is taken from it. */
+		if ((four | (four - ONES)) & NOT_ASCII)
 			break;
 		four |= four >> 8;
 		le32_put(to, (uint32_t)(four & 0xffff) | (uint32_t)(four >> 32) << 16);
@@ -93,6 +98,8 @@ void utf16_to_utf8(struct buffer *out, const uint8_t *data, size_t size)
 			break;
 		c = le16(data + pos);
 		pos += 2;
+		if (!c)
+			break;
 		if (c >= 0xd800 && c < 0xe000) {
 			uint32_t low = c < 0xdc00 && size - pos >= 2 ? le16(data + pos) : 0;
 

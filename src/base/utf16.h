@@ -18,8 +18,9 @@
 size_t utf16_len(const uint8_t *data, size_t size);
 
 /*
- * Appends data[size], UTF-16 little-endian, to `out` as UTF-8; half a surrogate pair becomes U+FFFD, an odd last byte
- * is left out. Control characters stay: text is cleaned where it is interned. A failure sticks in out->error.
+ * Appends data[size], UTF-16 little-endian, to `out` as UTF-8, up to its first NUL if it has one; half a surrogate pair
+ * becomes U+FFFD, an odd last byte is left out. Control characters stay: text is cleaned where it is interned. A failure
+ * sticks in out->error.
  */
 void utf16_to_utf8(struct buffer *out, const uint8_t *data, size_t size);
 

@@ -171,7 +171,7 @@ static int identify_image(const struct byte_source *source, struct symbol_file *
 		return rc;
 	rc = pe_symbol_file(&pe, &symbols, err);
 	ret->has_id = rc == 1;
-	ret->has_image_id = image_id_make(&pe.version, ret->name, ret->image_id);
+	ret->has_image_id = image_id_make(&pe.version, image_id_name(ret->name), ret->image_id);
 	pe_close(&pe);
 	if (ret->has_id)
 		memcpy(ret->id, symbols.id, PDB_ID_SIZE);

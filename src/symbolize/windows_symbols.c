@@ -170,7 +170,7 @@ static bool is_same_build(const struct naming *n, const struct image *image)
 		return image->has_symbols &&
 		       !memcmp(image->symbols.id, module->build_id, PDB_ID_SIZE);
 	if (module->build_id_size == IMAGE_ID_SIZE)
-		return image_id_make(&image->pe.version, path_of(n), id) &&
+		return image_id_make(&image->pe.version, image_id_name(path_of(n)), id) &&
 		       !memcmp(id, module->build_id, IMAGE_ID_SIZE);
 	/* Of the file at its own place the size is enough: it was loaded from there a moment ago. */
 	mapping =

@@ -115,7 +115,7 @@ static void parse_log(const struct etl_event *event, struct etl_log *log)
 {
 	const uint8_t *p = event->payload;
 	const uint8_t *tail = p + (event->pointer_size == 8 ? 0xf8 : 0xf0);
-	size_t strings = (size_t)(tail - p) + 0x20, len;
+	size_t strings = (size_t)(tail - p) + 0x20;
 	struct buffer name = BUFFER_INIT;
 
 	*log = (struct etl_log){
@@ -143,8 +143,7 @@ static void parse_log(const struct etl_event *event, struct etl_log *log)
 		log->ticks_hz = le32(p + 0x34) * 1000000ULL;
 	if (event->size <= strings)
 		return;
-	len = utf16_len(p + strings, event->size - strings);
-	utf16_to_utf8(&name, p + strings, MIN(len, (ETL_NAME_BYTES / 4) & ~1u));
+	utf16_to_utf8(&name, p + strings, MIN(event->size - strings, (size_t)ETL_NAME_BYTES / 4));
 	if (name.data && !name.error)
 		memcpy(log->session, name.data, MIN(name.len + 1, sizeof(log->session)));
 	log->session[sizeof(log->session) - 1] = '\0';

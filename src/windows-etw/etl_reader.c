@@ -34,6 +34,7 @@ struct cursor {
 	uint32_t size;
 	uint32_t next; /* where the event behind `event` begins */
 	uint32_t buffer;
+	uint16_t cpu;
 	uint64_t time; /* of `event`; never less than that of the one before it */
 	struct etl_event event;
 };
@@ -57,6 +58,8 @@ struct etl_reader {
 	size_t nr_open;
 	size_t heap_cap;
 	bool has_current;
+	uint64_t
+		next_time; /* an event of heap[0] before it comes before those of all other buffers */
 	/* What the heap speaks of; the unused ones are listed in `unused`. */
 	struct cursor *cursors;
 	size_t nr_cursors;
@@ -108,6 +111,7 @@ static bool cursor_advance(struct etl_reader *r, struct cursor *c)
 		if (c->event.time < c->time)
 			r->stats.backwards++;
 		c->time = MAX(c->time, c->event.time);
+		c->event.cpu = c->cpu;
 		return true;
 	}
 	c->next = c->size;
@@ -123,20 +127,18 @@ static bool is_before(const struct entry *a, const struct entry *b)
 
 static void sift_down(struct etl_reader *r)
 {
-	size_t at = 0;
+	struct entry moving = r->heap[0];
+	size_t at = 0, child;
 
-	for (;;) {
-		size_t least = at, left = 2 * at + 1;
-
-		for (size_t child = left; child < left + 2 && child < r->nr_open; child++) {
-			if (is_before(&r->heap[child], &r->heap[least]))
-				least = child;
-		}
-		if (least == at)
-			return;
-		SWAP(r->heap[at], r->heap[least]);
-		at = least;
+	while ((child = 2 * at + 1) < r->nr_open) {
+		if (child + 1 < r->nr_open && is_before(&r->heap[child + 1], &r->heap[child]))
+			child++;
+		if (!is_before(&r->heap[child], &moving))
+			break;
+		r->heap[at] = r->heap[child];
+		at = child;
 	}
+	r->heap[at] = moving;
 }
 
 static void sift_up(struct etl_reader *r, size_t at)
@@ -233,6 +235,7 @@ static int open_buffer(struct etl_reader *r)
 		return -ENOMEM;
 	c.data = c.memory.data;
 	c.size = buffer->data_size;
+	c.cpu = buffer->cpu;
 	r->open_bytes += c.memory.size;
 	rc = r->open_bytes > OPEN_BYTES_MAX ? -EFBIG
 					    : etl_buffer_load(&r->buffers, buffer, c.memory.data);
@@ -253,37 +256,53 @@ static int open_buffer(struct etl_reader *r)
 	return push(r, &c);
 }
 
-/* Leaves the event that was handed out behind. */
-static void leave_current(struct etl_reader *r)
+/* Leaves the event that was handed out behind. Returns true when the one behind it in its buffer is the next of all. */
+static bool leave_current(struct etl_reader *r)
 {
-	r->has_current = false;
-	if (cursor_advance(r, first_cursor(r))) {
-		r->heap[0].time = first_cursor(r)->time;
+	struct cursor *c = first_cursor(r);
+
+	if (cursor_advance(r, c)) {
+		r->heap[0].time = c->time;
+		if (c->time < r->next_time)
+			return true;
 	} else {
 		SWAP(r->heap[0], r->heap[r->nr_open - 1]);
 		drop_last(r);
 	}
+	r->has_current = false;
 	sift_down(r);
+	return false;
 }
 
-int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event)
+/* The earliest time of the buffers that are not the first of the heap, opened or not. */
+static uint64_t find_next_time(const struct etl_reader *r, const struct etl_buffer *next)
+{
+	uint64_t time = next ? next->first_time : UINT64_MAX;
+
+	for (size_t i = 1; i < 3 && i < r->nr_open; i++)
+		time = MIN(time, r->heap[i].time);
+	return time;
+}
+
+int etl_reader_next(struct etl_reader *r, const struct etl_event **ret_event)
 {
 	const struct etl_buffer *next;
 
-	if (r->has_current)
-		leave_current(r);
-	/* Buffers come in order of their first event: one that begins later cannot hold the next event. */
-	while ((next = find_next(r)) && (!r->nr_open || next->first_time <= r->heap[0].time)) {
-		int rc = open_buffer(r);
+	if (!r->has_current || !leave_current(r)) {
+		/* Buffers come in order of their first event: one that begins later cannot hold the next event. */
+		while ((next = find_next(r)) &&
+		       (!r->nr_open || next->first_time <= r->heap[0].time)) {
+			int rc = open_buffer(r);
 
-		if (rc)
-			return rc;
+			if (rc)
+				return rc;
+		}
+		if (!r->nr_open)
+			return 0;
+		r->next_time = find_next_time(r, next);
+		r->has_current = true;
 	}
-	if (!r->nr_open)
-		return 0;
-	*ret_event = first_cursor(r)->event;
-	ret_event->cpu = etl_buffer_at(&r->buffers, r->heap[0].buffer)->cpu;
-	r->has_current = true;
+	*ret_event = &first_cursor(r)->event;
 	return 1;
 }
 

@@ -71,10 +71,10 @@ const struct etl_log *etl_reader_log(const struct etl_reader *r);
 
 /*
  * The next event in order of time; equal times in file order. What is damaged is passed over and counted.
- * Returns 1 with *ret_event, whose pointers are valid until the next call; 0 at the end; or -EIO, -ENOMEM or -EFBIG
- * (more than 1 GiB of buffers overlap in time).
+ * Returns 1 with *ret_event, valid until the next call; 0 at the end; or -EIO, -ENOMEM or -EFBIG (more than 1 GiB of
+ * buffers overlap in time).
  */
-int etl_reader_next(struct etl_reader *r, struct etl_event *ret_event);
+int etl_reader_next(struct etl_reader *r, const struct etl_event **ret_event);
 /* Starts again from the first event. */
 void etl_reader_rewind(struct etl_reader *r);
 /* Says that the event handed out last is needed again. */

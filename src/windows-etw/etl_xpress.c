@@ -132,62 +132,147 @@ static inline bool lz77_match(struct stream *s, size_t *nibble)
 }
 
 /*
+ * What of the flags is still to come, the next one in the highest bit, and behind the last one a bit that is set: so one
+ * instruction counts literals, and END stands where the next flags begin.
+ */
+#define FLAGS_END (1ULL << 63)
+
+static uint64_t lz77_flags(const uint8_t *in)
+{
+	return (uint64_t)le32(in) << 32 | FLAGS_END >> 32;
+}
+
+/* What is read and written at most between two looks at what is left; long matches look for themselves. */
+#define FAST_INPUT  (32 + 16)
+#define FAST_OUTPUT (32 + FAST_MATCH)
+#define FAST_COPY   16
+#define FAST_MATCH  (2 * FAST_COPY)
+
+/* State of a run; flags as above; nibble: see lz77_length(). */
+struct lz77 {
+	struct stream s;
+	uint64_t flags;
+	size_t nibble;
+};
+
+/*
+ * What lz77_length() gives, where there is input enough, but for lengths that take more than a byte: for these 255 or
+ * more. How long matches are cannot be guessed, so nothing here branches on it.
+ */
+static inline size_t fast_length(const uint8_t *in, size_t *pos, size_t *nibble)
+{
+	size_t has_nibble = -(size_t)(*nibble != 0);
+	size_t new_nibble = *pos & ~has_nibble;
+	size_t len = in[(*nibble & has_nibble) | new_nibble] >> (has_nibble & 4) & 15;
+	size_t is_long = -(size_t)(len == 15);
+
+	*nibble = new_nibble;
+	*pos += 1 + has_nibble;
+	len += 7 + (in[*pos] & is_long);
+	*pos += is_long & 1;
+	return len;
+}
+
+/* Copies len bytes from at least FAST_COPY bytes back; FAST_MATCH, or up to FAST_COPY - 1 more than len, may be written. */
+static inline void fast_copy(uint8_t *to, size_t distance, size_t len)
+{
+	const uint8_t *from = to - distance;
+
+	memcpy(to, from, FAST_COPY);
+	memcpy(to + FAST_COPY, from + FAST_COPY, FAST_COPY);
+	for (size_t at = FAST_MATCH; at < len; at += FAST_COPY)
+		memcpy(to + at, from + at, FAST_COPY);
+}
+
+/*
+ * The most of the input: literals up to the next match are copied at once, for they are few, and whether there are any
+ * cannot be guessed. Returns false when it is not valid.
+ *
  * The bytes are written through pointers to bytes, which may point at anything: the loop keeps its state in locals, or
  * the compiler would read it again from memory behind each byte.
  */
+static bool lz77_fast(struct lz77 *lz)
+{
+	const uint8_t *const in = lz->s.in;
+	uint8_t *const out = lz->s.out;
+	size_t pos = 0, at = 0, nibble = 0;
+	uint64_t flags = lz->flags;
+
+	while (lz->s.in_size - pos >= FAST_INPUT && lz->s.out_size - at >= FAST_OUTPUT) {
+		unsigned int nr = (unsigned int)__builtin_clzll(flags);
+		size_t len, distance, next, next_nibble = nibble;
+
+		memcpy(out + at, in + pos, 16);
+		if (nr > 16)
+			memcpy(out + at + 16, in + pos + 16, 16);
+		at += nr;
+		pos += nr;
+		flags <<= nr;
+		if (flags == FLAGS_END) {
+			flags = lz77_flags(in + pos);
+			pos += 4;
+			continue;
+		}
+		flags <<= 1;
+		len = in[pos] & 7;
+		distance = (size_t)(le16(in + pos) >> 3) + 1;
+		next = pos + 2;
+		if (len == 7)
+			len = fast_length(in, &next, &next_nibble);
+		if (len < 255 && distance >= FAST_COPY && distance <= at &&
+		    len + MATCH_MIN + FAST_COPY <= lz->s.out_size - at) {
+			fast_copy(out + at, distance, len + MATCH_MIN);
+			at += len + MATCH_MIN;
+			pos = next;
+			nibble = next_nibble;
+			continue;
+		}
+		lz->s.in_pos = pos;
+		lz->s.out_pos = at;
+		lz->nibble = nibble;
+		if (!lz77_match(&lz->s, &lz->nibble))
+			return false;
+		pos = lz->s.in_pos;
+		at = lz->s.out_pos;
+		nibble = lz->nibble;
+	}
+	lz->s.in_pos = pos;
+	lz->s.out_pos = at;
+	lz->flags = flags;
+	lz->nibble = nibble;
+	return true;
+}
+
 ssize_t xpress_lz77(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size)
 {
-	struct stream s = { .in = in, .in_size = in_size, .out = out, .out_size = out_size };
-	unsigned int left = 0; /* items that `flags` still describes */
-	const uint8_t *ip = in, *in_end;
-	uint8_t *op = out, *out_end;
-	uint32_t flags = 0;
-	size_t nibble = 0;
+	struct lz77 lz = {
+		.s = { .in = in, .in_size = in_size, .out = out, .out_size = out_size },
+		.flags = FLAGS_END,
+	};
+	struct stream *s = &lz.s;
 
 	/* What is empty may be nowhere. */
 	if (!in_size || !out_size)
 		return 0;
-	in_end = in + in_size;
-	out_end = out + out_size;
-	while (op < out_end) {
-		if (!left) {
-			if (in_end - ip < 4)
+	if (!lz77_fast(&lz))
+		return -EBADMSG;
+	while (s->out_pos < out_size) {
+		if (lz.flags == FLAGS_END) {
+			if (!has_input(s, 4))
 				break;
-			flags = le32(ip);
-			ip += 4;
-			left = 32;
+			lz.flags = lz77_flags(in + s->in_pos);
+			s->in_pos += 4;
 		}
 		/* The flags behind the last item mean nothing. */
-		if (ip == in_end)
+		if (s->in_pos == in_size)
 			break;
-		if (!(flags & 0x80000000)) {
-			unsigned int nr = 1;
-
-			/* Where there is room, as many literals at once as the flags say. */
-			if (in_end - ip >= 32 && out_end - op >= 32) {
-				nr = flags ? MIN((unsigned int)__builtin_clz(flags), left) : left;
-				memcpy(op, ip, 16);
-				if (nr > 16)
-					memcpy(op + 16, ip + 16, 16);
-			} else {
-				*op = *ip;
-			}
-			op += nr;
-			ip += nr;
-			left -= nr;
-			flags = nr < 32 ? flags << nr : 0;
-			continue;
-		}
-		s.in_pos = (size_t)(ip - in);
-		s.out_pos = (size_t)(op - out);
-		if (!lz77_match(&s, &nibble))
+		if (!(lz.flags & FLAGS_END))
+			out[s->out_pos++] = in[s->in_pos++];
+		else if (!lz77_match(s, &lz.nibble))
 			return -EBADMSG;
-		ip = in + s.in_pos;
-		op = out + s.out_pos;
-		flags <<= 1;
-		left--;
+		lz.flags <<= 1;
 	}
-	return op < out_end && ip != in_end ? -EBADMSG : (ssize_t)(op - out);
+	return s->out_pos < out_size && s->in_pos != in_size ? -EBADMSG : (ssize_t)s->out_pos;
 }
 
 /* ---- LZ77 with Huffman codes --------------------------------------------------------------------------------- */

@@ -67,13 +67,17 @@ static struct etw_text take_utf16(struct input *in)
 	return text;
 }
 
-/* A text that ends with NUL or with the payload. */
+/*
+ * A text that ends with NUL or with the payload, of which nothing behind it is wanted. Most are never looked at, and where
+ * one ends is found when it is.
+ */
 static struct etw_text take_last_utf16(struct input *in)
 {
-	struct etw_text text = { .data = in->data,
-				 .size = (uint32_t)utf16_len(in->data, in->size) };
+	struct etw_text text = { .data = in->data, .size = in->size };
 
-	skip(in, MIN((uint64_t)text.size + 2, (uint64_t)in->size));
+	if (in->size < 2 || !le16(in->data))
+		text.size = 0;
+	skip(in, in->size);
 	return text;
 }
 
@@ -257,56 +261,97 @@ static void decode_switch(struct input *in, struct etw_switch *out)
 
 /* ---- which event it is --------------------------------------------------------------------------------------- */
 
+/* Numbers of the GUIDs of those whose events are known here. */
+#define GUID_PROCESS     0x3d6fa8d0, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c
+#define GUID_THREAD      0x3d6fa8d1, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c
+#define GUID_PERFINFO    0xce1dbfb4, 0x137e, 0x4da6, 0x87, 0xb0, 0x3f, 0x59, 0xaa, 0x10, 0x2c, 0xbc
+#define GUID_IMAGE       0x2cb15d1d, 0x5fc1, 0x11d2, 0xab, 0xe1, 0x00, 0xa0, 0xc9, 0x11, 0xf5, 0x18
+#define GUID_STACK_WALK  0xdef2fe46, 0x7bd6, 0x4b80, 0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3
+#define GUID_IMAGE_ID    0xb3e675d7, 0x2554, 0x4f18, 0x83, 0x0b, 0x27, 0x62, 0x73, 0x25, 0x60, 0xde
+#define GUID_SYS_CONFIG  0x9b79ee91, 0xb5fd, 0x41c0, 0xa2, 0x43, 0x42, 0x48, 0xe2, 0x66, 0xe9, 0xd0
+#define GUID_CLR         0xe13c0d23, 0xccbc, 0x4e12, 0x93, 0x1b, 0xd9, 0xcc, 0x2e, 0xee, 0x27, 0xe4
+#define GUID_CLR_RUNDOWN 0xa669021c, 0xc450, 0x4609, 0xa0, 0x35, 0x5a, 0xf5, 0x9a, 0xf4, 0xdf, 0x18
+
 /* A GUID as it is stored: three little-endian numbers and eight bytes. */
-#define GUID(a, b, c, ...)                                                                    \
+#define GUID(numbers) GUID_BYTES(numbers)
+#define GUID_BYTES(a, b, c, ...)                                                              \
 	{                                                                                     \
 		(a) & 0xff, (a) >> 8 & 0xff, (a) >> 16 & 0xff, (a) >> 24, (b)&0xff, (b) >> 8, \
 			(c)&0xff, (c) >> 8, __VA_ARGS__                                       \
 	}
+#define GUID_START(numbers) FIRST_OF(numbers)
+#define FIRST_OF(a, ...)    a
 
-/* Classes of kernel events by their GUID. */
-static const struct {
-	uint8_t group;
-	uint8_t guid[16];
-} classes[] = {
-	/* Process */
-	{ 0x03, GUID(0x3d6fa8d0, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c) },
-	/* Thread */
-	{ 0x05, GUID(0x3d6fa8d1, 0xfe05, 0x11d0, 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c) },
-	/* PerfInfo */
-	{ 0x0f, GUID(0xce1dbfb4, 0x137e, 0x4da6, 0x87, 0xb0, 0x3f, 0x59, 0xaa, 0x10, 0x2c, 0xbc) },
-	/* Image */
-	{ 0x14, GUID(0x2cb15d1d, 0x5fc1, 0x11d2, 0xab, 0xe1, 0x00, 0xa0, 0xc9, 0x11, 0xf5, 0x18) },
-	/* StackWalk */
-	{ 0x18, GUID(0xdef2fe46, 0x7bd6, 0x4b80, 0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3) },
+enum provider {
+	PROVIDER_OTHER,
+	PROVIDER_PROCESS,
+	PROVIDER_THREAD,
+	PROVIDER_PERFINFO,
+	PROVIDER_IMAGE,
+	PROVIDER_STACK_WALK,
+	PROVIDER_IMAGE_ID,
+	PROVIDER_SYS_CONFIG,
+	PROVIDER_CLR,
+	PROVIDER_CLR_RUNDOWN,
 };
 
-static const uint8_t image_id_guid[16] =
-	GUID(0xb3e675d7, 0x2554, 0x4f18, 0x83, 0x0b, 0x27, 0x62, 0x73, 0x25, 0x60, 0xde);
-static const uint8_t sys_config_guid[16] =
-	GUID(0x9b79ee91, 0xb5fd, 0x41c0, 0xa2, 0x43, 0x42, 0x48, 0xe2, 0x66, 0xe9, 0xd0);
-static const uint8_t clr_guid[16] =
-	GUID(0xe13c0d23, 0xccbc, 0x4e12, 0x93, 0x1b, 0xd9, 0xcc, 0x2e, 0xee, 0x27, 0xe4);
-static const uint8_t clr_rundown_guid[16] =
-	GUID(0xa669021c, 0xc450, 0x4609, 0xa0, 0x35, 0x5a, 0xf5, 0x9a, 0xf4, 0xdf, 0x18);
+static const struct {
+	uint8_t guid[16];
+	uint8_t group; /* of kernel events, the upper byte of their hooks; 0 = they have none */
+} providers[] = {
+	[PROVIDER_PROCESS] = { GUID(GUID_PROCESS), 0x03 },
+	[PROVIDER_THREAD] = { GUID(GUID_THREAD), 0x05 },
+	[PROVIDER_PERFINFO] = { GUID(GUID_PERFINFO), 0x0f },
+	[PROVIDER_IMAGE] = { GUID(GUID_IMAGE), 0x14 },
+	[PROVIDER_STACK_WALK] = { GUID(GUID_STACK_WALK), 0x18 },
+	[PROVIDER_IMAGE_ID] = { GUID(GUID_IMAGE_ID), 0 },
+	[PROVIDER_SYS_CONFIG] = { GUID(GUID_SYS_CONFIG), 0 },
+	[PROVIDER_CLR] = { GUID(GUID_CLR), 0 },
+	[PROVIDER_CLR_RUNDOWN] = { GUID(GUID_CLR_RUNDOWN), 0 },
+};
 
-static bool is_guid(const uint8_t *guid, const uint8_t *wanted)
+/* The first number tells them apart; most events are of others and end here. */
+static enum provider guess_provider(const uint8_t *guid)
 {
-	return !memcmp(guid, wanted, 16);
+	switch (le32(guid)) {
+	case GUID_START(GUID_PROCESS):
+		return PROVIDER_PROCESS;
+	case GUID_START(GUID_THREAD):
+		return PROVIDER_THREAD;
+	case GUID_START(GUID_PERFINFO):
+		return PROVIDER_PERFINFO;
+	case GUID_START(GUID_IMAGE):
+		return PROVIDER_IMAGE;
+	case GUID_START(GUID_STACK_WALK):
+		return PROVIDER_STACK_WALK;
+	case GUID_START(GUID_IMAGE_ID):
+		return PROVIDER_IMAGE_ID;
+	case GUID_START(GUID_SYS_CONFIG):
+		return PROVIDER_SYS_CONFIG;
+	case GUID_START(GUID_CLR):
+		return PROVIDER_CLR;
+	case GUID_START(GUID_CLR_RUNDOWN):
+		return PROVIDER_CLR_RUNDOWN;
+	default:
+		return PROVIDER_OTHER;
+	}
+}
+
+static enum provider find_provider(const uint8_t *guid)
+{
+	enum provider guess = guess_provider(guid);
+
+	return guess && memcmp(guid, providers[guess].guid, 16) ? PROVIDER_OTHER : guess;
 }
 
 /* The hook of a kernel event whichever way it came, 0 = none of ours. */
-static uint32_t find_hook(const struct etl_event *event)
+static uint32_t find_hook(const struct etl_event *event, enum provider provider)
 {
 	if (!event->provider)
 		return event->id;
-	if (event->header == ETL_EVENT && event->id)
+	if (!providers[provider].group || (event->header == ETL_EVENT && event->id))
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-		if (is_guid(event->provider, classes[i].guid))
-			return (uint32_t)classes[i].group << 8 | event->opcode;
-	}
-	return 0;
+	return (uint32_t)providers[provider].group << 8 | event->opcode;
 }
 
 /* Hooks of the classes above. Source: ntwmi.h, WMI_LOG_TYPE_* and PERFINFO_LOG_TYPE_*. */
@@ -372,14 +417,15 @@ static int decode_kernel(struct input *in, const struct etl_event *event, uint32
 }
 
 /* What merging adds to a trace: PDBs of images, names of volumes. Pointers are the merging machine's. */
-static int decode_merged(struct input *in, const struct etl_event *event, struct etw_record *out)
+static int decode_merged(struct input *in, const struct etl_event *event, enum provider provider,
+			 struct etw_record *out)
 {
-	if (event->opcode == 36 && is_guid(event->provider, image_id_guid)) {
+	if (event->opcode == 36 && provider == PROVIDER_IMAGE_ID) {
 		out->type = ETW_IMAGE_PDB;
 		decode_image_pdb(in, &out->pdb);
 		return 1;
 	}
-	if (event->opcode == 35 && is_guid(event->provider, sys_config_guid)) {
+	if (event->opcode == 35 && provider == PROVIDER_SYS_CONFIG) {
 		out->type = ETW_VOLUME;
 		out->volume.nt_prefix = take_utf16(in);
 		out->volume.dos_prefix = take_last_utf16(in);
@@ -389,12 +435,12 @@ static int decode_merged(struct input *in, const struct etl_event *event, struct
 }
 
 /* .NET methods. All fields are 64 bits wide in 32-bit processes too. */
-static int decode_clr(struct input *in, const struct etl_event *event, struct etw_record *out)
+static int decode_clr(struct input *in, const struct etl_event *event, enum provider provider,
+		      struct etw_record *out)
 {
-	bool rundown = is_guid(event->provider, clr_rundown_guid);
+	bool rundown = provider == PROVIDER_CLR_RUNDOWN;
 
-	if ((event->id != 143 && event->id != 144) ||
-	    (!rundown && !is_guid(event->provider, clr_guid)))
+	if ((event->id != 143 && event->id != 144) || (!rundown && provider != PROVIDER_CLR))
 		return 0;
 	out->type = ETW_METHOD;
 	out->method.moment =
@@ -416,17 +462,18 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
 	struct input in = { .data = event->payload,
 			    .size = event->size,
 			    .pointer_size = event->pointer_size };
-	uint32_t hook = find_hook(event);
+	enum provider provider = event->provider ? find_provider(event->provider) : PROVIDER_OTHER;
+	uint32_t hook = find_hook(event, provider);
 	int rc;
 
 	if (hook)
 		rc = decode_kernel(&in, event, hook, ret_record);
-	else if (!event->provider)
+	else if (!provider)
 		rc = 0;
 	else if (event->header == ETL_EVENT)
-		rc = decode_clr(&in, event, ret_record);
+		rc = decode_clr(&in, event, provider, ret_record);
 	else
-		rc = decode_merged(&in, event, ret_record);
+		rc = decode_merged(&in, event, provider, ret_record);
 	return rc > 0 && in.bad ? -EBADMSG : rc;
 }
 

@@ -33,7 +33,7 @@ enum etw_type {
 	ETW_METHOD,
 };
 
-/* A text in the payload, without its NUL. */
+/* A text in the payload. A NUL ends it, if there is one in it; one that begins with NUL has size 0. */
 struct etw_text {
 	const uint8_t *data;
 	uint32_t size; /* in bytes */

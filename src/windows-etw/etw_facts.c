@@ -52,7 +52,7 @@ static uint32_t pdbs_lookup(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t 
 const struct etw_pdb *etw_pdbs_find(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base)
 {
 	uint64_t hash;
-	uint32_t id = pdbs_lookup(pdbs, pid, base, &hash);
+	uint32_t id = pdbs->index.count ? pdbs_lookup(pdbs, pid, base, &hash) : 0;
 
 	return id ? &pdbs->list[id - 1] : NULL;
 }
@@ -79,7 +79,9 @@ int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool re
 	uint64_t hash;
 	uint32_t id = pdbs_lookup(pdbs, pdb->pid, pdb->base, &hash);
 
-	if (id && !replace)
+	entry = id ? &pdbs->list[id - 1] : NULL;
+	if (entry && (!replace || (entry->age == pdb->age &&
+				   !memcmp(entry->guid, pdb->guid, sizeof(entry->guid)))))
 		return 0;
 	name = take_name(pdbs, &pdb->name, id ? pdbs->list[id - 1].name : NULL);
 	if (!name)
@@ -243,19 +245,19 @@ static int by_pid_type_first(const void *a, const void *b)
 
 static int collect(struct collecting *c, struct etl_reader *r)
 {
+	const struct etl_event *event;
 	struct etw_record record;
-	struct etl_event event;
 	int rc;
 
 	while ((rc = etl_reader_next(r, &event)) == 1) {
 		if (!c->facts->nr_events++)
-			c->facts->first_time = event.time;
-		c->facts->last_time = MAX(c->facts->last_time, event.time);
-		rc = etw_decode(&event, &record);
+			c->facts->first_time = event->time;
+		c->facts->last_time = MAX(c->facts->last_time, event->time);
+		rc = etw_decode(event, &record);
 		c->facts->unreadable += rc < 0;
 		if (rc != 1)
 			continue;
-		if (take_in(c, &event, &record))
+		if (take_in(c, event, &record))
 			return -ENOMEM;
 		if (etw_happened(&record))
 			etl_reader_keep(r);

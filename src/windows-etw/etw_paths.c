@@ -13,15 +13,32 @@
 #include <strings.h>
 
 #include "base/array.h"
+#include "base/buffer.h"
+#include "base/image_id.h"
+#include "base/macros.h"
 #include "base/utf16.h"
 
 /* A machine has at most a few dozen; only a trace made for it says more. */
 #define VOLUMES_MAX 1024
 
+/* As many as a busy machine has loaded; only a trace made for it says more, and then they are found anew. */
+#define FILES_MAX 32768
+
 struct etw_volume_name {
 	struct buffer nt;
 	struct buffer dos;
 };
+
+struct etw_known_file {
+	struct etw_text raw; /* as in the trace */
+	struct etw_file file;
+};
+
+static void forget_files(struct etw_paths *paths)
+{
+	id_table_done(&paths->index);
+	arena_done(&paths->texts);
+}
 
 static void volume_done(struct etw_volume_name *volume)
 {
@@ -34,6 +51,8 @@ void etw_paths_done(struct etw_paths *paths)
 	for (size_t i = 0; i < paths->nr; i++)
 		volume_done(&paths->volumes[i]);
 	free(paths->volumes);
+	forget_files(paths);
+	free(paths->files);
 	*paths = (struct etw_paths){ 0 };
 }
 
@@ -97,19 +116,56 @@ int etw_paths_add(struct etw_paths *paths, const struct etw_volume *volume)
 		       : 0;
 }
 
-void etw_paths_print(const struct etw_paths *paths, struct buffer *out, struct etw_text path)
+/* Appends a path as UTF-8. A failure sticks in out->error. */
+static void print(const struct etw_paths *paths, struct buffer *out, struct etw_text path)
 {
 	const struct etw_volume_name *volume;
-	size_t start = out->len, len;
 
 	utf16_to_utf8(out, path.data, path.size);
-	len = out->len - start;
-	volume = len ? find_volume(paths, out->data + start, len) : NULL;
+	volume = out->len ? find_volume(paths, out->data, out->len) : NULL;
 	if (!volume || buffer_reserve(out, volume->dos.len))
 		return;
-	memmove(out->data + start + volume->dos.len, out->data + start + volume->nt.len,
-		len - volume->nt.len + 1);
+	memmove(out->data + volume->dos.len, out->data + volume->nt.len,
+		out->len - volume->nt.len + 1);
 	if (volume->dos.len)
-		memcpy(out->data + start, volume->dos.data, volume->dos.len);
+		memcpy(out->data, volume->dos.data, volume->dos.len);
 	out->len += volume->dos.len - volume->nt.len;
+}
+
+static bool file_equal(const void *owner, uint32_t id, const void *wanted)
+{
+	const struct etw_text *have = &((const struct etw_paths *)owner)->files[id - 1].raw;
+	const struct etw_text *want = wanted;
+
+	return have->size == want->size && !memcmp(have->data, want->data, want->size);
+}
+
+static const struct etw_file *add_file(struct etw_paths *paths, struct etw_text path, uint64_t hash)
+{
+	struct buffer text __cleanup(buffer_done) = BUFFER_INIT;
+	struct etw_known_file *file;
+	uint32_t id;
+
+	if (paths->index.count == FILES_MAX)
+		forget_files(paths);
+	id = (uint32_t)paths->index.count + 1;
+	print(paths, &text, path);
+	if (text.error || array_reserve(&paths->files, &paths->files_cap, id, sizeof(*file)))
+		return NULL;
+	file = &paths->files[id - 1];
+	file->raw.data = (const uint8_t *)arena_copy(&paths->texts, path.data, path.size);
+	file->raw.size = path.size;
+	file->file.path = arena_copy(&paths->texts, text.len ? text.data : "", text.len);
+	if (!file->raw.data || !file->file.path || id_table_add(&paths->index, hash, id))
+		return NULL;
+	file->file.name = image_id_name(file->file.path);
+	return &file->file;
+}
+
+const struct etw_file *etw_paths_find(struct etw_paths *paths, struct etw_text path)
+{
+	uint64_t hash = hash_bytes(path.data, path.size);
+	uint32_t id = id_table_find(&paths->index, hash, file_equal, paths, &path);
+
+	return id ? &paths->files[id - 1].file : add_file(paths, path, hash);
 }

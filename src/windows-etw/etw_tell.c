@@ -124,10 +124,11 @@ static void learn_exe(struct etw_teller *t, struct etw_task_process *process, co
 
 /*
  * Which build the image is: by its symbol file when the trace was merged, else by its own headers. Fills in what belongs to
- * that in *mapping, whose path is known.
+ * that in *mapping.
  */
 static void identify_image(const struct etw_teller *t, const struct etw_image *image,
-			   uint8_t build_id[PDB_ID_SIZE], struct collector_mapping *mapping)
+			   const struct etw_file *file, uint8_t build_id[PDB_ID_SIZE],
+			   struct collector_mapping *mapping)
 {
 	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
 	const struct image_version version = { .size = (uint32_t)MIN(image->size, UINT32_MAX),
@@ -138,7 +139,7 @@ static void identify_image(const struct etw_teller *t, const struct etw_image *i
 		pdb_id_make(pdb->guid, pdb->age, build_id);
 		mapping->build_id_size = PDB_ID_SIZE;
 		mapping->symbol_file = pdb->name;
-	} else if (image_id_make(&version, mapping->path, build_id)) {
+	} else if (image_id_make(&version, file->name, build_id)) {
 		mapping->build_id_size = IMAGE_ID_SIZE;
 	}
 	mapping->build_id = mapping->build_id_size ? build_id : NULL;
@@ -149,6 +150,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 {
 	bool kernel = etw_is_kernel(image->base, pointer_size);
 	struct etw_task_process *process = NULL;
+	const struct etw_file *file;
 	uint8_t build_id[PDB_ID_SIZE];
 	struct collector_mapping mapping = {
 		.type = kernel ? COLLECTOR_KERNEL : COLLECTOR_FILE,
@@ -163,13 +165,11 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 		if (!process->alive)
 			return 0;
 	}
-	buffer_clear(&t->text);
-	etw_paths_print(&t->facts->paths, &t->text, image->path);
-	buffer_puts(&t->text, "");
-	if (t->text.error)
+	file = etw_paths_find(&t->facts->paths, image->path);
+	if (!file)
 		return -ENOMEM;
-	mapping.path = t->text.data ? t->text.data : "";
-	identify_image(t, image, build_id, &mapping);
+	mapping.path = file->path;
+	identify_image(t, image, file, build_id, &mapping);
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
 	if (process)
 		learn_exe(t, process, mapping.path);

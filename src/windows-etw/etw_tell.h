@@ -6,6 +6,7 @@
 #ifndef ETW_TELL_H
 #define ETW_TELL_H
 
+#include "base/buffer.h"
 #include "collector.h"
 #include "windows-etw/etw_facts.h"
 #include "windows-etw/etw_queue.h"

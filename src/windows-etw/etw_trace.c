@@ -274,15 +274,15 @@ static const char *explain(int rc)
 
 int etw_trace_tell(struct etw_trace *t, struct sink *sink, struct oc_error *err)
 {
+	const struct etl_event *event;
 	struct oc_error damage;
-	struct etl_event event;
 	int rc;
 
 	t->teller.sink = sink;
 	etl_reader_again(t->reader);
 	rc = etw_tell_beginning(&t->teller, next_ns(t, t->facts.first_time));
 	while (!rc && (rc = etl_reader_next(t->reader, &event)) == 1)
-		rc = take_event(t, &event);
+		rc = take_event(t, event);
 	while (!rc && t->queue.nr)
 		rc = tell_first(t);
 	rc = rc ? rc : sink->error;

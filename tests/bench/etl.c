@@ -21,7 +21,7 @@ struct trace {
 static void read_events(struct trace *t)
 {
 	struct etl_reader *r;
-	struct etl_event event;
+	const struct etl_event *event;
 	int rc;
 
 	bench_must(etl_reader_open(t->in, &r, NULL), "open");

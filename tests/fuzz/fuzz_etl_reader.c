@@ -37,16 +37,16 @@ struct reading {
 static struct reading read_all(struct etl_reader *r)
 {
 	struct reading reading = { 0 };
-	struct etl_event e;
+	const struct etl_event *e;
 	int rc;
 
 	while ((rc = etl_reader_next(r, &e)) == 1) {
-		use_event(&e);
+		use_event(e);
 		reading.nr++;
-		if (!is_kept(&e))
+		if (!is_kept(e))
 			continue;
 		etl_reader_keep(r);
-		reading.kept = reading.kept * 31 + (e.time ^ e.cpu ^ (uint64_t)e.size << 32);
+		reading.kept = reading.kept * 31 + (e->time ^ e->cpu ^ (uint64_t)e->size << 32);
 	}
 	if (rc < -1000 || rc > 0)
 		abort();

@@ -88,8 +88,7 @@ static uint32_t start(struct etw_api *api, uint64_t *ret_session, const uint16_t
 	if (f->runs || f->stale)
 		return ETW_ALREADY_EXISTS;
 	buffer_clear(&f->path);
-	utf16_to_utf8(&f->path, (const uint8_t *)p->file,
-		      utf16_len((const uint8_t *)p->file, sizeof(p->file)));
+	utf16_to_utf8(&f->path, (const uint8_t *)p->file, sizeof(p->file));
 	code = f->path.error ? ETW_NO_RESOURCES : write_file(f, head, sizeof(head));
 	if (code)
 		return code;

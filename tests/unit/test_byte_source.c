@@ -86,8 +86,8 @@ static bool is_same_image(const struct image_version *v, const char *path,
 {
 	uint8_t id[IMAGE_ID_SIZE], other_id[IMAGE_ID_SIZE];
 
-	cr_assert(image_id_make(v, path, id));
-	cr_assert(image_id_make(w, other, other_id));
+	cr_assert(image_id_make(v, image_id_name(path), id));
+	cr_assert(image_id_make(w, image_id_name(other), other_id));
 	return !memcmp(id, other_id, sizeof(id));
 }
 
@@ -122,7 +122,7 @@ Test(image_id, size_and_name_are_none)
 	const struct image_version v = { .size = 0x5000 };
 	uint8_t id[IMAGE_ID_SIZE];
 
-	cr_assert(!image_id_make(&v, "a.dll", id));
+	cr_assert(!image_id_make(&v, image_id_name("a.dll"), id));
 	cr_assert_eq(image_pages(0), 0);
 	cr_assert_eq(image_pages(UINT32_MAX), 1 << 20);
 }

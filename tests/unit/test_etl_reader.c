@@ -27,7 +27,7 @@ static void list(const struct buffer *file, struct buffer *out, struct etl_stats
 	struct oc_input *in;
 	struct etl_reader *r = NULL;
 	struct oc_error err = { 0 };
-	struct etl_event e;
+	const struct etl_event *e;
 	int rc;
 
 	buffer_clear(out);
@@ -39,8 +39,8 @@ static void list(const struct buffer *file, struct buffer *out, struct etl_stats
 		return;
 	}
 	while ((rc = etl_reader_next(r, &e)) == 1) {
-		if (e.id || e.header != ETL_SYSTEM)
-			buffer_printf(out, "%u:%" PRIu64 ":%x ", e.cpu, e.time, e.id);
+		if (e->id || e->header != ETL_SYSTEM)
+			buffer_printf(out, "%u:%" PRIu64 ":%x ", e->cpu, e->time, e->id);
 	}
 	buffer_printf(out, "%d", rc);
 	if (etl_reader_damage(r, &err))
@@ -126,7 +126,7 @@ Test(etl_reader, log_header_of_both_pointer_sizes)
 
 /* Opens the writer's trace and takes its first event behind the log header. */
 static struct etl_reader *open_first(struct etl_writer *w, struct oc_input **in,
-				     struct etl_event *ret_event)
+				     const struct etl_event **ret_event)
 {
 	struct etl_reader *r;
 
@@ -156,7 +156,7 @@ Test(etl_reader, headers_with_ids)
 		struct oc_input *in;
 		struct etl_reader *r;
 		struct etl_writer w;
-		struct etl_event e;
+		const struct etl_event *e;
 		struct payload p;
 
 		etl_writer_init(&w, 8, ETL_PLAIN);
@@ -166,17 +166,17 @@ Test(etl_reader, headers_with_ids)
 		writers[i](&w, &event, &p);
 		etl_writer_end(&w);
 		r = open_first(&w, &in, &e);
-		cr_assert_eq(e.header, headers[i]);
-		cr_assert_eq(e.time, 5000);
-		cr_assert_eq(e.pid, 70000);
-		cr_assert_eq(e.tid, 80000);
-		cr_assert_eq(e.version, 3);
-		cr_assert_eq(e.opcode, i ? 9 : 0x32);
-		cr_assert_eq(e.size, 4);
-		cr_assert_str_eq((const char *)e.payload, "abc");
-		cr_assert_eq(!e.provider, i == 0);
-		cr_assert(!e.provider || !memcmp(e.provider, guid, 16));
-		cr_assert_eq(e.keyword, i == 2 ? 1ULL << 40 : 0);
+		cr_assert_eq(e->header, headers[i]);
+		cr_assert_eq(e->time, 5000);
+		cr_assert_eq(e->pid, 70000);
+		cr_assert_eq(e->tid, 80000);
+		cr_assert_eq(e->version, 3);
+		cr_assert_eq(e->opcode, i ? 9 : 0x32);
+		cr_assert_eq(e->size, 4);
+		cr_assert_str_eq((const char *)e->payload, "abc");
+		cr_assert_eq(!e->provider, i == 0);
+		cr_assert(!e->provider || !memcmp(e->provider, guid, 16));
+		cr_assert_eq(e->keyword, i == 2 ? 1ULL << 40 : 0);
 		payload_done(&p);
 		etl_reader_free(r);
 		oc_input_close(in);
@@ -197,7 +197,7 @@ Test(etl_reader, rare_headers)
 	struct oc_input *in;
 	struct etl_reader *r;
 	struct etl_writer w;
-	struct etl_event e;
+	const struct etl_event *e;
 
 	etl_writer_init(&w, 8, ETL_PLAIN);
 	etl_writer_begin(&w, 2);
@@ -208,17 +208,17 @@ Test(etl_reader, rare_headers)
 	etl_writer_raw(&w, instance, sizeof(instance));
 	etl_writer_end(&w);
 	r = open_first(&w, &in, &e);
-	cr_assert_eq(e.header, ETL_COMPACT);
-	cr_assert(e.time == 5000 && e.tid == 1 && e.pid == 2 && e.size == 4);
-	cr_assert_eq(e.payload[0], 'c');
+	cr_assert_eq(e->header, ETL_COMPACT);
+	cr_assert(e->time == 5000 && e->tid == 1 && e->pid == 2 && e->size == 4);
+	cr_assert_eq(e->payload[0], 'c');
 	cr_assert_eq(etl_reader_next(r, &e), 1);
-	cr_assert_eq(e.header, ETL_PERFINFO);
-	cr_assert(e.time == 5001 && e.tid == ETL_NO_ID && e.version == 2 && e.size == 4);
-	cr_assert_eq(e.payload[0], 'p');
+	cr_assert_eq(e->header, ETL_PERFINFO);
+	cr_assert(e->time == 5001 && e->tid == ETL_NO_ID && e->version == 2 && e->size == 4);
+	cr_assert_eq(e->payload[0], 'p');
 	cr_assert_eq(etl_reader_next(r, &e), 1);
-	cr_assert_eq(e.header, ETL_INSTANCE);
-	cr_assert(e.time == 5002 && e.opcode == 6 && e.size == 4);
-	cr_assert_eq(e.payload[0], 'i');
+	cr_assert_eq(e->header, ETL_INSTANCE);
+	cr_assert(e->time == 5002 && e->opcode == 6 && e->size == 4);
+	cr_assert_eq(e->payload[0], 'i');
 	cr_assert_eq(etl_reader_next(r, &e), 0);
 	cr_assert_eq(etl_reader_stats(r)->events[ETL_UNTIMED], 2);
 	cr_assert_eq(etl_reader_stats(r)->damages, 0);
@@ -238,7 +238,7 @@ Test(etl_reader, extended_items)
 	struct etl_reader *r;
 	struct etl_item item;
 	struct etl_writer w;
-	struct etl_event e;
+	const struct etl_event *e;
 	struct payload p;
 	uint32_t pos = 0;
 
@@ -249,12 +249,12 @@ Test(etl_reader, extended_items)
 	etl_writer_manifest(&w, &event, &p);
 	etl_writer_end(&w);
 	r = open_first(&w, &in, &e);
-	cr_assert_str_eq((const char *)e.payload, "payload");
-	cr_assert_eq(etl_event_item(&e, &pos, &item), 1);
+	cr_assert_str_eq((const char *)e->payload, "payload");
+	cr_assert_eq(etl_event_item(e, &pos, &item), 1);
 	cr_assert(item.type == ETL_ITEM_TRAITS && item.size == 3 && item.data[2] == 'c');
-	cr_assert_eq(etl_event_item(&e, &pos, &item), 1);
+	cr_assert_eq(etl_event_item(e, &pos, &item), 1);
 	cr_assert(item.type == ETL_ITEM_STACK64 && item.size == 8 && item.data[7] == 8);
-	cr_assert_eq(etl_event_item(&e, &pos, &item), 0);
+	cr_assert_eq(etl_event_item(e, &pos, &item), 0);
 	payload_done(&p);
 	etl_reader_free(r);
 	oc_input_close(in);
@@ -328,17 +328,17 @@ static void read_twice(struct etl_writer *w, struct buffer *out, struct etl_stat
 {
 	struct oc_input *in;
 	struct etl_reader *r;
-	struct etl_event e;
+	const struct etl_event *e;
 
 	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
 	cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
 	while (etl_reader_next(r, &e) == 1) {
-		if (e.cpu == 2 && e.id == 1)
+		if (e->cpu == 2 && e->id == 1)
 			etl_reader_keep(r);
 	}
 	etl_reader_again(r);
 	while (etl_reader_next(r, &e) == 1)
-		buffer_printf(out, "%u:%" PRIu64 ":%x ", e.cpu, e.time, e.id);
+		buffer_printf(out, "%u:%" PRIu64 ":%x ", e->cpu, e->time, e->id);
 	*ret_stats = *etl_reader_stats(r);
 	/* From the first event means all of them again. */
 	etl_reader_rewind(r);

@@ -27,7 +27,7 @@ static void expect(const struct facts *want)
 	struct etl_reader *r = NULL;
 	struct buffer bytes = BUFFER_INIT;
 	struct oc_error err = { 0 };
-	struct etl_event e;
+	const struct etl_event *e;
 	uint64_t last = 0, header_bytes = 0;
 	const struct etl_stats *stats;
 	int rc;
@@ -41,9 +41,9 @@ static void expect(const struct facts *want)
 	cr_assert_eq(etl_reader_log(r)->os_build, want->os_build);
 	cr_assert_eq(etl_reader_log(r)->events_lost, 0);
 	while ((rc = etl_reader_next(r, &e)) == 1) {
-		cr_assert_geq(e.time, last, "out of order");
-		last = e.time;
-		header_bytes += e.size;
+		cr_assert_geq(e->time, last, "out of order");
+		last = e->time;
+		header_bytes += e->size;
 	}
 	cr_assert_eq(rc, 0);
 	stats = etl_reader_stats(r);
@@ -171,15 +171,15 @@ Test(etl_traces, counts_of_another_decoder)
 	struct buffer bytes = BUFFER_INIT, baseline = BUFFER_INIT;
 	struct oc_input *in;
 	struct etl_reader *r = NULL;
-	struct etl_event e;
+	const struct etl_event *e;
 
 	test_data_read("etl/perfview-net452-x64.etl", &bytes);
 	test_data_read("etl/perfview-net452-x64.baseline.txt", &baseline);
 	cr_assert_eq(oc_input_open_memory(bytes.data, bytes.len, &in), 0);
 	cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
 	while (etl_reader_next(r, &e) == 1) {
-		if (e.header <= ETL_PERFINFO)
-			counts[e.id]++;
+		if (e->header <= ETL_PERFINFO)
+			counts[e->id]++;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		cr_assert_eq(counts[hooks[i].hook], baseline_count(&baseline, hooks[i].name), "%s",

@@ -5,8 +5,10 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "base/macros.h"
 #include "etl_writer.h"
 #include "windows-etw/etl_xpress.h"
@@ -78,6 +80,129 @@ Test(xpress, long_lengths)
 	cr_assert_eq(xpress_lz77(dword, sizeof(dword), out, sizeof(out)), 1 + 300 + 3);
 	cr_assert_eq(out[303], 'x');
 	cr_assert_eq(xpress_lz77(small, sizeof(small), out, sizeof(out)), -EBADMSG);
+}
+
+/* Plain data made at random, with what it expands to. */
+struct made {
+	uint8_t in[4096];
+	uint8_t out[65536];
+	size_t in_size;
+	size_t out_size;
+	size_t flags;  /* where the present flags are */
+	size_t nibble; /* where half a byte is free, 0 = nowhere */
+};
+
+static void put(struct made *made, uint32_t value, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		made->in[made->in_size++] = (uint8_t)(value >> 8 * i);
+}
+
+static void make_literal(struct made *made, uint8_t byte)
+{
+	put(made, byte, 1);
+	made->out[made->out_size++] = byte;
+}
+
+/* Writes a length, of which 3 is the least, as [MS-XCA] 2.3.4 has it. */
+static void make_match(struct made *made, uint32_t distance, uint32_t len)
+{
+	uint32_t rest = len - 3;
+
+	put(made, (distance - 1) << 3 | (rest < 7 ? rest : 7), 2);
+	if (rest >= 7) {
+		uint32_t half = rest - 7 < 15 ? rest - 7 : 15;
+
+		if (made->nibble) {
+			made->in[made->nibble] |= (uint8_t)(half << 4);
+			made->nibble = 0;
+		} else {
+			made->nibble = made->in_size;
+			put(made, half, 1);
+		}
+	}
+	if (rest >= 22) {
+		put(made, rest - 22 < 255 ? rest - 22 : 255, 1);
+		if (rest - 22 >= 255)
+			put(made, rest, 2);
+	}
+	for (; len; len--, made->out_size++)
+		made->out[made->out_size] = made->out[made->out_size - distance];
+}
+
+static void make(struct made *made, uint32_t seed)
+{
+	uint32_t flags = 0, nr = 0;
+
+	*made = (struct made){ 0 };
+	while (made->in_size < sizeof(made->in) - 16 && made->out_size < sizeof(made->out)) {
+		uint32_t random, far, len;
+
+		if (nr++ % 32 == 0) {
+			made->flags = made->in_size;
+			put(made, 0, 4);
+			flags = 0;
+		}
+		seed = seed * 1103515245 + 12345;
+		random = seed >> 8;
+		if (!made->out_size || random % 8 < 3) {
+			make_literal(made, (uint8_t)(random >> 4));
+			continue;
+		}
+		flags |= 0x80000000u >> (nr - 1) % 32;
+		le32_put(made->in + made->flags, flags);
+		far = 1 + (random >> 3) % (random & 0x400000 ? 20 : 8192);
+		len = random >> 16 & 7 ? 3 + (random >> 9) % 60 : 3 + (random >> 7) % 500;
+		if (made->out_size + len > sizeof(made->out))
+			break;
+		make_match(made, far < made->out_size ? far : (uint32_t)made->out_size, len);
+	}
+	/* Flags that no item follows mean nothing. */
+	le32_put(made->in + made->flags, flags);
+}
+
+Test(xpress, plain_data_of_every_kind)
+{
+	static struct made made;
+	static uint8_t out[sizeof(made.out)];
+
+	for (uint32_t seed = 1; seed <= 200; seed++) {
+		make(&made, seed);
+		memset(out, 0, sizeof(out));
+		cr_assert_eq(xpress_lz77(made.in, made.in_size, out, sizeof(out)),
+			     (ssize_t)made.out_size, "seed %u", seed);
+		cr_assert_eq(memcmp(out, made.out, made.out_size), 0, "seed %u", seed);
+	}
+}
+
+/* Of each beginning of the data the bytes that it gives are right, and for each size of the output none beyond is written. */
+Test(xpress, plain_data_cut_anywhere)
+{
+	static struct made made;
+
+	make(&made, 7);
+	for (size_t size = 0; size <= made.in_size; size += size < 200 ? 1 : 37) {
+		uint8_t *in = malloc(size + 1), *out = malloc(made.out_size);
+		ssize_t nr;
+
+		cr_assert(in && out);
+		memcpy(in, made.in, size);
+		nr = xpress_lz77(in, size, out, made.out_size);
+		cr_assert(nr == -EBADMSG || (nr >= 0 && !memcmp(out, made.out, (size_t)nr)));
+		free(in);
+		free(out);
+	}
+	for (size_t size = 0; size <= made.out_size; size += size < 200 ? 1 : 371) {
+		uint8_t *out = malloc(size + 64);
+
+		cr_assert_not_null(out);
+		memset(out + size, 0xa5, 64);
+		cr_assert_eq(xpress_lz77(made.in, made.in_size, out, size), (ssize_t)size);
+		cr_assert_eq(memcmp(out, made.out, size), 0);
+		for (size_t i = 0; i < 64; i++)
+			cr_assert_eq(out[size + i], 0xa5, "%zu", size);
+		free(out);
+	}
 }
 
 Test(xpress, damage_is_an_error)

@@ -56,7 +56,9 @@ static bool is_wide(struct etw_text text, const char *want)
 		if (text.data[2 * i] != (uint8_t)want[i] || text.data[2 * i + 1])
 			return false;
 	}
-	return text.size == 2 * len;
+	/* What stands behind a NUL does not count. */
+	return text.size == 2 * len ||
+	       (len && text.size > 2 * len && !text.data[2 * len] && !text.data[2 * len + 1]);
 }
 
 /* ---- processes ----------------------------------------------------------------------------------------------- */

@@ -321,6 +321,14 @@ static void change_randomly(struct oc_machine *m, struct model *model, uint64_t 
 		last = first + (last - first + 7) / 8;
 	mapping.end = last;
 	if (next_random(random) % 4 == 0) {
+		const struct oc_mapping *next =
+			oc_machine_mapping(m, oc_machine_next_mapping(m, p + 1, first));
+
+		/* Often exactly what was mapped, as programs do. */
+		if (next && next_random(random) % 2) {
+			mapping.start = first = (uint32_t)next->start;
+			mapping.end = last = (uint32_t)next->end;
+		}
 		cr_assert_eq(oc_machine_remove_mapping(m, p + 1, first, last, time_ns), 0);
 		model_set(model, &mapping);
 		return;
@@ -398,6 +406,38 @@ Test(mappings, many_in_rising_falling_and_mixed_order)
 		cr_assert_eq(oc_machine_remove_mapping(m, p, 0, UINT64_MAX, NR), 0);
 		cr_assert_eq(module_at(m, p, 0x1000, NR), 0);
 		cr_assert_eq(module_at(m, p, 0x1000, NR - 1), a);
+		cr_assert_eq(oc_machine_nr_mappings(m), NR);
+		oc_machine_free(m);
+	}
+}
+
+/* Each of thousands is removed in every order, at one moment and at a moment each; the past stays as it was. */
+Test(mappings, removed_one_by_one)
+{
+	enum { NR = 2048 };
+
+	for (uint32_t order = 0; order < 6; order++) {
+		struct oc_machine *m = oc_machine_new(NULL);
+		oc_process_id p = start(m, 1, 0, 0);
+		oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
+
+		for (uint64_t i = 0; i < NR; i++)
+			map(m, p, a, i << 12, (i << 12) + 0x800, 0);
+		for (uint64_t i = 0; i < NR; i++) {
+			uint64_t at = order % 3 == 0   ? i
+				      : order % 3 == 1 ? NR - 1 - i
+						       : i * 2654435761u % NR;
+			uint64_t time = order < 3 ? i + 1 : 1;
+
+			cr_assert_eq(oc_machine_remove_mapping(m, p, at << 12, (at << 12) + 0x800,
+							       time),
+				     0);
+			cr_assert_eq(module_at(m, p, at << 12, time), 0);
+			cr_assert_eq(module_at(m, p, at << 12, time - 1), a);
+		}
+		cr_assert_eq(oc_machine_next_mapping(m, p, 0), 0);
+		for (uint64_t i = 0; i < NR; i++)
+			cr_assert_eq(module_at(m, p, i << 12, 0), a);
 		cr_assert_eq(oc_machine_nr_mappings(m), NR);
 		oc_machine_free(m);
 	}

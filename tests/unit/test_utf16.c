@@ -113,6 +113,30 @@ Test(utf16, length_up_to_nul)
 	cr_assert_eq(utf16_len(bytes, 0), 0);
 }
 
+/* A NUL at every place, among units that look like parts of one, and zeros behind it. */
+Test(utf16, ends_at_its_first_nul)
+{
+	for (size_t nul = 0; nul <= 40; nul++) {
+		uint8_t bytes[80] = { 0 };
+		char want[256] = "", *to = want;
+
+		for (size_t i = 0; i < ARRAY_SIZE(bytes) / 2 && i != nul; i++) {
+			static const char *const texts[] = { "\x01", "\xc4\x80", "\x7f",
+							     "\xe8\x80\x80" };
+			static const uint16_t units[] = { 0x01, 0x100, 0x7f, 0x8000 };
+			size_t kind = i < 24 ? 2 * (i & 1) : (i * 7 + nul) & 3;
+
+			bytes[2 * i] = (uint8_t)units[kind];
+			bytes[2 * i + 1] = (uint8_t)(units[kind] >> 8);
+			to = stpcpy(to, texts[kind]);
+		}
+		if (nul < 39)
+			bytes[2 * nul + 2] = 'x';
+		cr_assert_eq(utf16_len(bytes, sizeof(bytes)), 2 * nul, "%zu", nul);
+		expect(bytes, sizeof(bytes), want);
+	}
+}
+
 Test(le, numbers_at_any_place)
 {
 	static const uint8_t bytes[] = { 0, 0xf1, 2, 3, 0xf4, 5, 6, 7, 0xf8 };

@@ -148,7 +148,7 @@ static struct fixture fixture_unmerged(uint32_t checksum, uint32_t time_stamp)
 					       .time_stamp = time_stamp };
 	struct oc_module module = { .type = OC_MODULE_FILE };
 
-	if (image_id_make(&version, APP, module.build_id))
+	if (image_id_make(&version, image_id_name(APP), module.build_id))
 		module.build_id_size = IMAGE_ID_SIZE;
 	return fixture_of(module);
 }
