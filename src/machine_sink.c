@@ -473,6 +473,17 @@ static oc_attrs_id wait_attrs(struct machine_sink *ms, const struct collector_wa
 	return keep(ms, oc_machine_intern_attrs(ms->machine, attrs, nr, 0));
 }
 
+/* A sample whose stack does not reach its root, for a reason that its collector could not know. copy: may be in. */
+static const struct collector_sample *incomplete(const struct collector_sample *in,
+						 enum oc_stack_reason reason,
+						 struct collector_sample *copy)
+{
+	*copy = *in;
+	copy->is_complete = false;
+	copy->incomplete = reason;
+	return copy;
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -484,7 +495,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.thread = in->thread,
 		.cpu = in->cpu,
 	};
-	struct collector_sample unsure;
+	struct collector_sample copy;
 	int64_t callstack;
 	bool is_cut = false;
 	int rc;
@@ -492,19 +503,17 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (in->kind >= ms->nr_kinds)
 		return;
 	sample.kind = ms->kinds[in->kind];
-	callstack = stack_parts_join(&ms->parts, ms->machine, in);
+	callstack = stack_parts_join(&ms->parts, ms->machine, in, &is_cut);
 	if (callstack == -ENOENT) {
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
+	if (is_cut)
+		in = incomplete(in, OC_STACK_TRUNCATED, &copy);
 	if (callstack > 0 && in->unsure_end) {
 		callstack = cut_unsure(ms, in, (oc_callstack_id)callstack, &is_cut);
-		if (is_cut) {
-			unsure = *in;
-			unsure.is_complete = false;
-			unsure.incomplete = OC_STACK_REMAPPED;
-			in = &unsure;
-		}
+		if (is_cut)
+			in = incomplete(in, OC_STACK_REMAPPED, &copy);
 	}
 	if (callstack > 0)
 		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);

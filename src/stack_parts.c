@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/macros.h"
 
 /* One part (user or kernel) of a stack, as the collector defined it. */
 struct stack_part {
@@ -31,6 +32,14 @@ struct join_key {
 struct joined_stack {
 	struct join_key key;
 	oc_callstack_id callstack;
+	bool is_cut;
+};
+
+/* A stack that is put together. */
+struct joining {
+	uint64_t addresses[OC_STACK_FRAMES_MAX];
+	uint32_t nr;
+	bool is_cut;
 };
 
 static bool is_part(const void *owner, uint32_t id, const void *wanted)
@@ -68,36 +77,47 @@ static bool is_joined(const void *owner, uint32_t id, const void *wanted)
 		       sizeof(struct join_key));
 }
 
-/* Appends the part called `id` to addresses[*nr]; a stack too deep for the machine is cut. False = unknown part. */
-static bool append_part(const struct stack_parts *s, uint64_t id, uint64_t *addresses, uint32_t *nr)
+static void append(struct joining *to, uint64_t address)
+{
+	if (to->nr < ARRAY_SIZE(to->addresses))
+		to->addresses[to->nr++] = address;
+	else
+		to->is_cut = true;
+}
+
+/* Appends the part called `id`. False = unknown part. */
+static bool append_part(const struct stack_parts *s, uint64_t id, struct joining *to)
 {
 	const struct stack_part *part = id ? find_part(s, id) : NULL;
 
-	for (uint32_t i = 0; part && i < part->nr && *nr < OC_STACK_FRAMES_MAX; i++)
-		addresses[(*nr)++] = part->addresses[i];
+	for (uint32_t i = 0; part && i < part->nr; i++)
+		append(to, part->addresses[i]);
 	return !id || part;
 }
 
 static int64_t intern_joined(const struct stack_parts *s, struct oc_machine *m,
-			     const struct join_key *key)
+			     const struct join_key *key, bool *ret_is_cut)
 {
-	uint64_t addresses[OC_STACK_FRAMES_MAX];
-	uint32_t nr = 0, nr_kernel;
+	struct joining to;
+	uint32_t nr_kernel;
 
+	to.nr = 0;
+	to.is_cut = false;
 	if (key->ip && key->ip_in_kernel)
-		addresses[nr++] = key->ip;
-	if (!append_part(s, key->kernel, addresses, &nr))
+		append(&to, key->ip);
+	if (!append_part(s, key->kernel, &to))
 		return -ENOENT;
-	nr_kernel = nr;
+	nr_kernel = to.nr;
 	if (key->ip && !key->ip_in_kernel)
-		addresses[nr++] = key->ip;
-	if (!append_part(s, key->user, addresses, &nr))
+		append(&to, key->ip);
+	if (!append_part(s, key->user, &to))
 		return -ENOENT;
-	return oc_machine_intern_callstack(m, addresses, nr, nr_kernel);
+	*ret_is_cut = to.is_cut;
+	return oc_machine_intern_callstack(m, to.addresses, to.nr, nr_kernel);
 }
 
 int64_t stack_parts_join(struct stack_parts *parts, struct oc_machine *m,
-			 const struct collector_sample *in)
+			 const struct collector_sample *in, bool *ret_is_cut)
 {
 	const struct join_key key = {
 		.kernel = in->kernel_stack,
@@ -108,20 +128,24 @@ int64_t stack_parts_join(struct stack_parts *parts, struct oc_machine *m,
 	uint64_t hash = hash_bytes(&key, sizeof(key));
 	uint32_t id = id_table_find(&parts->joined_index, hash, is_joined, parts, &key);
 	size_t nr_joined = parts->joined_index.count;
+	struct joined_stack joined = { .key = key };
 	int64_t callstack;
 
-	if (id)
+	if (id) {
+		*ret_is_cut = parts->joined[id - 1].is_cut;
 		return parts->joined[id - 1].callstack;
-	callstack = intern_joined(parts, m, &key);
+	}
+	callstack = intern_joined(parts, m, &key, &joined.is_cut);
 	if (callstack < 0)
 		return callstack;
 	if (array_reserve(&parts->joined, &parts->joined_cap, nr_joined + 1,
 			  sizeof(*parts->joined)))
 		return -ENOMEM;
-	parts->joined[nr_joined] =
-		(struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
+	joined.callstack = (oc_callstack_id)callstack;
+	parts->joined[nr_joined] = joined;
 	if (id_table_add(&parts->joined_index, hash, (uint32_t)nr_joined + 1))
 		return -ENOMEM;
+	*ret_is_cut = joined.is_cut;
 	return callstack;
 }
 

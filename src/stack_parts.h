@@ -27,9 +27,13 @@ struct stack_parts {
 /* Remembers a part; one that is known already, or called 0, is left alone. addresses[nr]: copied. Returns 0 or -ENOMEM. */
 int stack_parts_define(struct stack_parts *parts, uint64_t id, const uint64_t *addresses,
 		       uint32_t nr);
-/* The machine's callstack for a sample. Returns its id, 0 for none, -ENOENT for an unknown part, or -ENOMEM. */
+/*
+ * The machine's callstack for a sample.
+ * ret_is_cut: it was too deep for the machine, and lacks the frames of its root.
+ * Returns its id, 0 for none, -ENOENT for an unknown part, or -ENOMEM; *ret_is_cut is set with an id only.
+ */
 int64_t stack_parts_join(struct stack_parts *parts, struct oc_machine *m,
-			 const struct collector_sample *in);
+			 const struct collector_sample *in, bool *ret_is_cut);
 void stack_parts_done(struct stack_parts *parts);
 
 #endif
