@@ -25,7 +25,7 @@ struct poll_loop {
 /* The user data of descriptors that others add to epoll_fd: any of them only ends the wait. */
 #define POLL_LOOP_DATA 0
 
-/* tick_ns: below one second. Returns 0 or a negative errno value with *err; poll_loop_close() is due in each case. */
+/* tick_ns: below one second; 0 = no ticks. Returns 0 or a negative errno value with *err; poll_loop_close() is due in each case. */
 int poll_loop_open(struct poll_loop *loop, uint32_t tick_ns, struct oc_error *err);
 void poll_loop_close(struct poll_loop *loop);
 /* Ends the wait when there is something to read. Returns 0 or a negative errno value with *err. */

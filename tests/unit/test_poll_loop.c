@@ -10,7 +10,7 @@
 #include "linux/poll_loop.h"
 
 #define LONG_MS 60000
-#define RARELY  999999999u
+#define NEVER   0
 
 static struct poll_loop opened(uint32_t tick_ns)
 {
@@ -37,7 +37,7 @@ Test(poll_loop, ticks, .timeout = 30)
 
 Test(poll_loop, a_wake_before_the_wait_ends_it, .timeout = 30)
 {
-	struct poll_loop loop = opened(RARELY);
+	struct poll_loop loop = opened(NEVER);
 	struct oc_error err = { 0 };
 	bool ticked;
 
@@ -52,7 +52,7 @@ Test(poll_loop, a_wake_before_the_wait_ends_it, .timeout = 30)
 
 Test(poll_loop, data_ends_it, .timeout = 30)
 {
-	struct poll_loop loop = opened(RARELY);
+	struct poll_loop loop = opened(NEVER);
 	struct oc_error err = { 0 };
 	bool ticked;
 	int ends[2];
@@ -69,7 +69,7 @@ Test(poll_loop, data_ends_it, .timeout = 30)
 
 Test(poll_loop, what_cannot_be_watched)
 {
-	struct poll_loop loop = opened(RARELY);
+	struct poll_loop loop = opened(NEVER);
 	struct oc_error err = { 0 };
 
 	cr_assert_eq(poll_loop_watch(&loop, -1, &err), -EBADF);
