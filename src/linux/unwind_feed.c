@@ -738,6 +738,12 @@ int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, siz
 	if (rc)
 		return rc;
 	unwind_walk(&input, &copy->regs, ret_stack->frames, ARRAY_SIZE(ret_stack->frames), &result);
+	/*
+	 * The kernel reads the stack itself, so it may have come farther than the copy reaches. Only it knows what is
+	 * missing there; without that every such stack would end at the same place for ever.
+	 */
+	if (copy->why == UNWIND_NO_PAGE && reader.is_beyond)
+		unwind_store_load_page(feed->store, copy->module, copy->page);
 	ret_stack->nr = result.nr_frames;
 	ret_stack->state = state_of(result.outcome, &reader);
 	feed->stats.copies_walked++;
