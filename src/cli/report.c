@@ -132,11 +132,16 @@ static void header(struct buffer *out, const struct layout *l, const char *title
 		      style_end(l->stream, STYLE_DIM));
 }
 
+/* What the column of modules says of a function. */
+static const char *module_of(const struct layout *l, const struct oc_graph_function *f)
+{
+	return f->nr_modules > 1 ? "several modules"
+				 : text_base_name(oc_machine_string(l->machine, f->module, NULL));
+}
+
 static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
 {
-	const char *module =
-		l->with_module ? text_base_name(oc_machine_string(l->machine, f->module, NULL))
-			       : "";
+	const char *module = l->with_module ? module_of(l, f) : "";
 
 	buffer_printf(out, "%5.1f%% ", report_percent(f->self, l->total));
 	report_weight(out, oc_graph_unit(l->graph), f->self, WEIGHT_WIDTH);
@@ -263,6 +268,8 @@ static void json_functions(struct json *j, const struct oc_machine *m, const str
 		json_string(j, oc_graph_name(g, functions[i].name, NULL));
 		json_key(j, "module");
 		json_string(j, oc_machine_string(m, functions[i].module, NULL));
+		json_key(j, "modules");
+		json_u64(j, functions[i].nr_modules);
 		json_key(j, "self");
 		json_u64(j, functions[i].self);
 		json_key(j, "total");
