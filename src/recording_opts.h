@@ -18,6 +18,7 @@ struct recording_opts {
 	bool no_symbols;
 	enum oc_collector_choice collector;
 	char **command;
+	bool whole_machine;
 	char *command_line;
 	struct oc_symbol_servers *symbol_servers; /* borrowed */
 };

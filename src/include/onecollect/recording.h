@@ -72,6 +72,7 @@ struct oc_recording_opts {
 	 * it. NULL = nobody.
 	 */
 	struct oc_symbol_servers *symbol_servers;
+	bool whole_machine; /* with `command`: record everything while it runs, not it alone; not on Windows */
 };
 
 /* A look at a running recording. */
