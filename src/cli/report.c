@@ -122,10 +122,23 @@ static void cell(struct buffer *out, const struct layout *l, const char *text, u
 		buffer_puts(out, text);
 }
 
+/* Which kind the tables are of, where there are others. */
+static void put_kind(struct buffer *out, const struct layout *l)
+{
+	const struct oc_ledger *ledger = oc_machine_ledger_const(l->machine);
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < ledger->nr_kinds; i++)
+		nr += ledger->kinds[i].kept > 0;
+	if (nr > 1)
+		buffer_printf(out, ", of %s; --kind shows others", oc_graph_kind(l->graph)->name);
+}
+
 static void header(struct buffer *out, const struct layout *l, const char *title)
 {
-	buffer_printf(out, "%s%s%s\n", style_begin(l->stream, STYLE_BOLD), title,
-		      style_end(l->stream, STYLE_BOLD));
+	buffer_printf(out, "%s%s", style_begin(l->stream, STYLE_BOLD), title);
+	put_kind(out, l);
+	buffer_printf(out, "%s\n", style_end(l->stream, STYLE_BOLD));
 	buffer_printf(out, "%s%15s  %15s  ", style_begin(l->stream, STYLE_DIM), "self", "total");
 	cell(out, l, "function", l->function_width, l->with_module);
 	buffer_printf(out, "%s%s\n", l->with_module ? "  module" : "",
