@@ -231,7 +231,7 @@ static int check_all_different(const struct outputs *outs, struct oc_error *err)
 				return oc_error_set(
 					err, -EINVAL,
 					"-o - is given twice; standard output holds one format");
-			if (!strcmp(one, other))
+			if (os_same_name(one, other))
 				return oc_error_set(err, -EINVAL,
 						    "-o %.128s names the same file as -o %.128s",
 						    outs->items[i].path, outs->items[j].path);
@@ -295,6 +295,27 @@ int outputs_try(struct outputs *outs, struct oc_error *err)
 	return 0;
 }
 
+int outputs_try_beside(const struct outputs *outs, const char *path, struct oc_error *err)
+{
+	char *one __cleanup(cleanup_free) = canonical_path(path);
+	struct oc_output *opened = NULL;
+	int rc;
+
+	for (size_t i = 0; i < outs->nr; i++) {
+		char *other __cleanup(cleanup_free) = canonical_path(outs->items[i].path);
+
+		if (!one || !other)
+			return oc_error_set(err, -ENOMEM, "out of memory");
+		if (os_same_name(one, other))
+			return oc_error_set(err, -EINVAL,
+					    "'%.128s' names the same file as -o %.128s", path,
+					    outs->items[i].path);
+	}
+	rc = oc_output_open(path, outs->force, &opened, err);
+	oc_output_abort(rc ? NULL : opened);
+	return rc;
+}
+
 static int write_one(struct output *out, const struct oc_machine *m, bool force,
 		     struct oc_error *err)
 {
@@ -327,8 +348,10 @@ static void stream_give_up(struct output *out)
 static void stream_failed(struct output *out, int rc, const struct console *c)
 {
 	stream_give_up(out);
-	console_detail(c, "cannot write '%s' while recording: %s; it is written at the end",
-		       out->path, strerror(-rc));
+	console_warn(c,
+		     "cannot write '%s' while recording: %s; recording goes on, and it is written "
+		     "at the end",
+		     out->path, strerror(-rc));
 }
 
 void outputs_stream_begin(struct outputs *outs, const struct console *c)

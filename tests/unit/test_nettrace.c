@@ -883,6 +883,57 @@ Test(nettrace, labels, .fini = trace_done)
 	cr_assert_null(nth("cpu", 1)->labels);
 }
 
+static bool head_tells(const char *key, const char *value)
+{
+	struct bytes head = trace.head;
+	bool told = false;
+
+	part(&head, 36);
+	for (uint64_t nr = le(&head, 4); nr; nr--) {
+		struct text have = string(&head), of = string(&head);
+
+		told |= is(have, key) && is(of, value);
+	}
+	return told;
+}
+
+/* TraceEvent keeps 8 bits of a CPU's number; the file has all of it, and tells it once more where that matters. */
+Test(nettrace, cpus_above_255, .fini = trace_done)
+{
+	static const uint32_t cpus[] = { 255, 256, 300, UINT32_MAX };
+	struct oc_machine *m = machine();
+	const struct oc_attr attr = { intern(m, "version"), OC_ATTR_NUMBER, 3 };
+	struct oc_sample s = { .time_ns = 2000, .count = 2, .value = 2, .kind = 1 };
+	struct bytes b = { 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		s.cpu = cpus[i];
+		must(oc_machine_add_sample(m, &s));
+	}
+	s.cpu = 300;
+	s.attrs = must(oc_machine_intern_attrs(m, &attr, 1, 0));
+	must(oc_machine_add_sample(m, &s));
+	must(oc_machine_finish(m));
+	write_and_read(m);
+	for (uint32_t i = 0; i < 4; i++)
+		cr_assert_eq(nth("cpu", i)->cpu, cpus[i]);
+	cr_assert_null(nth("cpu", 0)->labels);
+	cr_assert_null(nth("cpu", 3)->labels);
+	cr_assert_neq(nth("cpu", 1)->labels, nth("cpu", 2)->labels);
+	b.at = nth("cpu", 2)->labels;
+	b.end = trace.data + trace.size;
+	cr_assert_eq(le(&b, 1), 6 | 0x80);
+	cr_assert(is(string(&b), "onecollect.cpu"));
+	cr_assert_eq(zigzag(varuint(&b)), 300);
+	b.at = nth("cpu", 4)->labels;
+	cr_assert_eq(le(&b, 1), 6);
+	cr_assert(is(string(&b), "onecollect.cpu"));
+	cr_assert_eq(zigzag(varuint(&b)), 300);
+	cr_assert_eq(le(&b, 1), 6 | 0x80);
+	cr_assert(is(string(&b), "version"));
+	cr_assert(head_tells("onecollect.samples_on_cpus_above_255", "6"));
+}
+
 Test(nettrace, spans, .fini = trace_done)
 {
 	struct oc_machine *m = machine();
@@ -912,7 +963,6 @@ Test(nettrace, deep_inlining, .fini = trace_done)
 	struct oc_line lines[NR_LINES];
 	uint64_t frames[NR_FRAMES];
 	struct oc_sample s = { .time_ns = 2000, .count = 1, .kind = 1, .process = process };
-	bool told = false;
 
 	map(m, process, "/bin/a", 0x1000, 500);
 	for (int i = 0; i < NR_FRAMES; i++)
@@ -932,13 +982,7 @@ Test(nettrace, deep_inlining, .fini = trace_done)
 	must(oc_machine_finish(m));
 	write_and_read(m);
 	cr_assert_eq(nth("cpu", 0)->nr_frames, NETTRACE_FRAMES_MAX);
-	part(&trace.head, 36);
-	for (uint64_t nr = le(&trace.head, 4); nr; nr--) {
-		struct text key = string(&trace.head), value = string(&trace.head);
-
-		told |= is(key, "onecollect.inlined_frames_left_out") && is(value, "21810");
-	}
-	cr_assert(told, "100 * 300 - 8190");
+	cr_assert(head_tells("onecollect.inlined_frames_left_out", "21810"), "100 * 300 - 8190");
 }
 
 Test(nettrace, errors_of_the_output)
