@@ -407,7 +407,8 @@ static int decode_kernel(struct input *in, const struct etl_event *event, uint32
 		out->type = ETW_STACK;
 		decode_stack(in, &out->stack);
 		return 1;
-	case 0x1822 ... 0x1824:
+	/* Where a key is given up, and where those in use are listed; 0x1822, where it is taken, comes too early for us. */
+	case 0x1823 ... 0x1824:
 		out->type = ETW_STACK_KEY;
 		out->key.key = take_pointer(in);
 		out->key.frames = take_addresses(in);
