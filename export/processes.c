@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/search.h"
 
 /* ---- images of a pid ---- */
 
@@ -190,22 +191,15 @@ oc_process_id oc_machine_process_now(const struct oc_machine *m, uint32_t pid)
 
 oc_process_id oc_machine_process_at(const struct oc_machine *m, uint32_t pid, uint64_t time_ns)
 {
-	uint32_t low = 0, high;
-	const oc_process_id *ids = process_images(m, pid, &high);
+	uint32_t nr;
+	const oc_process_id *ids = process_images(m, pid, &nr);
+	size_t begun = PARTITION_POINT(i, nr, machine_process(m, ids[i])->pub.start_ns <= time_ns);
+	uint64_t end_ns;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (machine_process(m, ids[middle])->pub.start_ns <= time_ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
+	if (!begun)
 		return 0;
-	if (machine_process(m, ids[low - 1])->pub.end_ns == UINT64_MAX)
-		return ids[low - 1];
-	return time_ns < machine_process(m, ids[low - 1])->pub.end_ns ? ids[low - 1] : 0;
+	end_ns = machine_process(m, ids[begun - 1])->pub.end_ns;
+	return end_ns == UINT64_MAX || time_ns < end_ns ? ids[begun - 1] : 0;
 }
 
 int oc_machine_process_set(struct oc_machine *m, oc_process_id id, const struct oc_process *facts)

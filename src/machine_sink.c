@@ -7,41 +7,17 @@
 #include "machine_sink.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <onecollect/stack_counts.h>
-
-#include "base/arena.h"
-#include "base/array.h"
-#include "base/id_table.h"
 #include "base/macros.h"
-#include "base/u64_map.h"
+#include "completeness.h"
 #include "named_code.h"
-#include "stack_end.h"
+#include "stack_parts.h"
 
 /* The upper half of the address space is the kernel's on every 64-bit machine we know. */
 #define KERNEL_START 0xff00000000000000ULL
-
-/* One part (user or kernel) of a stack, as the collector defined it. */
-struct stack_part {
-	uint64_t id;
-	const uint64_t *addresses;
-	uint32_t nr;
-};
-
-/* What a sample's stack is made of; no padding, for it is hashed. */
-struct join_key {
-	uint64_t kernel;
-	uint64_t user;
-	uint64_t ip;
-	uint64_t ip_in_kernel;
-};
-
-/* Parts that were met together, and what the machine calls the whole. */
-struct joined_stack {
-	struct join_key key;
-	oc_callstack_id callstack;
-};
 
 struct machine_sink {
 	struct sink sink;
@@ -50,20 +26,9 @@ struct machine_sink {
 	uint32_t nr_kinds;
 	oc_kind_id kinds[OC_KINDS_MAX];
 
-	struct arena addresses;
-	struct id_table part_index;
-	struct stack_part *parts;
-	size_t parts_cap;
-	struct id_table joined_index;
-	struct joined_stack *joined;
-	size_t joined_cap;
-
+	struct stack_parts parts;
 	struct named_code code;
-
-	/* Samples whose completeness depends on names, by kind: process << 32 | stack -> count. */
-	struct u64_map unjudged[OC_KINDS_MAX];
-	/* The same of those whose walk found no caller at an address that makes sense; a root has none. */
-	struct u64_map unled[OC_KINDS_MAX];
+	struct completeness completeness;
 };
 
 static struct machine_sink *self(struct sink *sink)
@@ -407,100 +372,13 @@ int machine_sink_name_code(struct sink *sink)
 	return ms->sink.error;
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------------------- */
-
-static bool is_part(const void *owner, uint32_t id, const void *wanted)
-{
-	return ((const struct machine_sink *)owner)->parts[id - 1].id == *(const uint64_t *)wanted;
-}
-
-static const struct stack_part *find_part(const struct machine_sink *ms, uint64_t id)
-{
-	uint32_t i = id_table_find(&ms->part_index, id, is_part, ms, &id);
-
-	return i ? &ms->parts[i - 1] : NULL;
-}
-
 static void on_stack_define(struct sink *sink, uint64_t id, const uint64_t *addresses, uint32_t nr,
 			    bool kernel)
 {
 	struct machine_sink *ms = self(sink);
-	size_t nr_parts = ms->part_index.count;
-	uint64_t *copy;
 
 	(void)kernel;
-	if (!id || find_part(ms, id))
-		return;
-	copy = arena_alloc(&ms->addresses, nr * sizeof(*copy));
-	if (!copy || array_reserve(&ms->parts, &ms->parts_cap, nr_parts + 1, sizeof(*ms->parts))) {
-		keep(ms, -ENOMEM);
-		return;
-	}
-	memcpy(copy, addresses, nr * sizeof(*copy));
-	ms->parts[nr_parts] = (struct stack_part){ .id = id, .addresses = copy, .nr = nr };
-	keep(ms, id_table_add(&ms->part_index, id, (uint32_t)nr_parts + 1));
-}
-
-static bool is_joined(const void *owner, uint32_t id, const void *wanted)
-{
-	return !memcmp(&((const struct machine_sink *)owner)->joined[id - 1].key, wanted,
-		       sizeof(struct join_key));
-}
-
-/* Appends the part called `id` to addresses[*nr]; a stack too deep for the machine is cut. False = unknown part. */
-static bool append_part(const struct machine_sink *ms, uint64_t id, uint64_t *addresses,
-			uint32_t *nr)
-{
-	const struct stack_part *part = id ? find_part(ms, id) : NULL;
-
-	for (uint32_t i = 0; part && i < part->nr && *nr < OC_STACK_FRAMES_MAX; i++)
-		addresses[(*nr)++] = part->addresses[i];
-	return !id || part;
-}
-
-static int64_t intern_joined(struct machine_sink *ms, const struct join_key *key)
-{
-	uint64_t addresses[OC_STACK_FRAMES_MAX];
-	uint32_t nr = 0, nr_kernel;
-
-	if (key->ip && key->ip_in_kernel)
-		addresses[nr++] = key->ip;
-	if (!append_part(ms, key->kernel, addresses, &nr))
-		return -ENOENT;
-	nr_kernel = nr;
-	if (key->ip && !key->ip_in_kernel)
-		addresses[nr++] = key->ip;
-	if (!append_part(ms, key->user, addresses, &nr))
-		return -ENOENT;
-	return oc_machine_intern_callstack(ms->machine, addresses, nr, nr_kernel);
-}
-
-/* The machine's callstack for a sample. Returns its id, 0 for none, -ENOENT for an unknown part. */
-static int64_t join_stack(struct machine_sink *ms, const struct collector_sample *in)
-{
-	const struct join_key key = {
-		.kernel = in->kernel_stack,
-		.user = in->user_stack,
-		.ip = in->ip,
-		.ip_in_kernel = in->ip_in_kernel,
-	};
-	uint64_t hash = hash_bytes(&key, sizeof(key));
-	uint32_t id = id_table_find(&ms->joined_index, hash, is_joined, ms, &key);
-	size_t nr_joined = ms->joined_index.count;
-	int64_t callstack;
-
-	if (id)
-		return ms->joined[id - 1].callstack;
-	callstack = intern_joined(ms, &key);
-	if (callstack < 0)
-		return callstack;
-	if (array_reserve(&ms->joined, &ms->joined_cap, nr_joined + 1, sizeof(*ms->joined)))
-		return -ENOMEM;
-	ms->joined[nr_joined] =
-		(struct joined_stack){ .key = key, .callstack = (uint32_t)callstack };
-	if (id_table_add(&ms->joined_index, hash, (uint32_t)nr_joined + 1))
-		return -ENOMEM;
-	return callstack;
+	keep(ms, stack_parts_define(&ms->parts, id, addresses, nr));
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------ */
@@ -508,51 +386,6 @@ static int64_t join_stack(struct machine_sink *ms, const struct collector_sample
 static struct oc_ledger_kind *ledger_kind(struct machine_sink *ms, uint32_t kind)
 {
 	return &oc_machine_ledger(ms->machine)->kinds[ms->kinds[kind] - 1];
-}
-
-/* Counts stacks of a process as complete (OC_STACK_COUNT) or not. Returns 0 or a negative errno value. */
-static int count_stacks(struct machine_sink *ms, struct oc_ledger_kind *row, oc_process_id process,
-			enum oc_stack_reason reason, uint64_t count)
-{
-	if (reason == OC_STACK_COUNT)
-		row->complete += count;
-	else
-		row->incomplete[reason] += count;
-	return oc_machine_count_stacks(ms->machine, process, reason, count);
-}
-
-static int remember_unjudged(struct u64_map *map, const struct collector_sample *in,
-			     oc_stack_id stack)
-{
-	uint64_t key = (uint64_t)in->process << 32 | stack;
-	uint64_t *count = u64_map_find(map, key);
-
-	if (!count)
-		return u64_map_set(map, key, in->count);
-	*count += in->count;
-	return 0;
-}
-
-static int note_completeness(struct machine_sink *ms, const struct collector_sample *in,
-			     oc_stack_id stack, bool is_cut)
-{
-	struct oc_ledger_kind *row = ledger_kind(ms, in->kind);
-	enum oc_stack_reason reason = in->incomplete;
-
-	if (!in->has_user_part)
-		return 0;
-	row->stacks += in->count;
-	if (in->is_complete)
-		reason = OC_STACK_COUNT;
-	else if (reason == OC_STACK_COUNT && is_cut)
-		reason = OC_STACK_NO_MAPPING;
-	else if (reason == OC_STACK_COUNT && !stack)
-		reason = OC_STACK_NO_STACK;
-	else if (reason == OC_STACK_COUNT)
-		return remember_unjudged(&ms->unjudged[in->kind], in, stack);
-	else if (reason == OC_STACK_BAD_ADDRESS && stack && !is_cut)
-		return remember_unjudged(&ms->unled[in->kind], in, stack);
-	return count_stacks(ms, row, in->process, reason, in->count);
 }
 
 static void on_lost(struct sink *sink, uint32_t kind, enum oc_loss reason, uint64_t count)
@@ -645,6 +478,17 @@ static oc_attrs_id wait_attrs(struct machine_sink *ms, const struct collector_wa
 	return keep(ms, oc_machine_intern_attrs(ms->machine, attrs, nr, 0));
 }
 
+/* A sample whose stack does not reach its root, for a reason that its collector could not know. copy: may be in. */
+static const struct collector_sample *incomplete(const struct collector_sample *in,
+						 enum oc_stack_reason reason,
+						 struct collector_sample *copy)
+{
+	*copy = *in;
+	copy->is_complete = false;
+	copy->incomplete = reason;
+	return copy;
+}
+
 static void on_sample(struct sink *sink, const struct collector_sample *in)
 {
 	struct machine_sink *ms = self(sink);
@@ -656,7 +500,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		.thread = in->thread,
 		.cpu = in->cpu,
 	};
-	struct collector_sample unsure;
+	struct collector_sample copy;
 	int64_t callstack;
 	bool is_cut = false;
 	int rc;
@@ -664,19 +508,17 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	if (in->kind >= ms->nr_kinds)
 		return;
 	sample.kind = ms->kinds[in->kind];
-	callstack = join_stack(ms, in);
+	callstack = stack_parts_join(&ms->parts, ms->machine, in, &is_cut);
 	if (callstack == -ENOENT) {
 		on_lost(sink, in->kind, OC_LOSS_UNKNOWN_STACK, in->count);
 		return;
 	}
+	if (is_cut)
+		in = incomplete(in, OC_STACK_TRUNCATED, &copy);
 	if (callstack > 0 && in->unsure_end) {
 		callstack = cut_unsure(ms, in, (oc_callstack_id)callstack, &is_cut);
-		if (is_cut) {
-			unsure = *in;
-			unsure.is_complete = false;
-			unsure.incomplete = OC_STACK_REMAPPED;
-			in = &unsure;
-		}
+		if (is_cut)
+			in = incomplete(in, OC_STACK_REMAPPED, &copy);
 	}
 	if (callstack > 0)
 		callstack = resolve_cut(ms, in->process, (oc_callstack_id)callstack, &is_cut);
@@ -690,7 +532,7 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 	rc = oc_machine_add_sample(ms->machine, &sample);
 	keep(ms, rc);
 	if (rc > 0)
-		keep(ms, note_completeness(ms, in, sample.stack, is_cut));
+		keep(ms, completeness_note(&ms->completeness, ms->machine, &sample, in, is_cut));
 }
 
 static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
@@ -701,32 +543,11 @@ static void on_note(struct sink *sink, enum oc_note note, uint64_t count)
 
 /* ---- completeness ------------------------------------------------------------------------------------------- */
 
-/* otherwise: the reason of stacks that do not reach their root; OC_STACK_COUNT = whatever their end tells. */
-static void judge(struct machine_sink *ms, uint32_t kind, const struct u64_map *map,
-		  enum oc_stack_reason otherwise)
-{
-	for (size_t i = 0; map->slots && i <= map->mask; i++) {
-		const struct u64_slot *slot = &map->slots[i];
-		enum oc_stack_reason reason;
-
-		if (!slot->key)
-			continue;
-		reason = stack_end(ms->machine, (oc_stack_id)slot->key);
-		if (reason != OC_STACK_COUNT && otherwise != OC_STACK_COUNT)
-			reason = otherwise;
-		keep(ms, count_stacks(ms, ledger_kind(ms, kind), (oc_process_id)(slot->key >> 32),
-				      reason, slot->value));
-	}
-}
-
 void machine_sink_judge_stacks(struct sink *sink)
 {
 	struct machine_sink *ms = self(sink);
 
-	for (uint32_t kind = 0; kind < ms->nr_kinds; kind++) {
-		judge(ms, kind, &ms->unjudged[kind], OC_STACK_COUNT);
-		judge(ms, kind, &ms->unled[kind], OC_STACK_BAD_ADDRESS);
-	}
+	keep(ms, completeness_judge(&ms->completeness, ms->machine));
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */
@@ -794,15 +615,8 @@ void machine_sink_free(struct sink *sink)
 	if (!sink)
 		return;
 	ms = self(sink);
-	arena_done(&ms->addresses);
-	id_table_done(&ms->part_index);
-	id_table_done(&ms->joined_index);
-	free(ms->parts);
-	free(ms->joined);
+	stack_parts_done(&ms->parts);
 	named_code_done(&ms->code);
-	for (uint32_t i = 0; i < OC_KINDS_MAX; i++) {
-		u64_map_done(&ms->unjudged[i]);
-		u64_map_done(&ms->unled[i]);
-	}
+	completeness_done(&ms->completeness);
 	free(ms);
 }

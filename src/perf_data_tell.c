@@ -591,7 +591,6 @@ static int walk_copy(struct teller *t, const struct perf_data_sample *sample,
 		.regs = sample->regs,
 		.stack = sample->stack,
 		.stack_size = sample->stack_size,
-		.is_arm64 = arch && !strcmp(arch, "aarch64"),
 		.in_kernel = told->kernel_stack,
 	};
 	struct perf_data_walk walk;
@@ -602,7 +601,8 @@ static int walk_copy(struct teller *t, const struct perf_data_sample *sample,
 	if (sample->regs_abi != PERF_SAMPLE_REGS_ABI_64 || user->nr > 1)
 		return 0;
 	if (!t->unwinder) {
-		t->unwinder = perf_data_unwinder_new(t->sink, t->m);
+		t->unwinder =
+			perf_data_unwinder_new(t->sink, t->m, arch && !strcmp(arch, "aarch64"));
 		t->told->is_same_host = is_of_this_host(perf_data_facts(t->file));
 	}
 	if (!t->unwinder)

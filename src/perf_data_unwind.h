@@ -20,7 +20,6 @@ struct perf_data_copy {
 	const uint8_t *regs;  /* a number of 64 bits for each bit of the mask, not aligned */
 	const uint8_t *stack; /* [stack_size], from the stack pointer on */
 	uint64_t stack_size;
-	bool is_arm64;     /* otherwise x86-64 */
 	bool in_kernel;    /* the sample hit the kernel */
 	bool is_same_host; /* files without build-id can be proven by inode and device */
 };
@@ -32,8 +31,9 @@ struct perf_data_walk {
 	enum oc_stack_reason incomplete;
 };
 
-/* sink and m are borrowed. Returns NULL = no memory. */
-struct perf_data_unwinder *perf_data_unwinder_new(struct sink *sink, struct oc_machine *m);
+/* sink and m are borrowed. is_arm64: the machine that was recorded; otherwise x86-64. Returns NULL = no memory. */
+struct perf_data_unwinder *perf_data_unwinder_new(struct sink *sink, struct oc_machine *m,
+						  bool is_arm64);
 /* Accepts NULL. */
 void perf_data_unwinder_free(struct perf_data_unwinder *u);
 

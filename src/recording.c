@@ -8,44 +8,34 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <onecollect/symbolize.h>
-#include <onecollect/version.h>
-
 #include "base/clock.h"
-#include "base/macros.h"
-#include "base/os.h"
 #include "collector.h"
 #include "command.h"
 #include "machine_sink.h"
+#include "recording_core.h"
 #include "recording_opts.h"
 
-#define POLL_MS 100
 /* More urgent than what runs on servers, less than what a machine needs to live. */
 #define NICE_WHILE_RECORDING (-10)
 
 struct oc_recording {
+	struct recording_core core;
 	struct recording_opts opts;
-	struct oc_machine *machine;
-	struct oc_symbolizer *symbolizer;
 	struct sink *sink;
 	struct collector *collector;
 	struct command command;
 	char why[OC_ERROR_MESSAGE_MAX]; /* why not the best collector */
-	atomic_uint stop_requests;
 	atomic_bool is_finishing;
-	oc_progress_fn on_progress;
-	void *progress_arg;
-	uint64_t called_ns;
-	uint64_t stop_ns;
-	double user_s;
-	double system_s;
+	uint64_t told_ns; /* when progress was told last */
 };
 
 /* ---- preparing ---------------------------------------------------------------------------------------------- */
@@ -81,23 +71,21 @@ static int choose_collector(struct oc_recording *rec, const struct collector_ops
 
 static int open_parts(struct oc_recording *rec, struct oc_error *err)
 {
-	struct oc_machine_opts machine_opts = {
-		.size = sizeof(machine_opts),
-		.memory_budget_bytes = rec->opts.memory_budget_bytes,
-	};
 	const struct oc_symbolizer_opts symbolizer_opts = {
 		.size = sizeof(symbolizer_opts),
+		.symbol_paths = (const char *const *)rec->opts.symbol_paths,
+		.nr_symbol_paths = rec->opts.nr_symbol_paths,
+		.tell = rec->opts.tell,
+		.tell_arg = rec->opts.tell_arg,
 		.servers = rec->opts.symbol_servers,
 	};
 	const struct collector_ops *ops;
-	int rc;
+	int rc = recording_core_open(&rec->core, rec->opts.memory_budget_bytes, &symbolizer_opts,
+				     err);
 
-	rec->machine = oc_machine_new(&machine_opts);
-	/* Without names too: it learns the build-ids by which they can be found later. */
-	rec->symbolizer = oc_symbolizer_new(&symbolizer_opts);
-	rec->sink = rec->machine && rec->symbolizer
-			    ? machine_sink_new(rec->machine, rec->symbolizer)
-			    : NULL;
+	if (rc)
+		return rc;
+	rec->sink = machine_sink_new(rec->core.machine, rec->core.symbolizer);
 	if (!rec->sink)
 		return oc_error_set(err, -ENOMEM, "out of memory");
 	rc = choose_collector(rec, &ops, err);
@@ -118,13 +106,14 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 
 	if (!rec)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	rec->called_ns = clock_monotonic_ns();
-	clock_self_cpu(&rec->user_s, &rec->system_s);
+	recording_core_init(&rec->core);
 	rec->command = (struct command)COMMAND_INIT;
 	rc = recording_opts_copy(&rec->opts, opts, err);
+	rec->core.duration_ns = rec->opts.duration_ns;
+	rec->core.no_symbols = rec->opts.no_symbols;
 	if (!rc && rec->opts.command) {
 		rc = command_start(&rec->command, rec->opts.command, err);
-		if (!rc)
+		if (!rc && !rec->opts.whole_machine)
 			rc = recording_opts_add_pid(&rec->opts, (uint32_t)rec->command.pid, err);
 	}
 	rc = rc ? rc : open_parts(rec, err);
@@ -144,8 +133,7 @@ void oc_recording_free(struct oc_recording *rec)
 		rec->collector->ops->free(rec->collector);
 	command_done(&rec->command);
 	machine_sink_free(rec->sink);
-	oc_symbolizer_free(rec->symbolizer);
-	oc_machine_free(rec->machine);
+	recording_core_done(&rec->core);
 	recording_opts_done(&rec->opts);
 	free(rec);
 }
@@ -154,13 +142,13 @@ void oc_recording_free(struct oc_recording *rec)
 
 void oc_recording_on_progress(struct oc_recording *rec, oc_progress_fn fn, void *arg)
 {
-	rec->on_progress = fn;
-	rec->progress_arg = arg;
+	rec->core.on_progress = fn;
+	rec->core.progress_arg = arg;
 }
 
 void oc_recording_stop(struct oc_recording *rec)
 {
-	atomic_fetch_add(&rec->stop_requests, 1);
+	atomic_fetch_add(&rec->core.stop_requests, 1);
 	if (atomic_load(&rec->is_finishing) && rec->opts.symbol_servers)
 		oc_symbol_servers_cancel(rec->opts.symbol_servers);
 	if (rec->collector)
@@ -192,53 +180,28 @@ static bool all_pids_ended(const struct oc_recording *rec)
 	return true;
 }
 
-static bool is_over(struct oc_recording *rec, uint64_t start_ns)
+static bool is_over(struct oc_recording *rec)
 {
-	if (atomic_load(&rec->stop_requests))
-		return true;
-	if (rec->opts.duration_ns && clock_monotonic_ns() - start_ns >= rec->opts.duration_ns)
+	if (recording_core_is_over(&rec->core))
 		return true;
 	return rec->command.pid ? command_ended(&rec->command) : all_pids_ended(rec);
 }
 
-static int poll_timeout_ms(const struct oc_recording *rec, uint64_t start_ns)
+static void tell_progress(struct oc_recording *rec)
 {
-	uint64_t elapsed = clock_monotonic_ns() - start_ns;
-	uint64_t left_ms;
-
-	if (!rec->opts.duration_ns)
-		return POLL_MS;
-	if (elapsed >= rec->opts.duration_ns)
-		return 0;
-	left_ms = (rec->opts.duration_ns - elapsed) / 1000000 + 1;
-	return (int)MIN(left_ms, (uint64_t)POLL_MS);
-}
-
-static void tell_progress(struct oc_recording *rec, uint64_t start_ns, uint64_t *last_ns)
-{
-	struct oc_recording_progress progress;
 	struct collector_stats stats;
 	uint64_t now = clock_monotonic_ns();
 
-	if (!rec->on_progress || now - *last_ns < POLL_MS * 1000000ULL)
+	if (!rec->core.on_progress || now - rec->told_ns < RECORDING_POLL_MS * 1000000ULL)
 		return;
-	*last_ns = now;
+	rec->told_ns = now;
 	rec->collector->ops->stats(rec->collector, &stats);
-	progress = (struct oc_recording_progress){
-		.elapsed_ns = now - start_ns,
-		.samples = stats.samples,
-		.stacks = stats.stacks,
-		.lost = stats.lost,
-	};
-	if (rec->on_progress(rec->progress_arg, &progress))
+	if (recording_core_tell(&rec->core, (struct oc_recording_progress){
+						    .samples = stats.samples,
+						    .stacks = stats.stacks,
+						    .lost = stats.lost,
+					    }))
 		oc_recording_stop(rec);
-}
-
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	int64_t id = text ? oc_machine_intern(m, text, strlen(text)) : 0;
-
-	return id > 0 ? (oc_string_id)id : 0;
 }
 
 static void fill_info(struct oc_recording *rec, const struct collector_stats *stats)
@@ -249,24 +212,21 @@ static void fill_info(struct oc_recording *rec, const struct collector_stats *st
 		.start_mono_ns = stats->first_event_ns,
 		.start_wall_ns = clock_wall_ns() - ago,
 		.start_boot_ns = clock_boottime_ns() - ago,
-		.end_mono_ns = rec->stop_ns,
+		.end_mono_ns = rec->core.stop_ns,
 		.nr_cpus = stats->nr_cpus,
 		.page_size = (uint32_t)sysconf(_SC_PAGESIZE),
 		.aggregated = !rec->opts.collect.timeline,
-		.command = intern(rec->machine, rec->opts.command_line),
 	};
 	struct utsname os;
 	char text[512];
 
 	if (!uname(&os)) {
-		info.hostname = intern(rec->machine, os.nodename);
+		info.hostname = recording_core_intern(&rec->core, os.nodename);
 		snprintf(text, sizeof(text), "%s %s %s", os.sysname, os.release, os.machine);
-		info.os = intern(rec->machine, text);
+		info.os = recording_core_intern(&rec->core, text);
 	}
-	snprintf(text, sizeof(text), "record-trace %s (%s)", oc_version(),
-		 rec->collector->ops->name);
-	info.tool = intern(rec->machine, text);
-	oc_machine_set_info(rec->machine, &info);
+	recording_core_sign(&rec->core, &info, rec->collector->ops->name, rec->opts.command_line);
+	oc_machine_set_info(rec->core.machine, &info);
 }
 
 /* The facts, as far as they are known: for those who look at the machine while it is filled. */
@@ -297,19 +257,18 @@ static int hurry(void)
 static int collect(struct oc_recording *rec, struct oc_error *err)
 {
 	const struct collector_ops *ops = rec->collector->ops;
-	uint64_t start_ns, last_progress_ns = 0;
 	int nice = hurry(), rc = ops->start(rec->collector, err);
 
-	start_ns = clock_monotonic_ns();
+	rec->core.start_ns = clock_monotonic_ns();
 	if (!rc && rec->command.pid)
 		rc = command_release(&rec->command, rec->opts.command[0], err);
 	if (!rc)
 		fill_first_info(rec);
-	while (!rc && !is_over(rec, start_ns)) {
-		rc = ops->poll(rec->collector, poll_timeout_ms(rec, start_ns), err);
-		tell_progress(rec, start_ns, &last_progress_ns);
+	while (!rc && !is_over(rec)) {
+		rc = ops->poll(rec->collector, (int)recording_core_wait_ms(&rec->core), err);
+		tell_progress(rec);
 	}
-	rec->stop_ns = clock_monotonic_ns();
+	rec->core.stop_ns = clock_monotonic_ns();
 	if (!rc)
 		rc = ops->stop(rec->collector, err);
 	setpriority(PRIO_PROCESS, 0, nice);
@@ -318,10 +277,10 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 
 static void fill_ledger(struct oc_recording *rec, const struct collector_stats *stats)
 {
-	struct oc_ledger *ledger = oc_machine_ledger(rec->machine);
+	struct oc_ledger *ledger = oc_machine_ledger(rec->core.machine);
+	uint64_t stop_ns = rec->core.stop_ns;
 
-	ledger->duration_ns =
-		rec->stop_ns > stats->first_event_ns ? rec->stop_ns - stats->first_event_ns : 0;
+	ledger->duration_ns = stop_ns > stats->first_event_ns ? stop_ns - stats->first_event_ns : 0;
 	for (uint32_t i = 0; i < rec->collector->nr_kinds && i < ledger->nr_kinds; i++) {
 		ledger->kinds[i].due = stats->kinds[i].due;
 		ledger->kinds[i].idle = stats->kinds[i].idle;
@@ -333,23 +292,11 @@ static void fill_ledger(struct oc_recording *rec, const struct collector_stats *
 	ledger->self.bpf_runs = stats->bpf_runs;
 	ledger->self.map_bytes = stats->map_bytes;
 	ledger->self.kernel_to_user_bytes = stats->kernel_to_user_bytes;
-	ledger->self.start_ms = (double)(stats->first_event_ns - rec->called_ns) / 1e6;
-}
-
-static void fill_self_cost(struct oc_recording *rec)
-{
-	struct oc_ledger_self *cost = &oc_machine_ledger(rec->machine)->self;
-
-	clock_self_cpu(&cost->user_s, &cost->system_s);
-	cost->user_s -= rec->user_s;
-	cost->system_s -= rec->system_s;
-	cost->stop_ms = (double)(clock_monotonic_ns() - rec->stop_ns) / 1e6;
-	cost->peak_rss_bytes = os_peak_memory();
 }
 
 static void fill_command(struct oc_recording *rec)
 {
-	struct oc_ledger_command *command = &oc_machine_ledger(rec->machine)->command;
+	struct oc_ledger_command *command = &oc_machine_ledger(rec->core.machine)->command;
 	int status;
 
 	if (!rec->command.pid)
@@ -363,12 +310,6 @@ static void fill_command(struct oc_recording *rec)
 	command->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Asked to stop once more while finishing: the user does not want to wait. */
-static bool is_given_up(struct oc_recording *rec)
-{
-	return atomic_load(&rec->stop_requests) > 1;
-}
-
 static int finish(struct oc_recording *rec, struct oc_error *err)
 {
 	struct collector_stats stats;
@@ -377,23 +318,21 @@ static int finish(struct oc_recording *rec, struct oc_error *err)
 	rec->collector->ops->stats(rec->collector, &stats);
 	fill_info(rec, &stats);
 	fill_ledger(rec, &stats);
-	rc = oc_machine_run_parsed_hooks(rec->machine);
+	rc = recording_core_run_hooks(&rec->core, err);
 	if (rc)
-		return oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording");
-	oc_symbolizer_ask_kernel(rec->symbolizer, rec->collector->ops->kernel_symbol,
+		return rc;
+	oc_symbolizer_ask_kernel(rec->core.symbolizer, rec->collector->ops->kernel_symbol,
 				 rec->collector);
-	if (!rec->opts.no_symbols && !is_given_up(rec))
-		rc = oc_symbolizer_run(rec->symbolizer, rec->machine);
-	if (!rc)
-		machine_sink_judge_stacks(rec->sink);
-	rc = rc ? rc : oc_machine_finish(rec->machine);
+	rc = recording_core_name(&rec->core, err);
 	if (rc)
-		return oc_error_set(err, rc, "cannot finish the recording: %s", strerror(-rc));
-	fill_self_cost(rec);
+		return rc;
+	machine_sink_judge_stacks(rec->sink);
+	rc = recording_core_finish(&rec->core, err);
+	if (rc)
+		return rc;
+	recording_core_fill_cost(&rec->core, stats.first_event_ns);
 	fill_command(rec);
-	if (is_given_up(rec))
-		return oc_error_set(err, -EINTR, "interrupted again; the recording was given up");
-	return 0;
+	return recording_core_end(&rec->core, err);
 }
 
 int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
@@ -407,7 +346,7 @@ int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
 
 struct oc_machine *oc_recording_machine(struct oc_recording *rec)
 {
-	return rec->machine;
+	return rec->core.machine;
 }
 
 const char *oc_recording_collector(const struct oc_recording *rec, const char **ret_why)

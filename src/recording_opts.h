@@ -18,7 +18,12 @@ struct recording_opts {
 	bool no_symbols;
 	enum oc_collector_choice collector;
 	char **command;
+	bool whole_machine;
 	char *command_line;
+	char **symbol_paths; /* [nr_symbol_paths] */
+	uint32_t nr_symbol_paths;
+	void (*tell)(void *arg, const char *text);
+	void *tell_arg;
 	struct oc_symbol_servers *symbol_servers; /* borrowed */
 };
 

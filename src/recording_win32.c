@@ -7,37 +7,34 @@
 #include <onecollect/recording.h>
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <onecollect/filter.h>
-#include <onecollect/symbolize.h>
-#include <onecollect/version.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/os.h"
 #include "etl_input.h"
+#include "recording_core.h"
 #include "windows-etw/etw_session.h"
 
 #define FREQUENCY_DEFAULT 999
 #define BUDGET_DEFAULT    (64ULL << 20)
-#define POLL_MS           100u
 #define CHECK_MS          1000u
 #define CHECKS_MAX        256
 #define PID_CHARS         12
 
 struct oc_recording {
+	struct recording_core core;
 	struct etw_api api;
 	struct etw_session_opts session_opts;
 	struct etw_provider providers[ETW_PROVIDERS_MAX];
 	struct etw_session *session;
-	struct oc_machine *machine;
-	struct oc_symbolizer *symbolizer;
 	char *etl_path;
 	bool keep_etl;
-	bool no_symbols;
-	uint64_t duration_ns;
 	char *command_line;
 	void (*tell)(void *arg, const char *text);
 	void *tell_arg;
@@ -45,14 +42,6 @@ struct oc_recording {
 	uint32_t nr_processes;
 	uint32_t *cpus; /* [nr_cpus] */
 	uint32_t nr_cpus;
-	atomic_uint stop_requests;
-	oc_progress_fn on_progress;
-	void *progress_arg;
-	uint64_t called_ns;
-	uint64_t start_ns;
-	uint64_t stop_ns;
-	double user_s;
-	double system_s;
 };
 
 /* ---- preparing ---------------------------------------------------------------------------------------------- */
@@ -164,11 +153,7 @@ static int take_selection(struct oc_recording *rec, const struct oc_recording_op
 static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *opts,
 		     struct oc_error *err)
 {
-	struct oc_machine_opts machine_opts = {
-		.size = sizeof(machine_opts),
-		.memory_budget_bytes =
-			opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT,
-	};
+	uint64_t budget = opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;
 	const struct oc_symbolizer_opts symbolizer_opts = {
 		.size = sizeof(symbolizer_opts),
 		.symbol_paths = opts->symbol_paths,
@@ -186,16 +171,15 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 	rec->session_opts.frequency_hz =
 		opts->frequency_hz ? opts->frequency_hz : FREQUENCY_DEFAULT;
 	rec->session_opts.switches = opts->off_cpu;
-	rec->duration_ns = opts->duration_ns;
-	rec->no_symbols = opts->no_symbols;
+	rec->core.duration_ns = opts->duration_ns;
+	rec->core.no_symbols = opts->no_symbols;
 	rec->tell = opts->tell;
 	rec->tell_arg = opts->tell_arg;
 	rec->command_line = strdup(opts->command_line ? opts->command_line : "");
-	rec->machine = oc_machine_new(&machine_opts);
-	rec->symbolizer = oc_symbolizer_new(&symbolizer_opts);
-	if (!rec->command_line || !rec->machine || !rec->symbolizer)
+	if (!rec->command_line)
 		return out_of_memory(err);
-	return take_selection(rec, opts, err);
+	rc = take_selection(rec, opts, err);
+	return rc ? rc : recording_core_open(&rec->core, budget, &symbolizer_opts, err);
 }
 
 int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording **ret_recording,
@@ -207,8 +191,7 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 
 	if (!rec)
 		return out_of_memory(err);
-	rec->called_ns = clock_monotonic_ns();
-	clock_self_cpu(&rec->user_s, &rec->system_s);
+	recording_core_init(&rec->core);
 	etw_win32_init(&rec->api);
 	/* A caller built against another version has a shorter or longer struct; what it lacks is zero. */
 	memcpy(&known, opts, MIN(opts->size, sizeof(known)));
@@ -227,12 +210,11 @@ void oc_recording_free(struct oc_recording *rec)
 
 	if (!rec)
 		return;
-	ran = rec->start_ns;
+	ran = rec->core.start_ns;
 	etw_session_free(rec->session);
 	if (ran && !rec->keep_etl)
 		os_remove(rec->etl_path);
-	oc_symbolizer_free(rec->symbolizer);
-	oc_machine_free(rec->machine);
+	recording_core_done(&rec->core);
 	for (uint32_t i = 0; i < rec->nr_processes; i++)
 		free(rec->processes[i]);
 	free(rec->processes);
@@ -246,34 +228,20 @@ void oc_recording_free(struct oc_recording *rec)
 
 void oc_recording_on_progress(struct oc_recording *rec, oc_progress_fn fn, void *arg)
 {
-	rec->on_progress = fn;
-	rec->progress_arg = arg;
+	rec->core.on_progress = fn;
+	rec->core.progress_arg = arg;
 }
 
 void oc_recording_stop(struct oc_recording *rec)
 {
-	atomic_fetch_add(&rec->stop_requests, 1);
-}
-
-static bool is_over(const struct oc_recording *rec, uint64_t elapsed_ns)
-{
-	return atomic_load(&rec->stop_requests) ||
-	       (rec->duration_ns && elapsed_ns >= rec->duration_ns);
+	atomic_fetch_add(&rec->core.stop_requests, 1);
 }
 
 static void wait_for_the_end(struct oc_recording *rec)
 {
-	uint64_t elapsed_ns = 0;
-
-	while (!is_over(rec, elapsed_ns)) {
-		struct oc_recording_progress progress;
-		uint64_t left_ms =
-			rec->duration_ns ? (rec->duration_ns - elapsed_ns) / 1000000 + 1 : POLL_MS;
-
-		rec->api.sleep_ms(&rec->api, (uint32_t)MIN(left_ms, (uint64_t)POLL_MS));
-		elapsed_ns = clock_monotonic_ns() - rec->start_ns;
-		progress = (struct oc_recording_progress){ .elapsed_ns = elapsed_ns };
-		if (rec->on_progress && rec->on_progress(rec->progress_arg, &progress))
+	while (!recording_core_is_over(&rec->core)) {
+		rec->api.sleep_ms(&rec->api, recording_core_wait_ms(&rec->core));
+		if (recording_core_tell(&rec->core, (struct oc_recording_progress){ 0 }))
 			oc_recording_stop(rec);
 	}
 }
@@ -286,9 +254,9 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 
 	if (rc)
 		return rc;
-	rec->start_ns = clock_monotonic_ns();
+	rec->core.start_ns = clock_monotonic_ns();
 	wait_for_the_end(rec);
-	rec->stop_ns = clock_monotonic_ns();
+	rec->core.stop_ns = clock_monotonic_ns();
 	rc = etw_session_stop(rec->session, &stats, err);
 	if (!rc && stats.ended_elsewhere)
 		return oc_error_set(err, -EIO,
@@ -298,30 +266,14 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 	return rc;
 }
 
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	int64_t id = *text ? oc_machine_intern(m, text, strlen(text)) : 0;
-
-	return id > 0 ? (oc_string_id)id : 0;
-}
-
 /* What the trace does not tell of its recording. */
 static void fill_info(struct oc_recording *rec)
 {
-	struct oc_recording_info info = *oc_machine_info(rec->machine);
-	struct oc_ledger_self *cost = &oc_machine_ledger(rec->machine)->self;
-	char tool[64];
+	struct oc_recording_info info = *oc_machine_info(rec->core.machine);
 
-	snprintf(tool, sizeof(tool), "record-trace %s (etw)", oc_version());
-	info.tool = intern(rec->machine, tool);
-	info.command = intern(rec->machine, rec->command_line);
-	oc_machine_set_info(rec->machine, &info);
-	clock_self_cpu(&cost->user_s, &cost->system_s);
-	cost->user_s -= rec->user_s;
-	cost->system_s -= rec->system_s;
-	cost->peak_rss_bytes = os_peak_memory();
-	cost->start_ms = (double)(rec->start_ns - rec->called_ns) / 1e6;
-	cost->stop_ms = (double)(clock_monotonic_ns() - rec->stop_ns) / 1e6;
+	recording_core_sign(&rec->core, &info, "etw", rec->command_line);
+	oc_machine_set_info(rec->core.machine, &info);
+	recording_core_fill_cost(&rec->core, rec->core.start_ns);
 }
 
 /* Sessions record every process and processor; what was asked for is chosen from that. */
@@ -338,13 +290,7 @@ static int choose(struct oc_recording *rec, struct oc_error *err)
 
 	if (!rec->nr_processes && !rec->nr_cpus)
 		return 0;
-	return oc_machine_select(rec->machine, &filter, &selected, err);
-}
-
-/* Asked to stop once more while finishing: the user does not want to wait. */
-static bool is_given_up(struct oc_recording *rec)
-{
-	return atomic_load(&rec->stop_requests) > 1;
+	return oc_machine_select(rec->core.machine, &filter, &selected, err);
 }
 
 /* Unlike a trace of elsewhere, this one is of drives that can be asked for. */
@@ -356,7 +302,7 @@ static int read_trace(struct oc_recording *rec, struct oc_error *err)
 
 	if (rc)
 		return rc;
-	rc = etl_input_read(in, rec->machine, etw_win32_add_volumes, &damage);
+	rc = etl_input_read(in, rec->core.machine, etw_win32_add_volumes, &damage);
 	oc_input_close(in);
 	if (rc) {
 		*err = damage;
@@ -364,28 +310,20 @@ static int read_trace(struct oc_recording *rec, struct oc_error *err)
 	}
 	if (damage.code && rec->tell)
 		rec->tell(rec->tell_arg, damage.message);
-	rc = oc_machine_run_parsed_hooks(rec->machine);
-	return rc ? oc_error_set(err, rc < 0 ? rc : -ECANCELED, "a hook stopped the recording") : 0;
+	return recording_core_run_hooks(&rec->core, err);
 }
 
 static int finish(struct oc_recording *rec, struct oc_error *err)
 {
 	int rc = read_trace(rec, err);
 
+	rc = rc ? rc : recording_core_name(&rec->core, err);
 	if (rc)
 		return rc;
-	if (!rec->no_symbols && !is_given_up(rec))
-		rc = oc_symbolizer_run(rec->symbolizer, rec->machine);
-	if (!rc) {
-		fill_info(rec);
-		rc = oc_machine_finish(rec->machine);
-	}
-	if (rc)
-		return oc_error_set(err, rc, "cannot finish the recording: %s", strerror(-rc));
-	rc = choose(rec, err);
-	if (!rc && is_given_up(rec))
-		return oc_error_set(err, -EINTR, "interrupted again; the recording was given up");
-	return rc;
+	fill_info(rec);
+	rc = recording_core_finish(&rec->core, err);
+	rc = rc ? rc : choose(rec, err);
+	return rc ? rc : recording_core_end(&rec->core, err);
 }
 
 int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
@@ -399,7 +337,7 @@ int oc_recording_run(struct oc_recording *rec, struct oc_error *err)
 
 struct oc_machine *oc_recording_machine(struct oc_recording *rec)
 {
-	return rec->machine;
+	return rec->core.machine;
 }
 
 const char *oc_recording_collector(const struct oc_recording *rec, const char **ret_why)
@@ -477,7 +415,8 @@ int oc_check_run(struct oc_check **ret_checks)
 		if (nr < CHECKS_MAX - 1)
 			add_call(&checks[nr++], line, (size_t)(end - line));
 	}
-	add_result(&checks[nr++], rc, &err, rec ? oc_machine_ledger_const(rec->machine) : NULL);
+	add_result(&checks[nr++], rc, &err,
+		   rec ? oc_machine_ledger_const(rec->core.machine) : NULL);
 	oc_recording_free(rec);
 	buffer_done(&log);
 	*ret_checks = checks;

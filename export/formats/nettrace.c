@@ -21,6 +21,9 @@
 /* All labels of one sample; beyond it they are counted in one more label. */
 #define LABELS_BYTES_MAX (1024 * 1024)
 
+/* The format numbers CPUs by 32 bits, of which TraceEvent keeps 8; a label tells the others. */
+#define READERS_CPU_MAX UINT8_MAX
+
 /* ---- symbols ------------------------------------------------------------------------------------------------ */
 
 /* The bits of a mapping's symbols, `nr` of them. */
@@ -251,34 +254,47 @@ static int add_label(void *arg, const struct oc_attr *attr)
 	return 0;
 }
 
-/* The id of a list of attributes in the group. */
-static uint32_t label_list_id(struct nettrace *n, oc_attrs_id attrs)
+/* The number of a CPU that a label has to tell; 0 = none has to. */
+static uint32_t cpu_to_tell(const struct oc_sample *sample)
 {
-	static const char left_out[] = "onecollect.labels_left_out";
+	return sample->cpu > READERS_CPU_MAX && sample->cpu != NETTRACE_CPU_UNKNOWN ? sample->cpu
+										    : 0;
+}
+
+static void add_own_label(struct label_list *list, const char *name, uint64_t value)
+{
+	begin_label(list, LABEL_NUMBER);
+	nettrace_put_string(&list->n->row, name, strlen(name));
+	put_number_label(list, (int64_t)value);
+}
+
+/* The id of a sample's labels in the group. */
+static uint32_t label_list_id(struct nettrace *n, const struct oc_sample *sample)
+{
+	uint32_t cpu = cpu_to_tell(sample), id;
+	uint64_t key = (uint64_t)cpu << 32 | sample->attrs;
 	struct label_list list = { .n = n };
 	const uint64_t *known;
-	uint32_t id;
 
-	if (!attrs)
+	if (!key)
 		return 0;
-	known = u64_map_find(&n->labels, attrs);
+	known = u64_map_find(&n->labels, key);
 	if (known && *known >> 32 == n->stream.group)
 		return (uint32_t)*known;
 	buffer_clear(&n->row);
-	if (oc_machine_walk_attrs(n->m, attrs, add_label, &list))
+	if (cpu)
+		add_own_label(&list, "onecollect.cpu", cpu);
+	if (sample->attrs && oc_machine_walk_attrs(n->m, sample->attrs, add_label, &list))
 		nettrace_fail(n, -ENOMEM);
-	if (list.nr_left_out) {
-		begin_label(&list, LABEL_NUMBER);
-		nettrace_put_string(&n->row, left_out, sizeof(left_out) - 1);
-		put_number_label(&list, (int64_t)list.nr_left_out);
-	}
+	if (list.nr_left_out)
+		add_own_label(&list, "onecollect.labels_left_out", list.nr_left_out);
 	if (n->row.error)
 		nettrace_fail(n, n->row.error);
 	if (n->error || !n->row.len)
 		return 0;
 	n->row.data[list.last] = (char)(n->row.data[list.last] | LABEL_IS_LAST);
 	id = nettrace_stream_labels(&n->stream, n->row.data, n->row.len);
-	if (u64_map_set(&n->labels, attrs, in_group(n, id)))
+	if (u64_map_set(&n->labels, key, in_group(n, id)))
 		nettrace_fail(n, -ENOMEM);
 	return id;
 }
@@ -317,6 +333,7 @@ static int note_sampled(void *arg, const struct oc_sample *sample)
 
 	sampled->first = MIN(sampled->first, time);
 	sampled->last = MAX(sampled->last, time);
+	n->on_high_cpus += cpu_to_tell(sample) ? sample->count : 0;
 	return 0;
 }
 
@@ -350,7 +367,7 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	nettrace_stream_make_room(&n->stream, n->now);
 	event.stack = stack_id(n, sample);
 	event.thread = nettrace_declare_thread(n, sample->process, sample->thread);
-	event.labels = label_list_id(n, sample->attrs);
+	event.labels = label_list_id(n, sample);
 	put_value(n, sample);
 	if (n->payload.error)
 		nettrace_fail(n, n->payload.error);

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "base/search.h"
 
 /* Bounds of the search in what processes inherited; beyond them a place counts as not found. */
 #define ANCESTORS_MAX  64
@@ -218,17 +219,7 @@ static int number_inlined(struct addresses *p)
 /* Index of the first element of p->inlined that is not below (module, function 0). */
 static uint32_t first_inlined(const struct addresses *p, oc_module_id module)
 {
-	size_t low = 0, high = p->nr_inlined;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (p->inlined[middle].module < module)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return (uint32_t)low;
+	return (uint32_t)PARTITION_POINT(i, p->nr_inlined, p->inlined[i].module < module);
 }
 
 uint32_t addresses_inlined_of_module(const struct addresses *p, oc_module_id module,
@@ -281,21 +272,20 @@ static int index_mappings(struct addresses *p)
 	return 0;
 }
 
+static bool is_owned_before(const struct addresses *p, size_t i, oc_process_id process,
+			    oc_module_id module)
+{
+	const struct oc_mapping *mapping = oc_machine_mapping(p->m, p->by_owner[i]);
+
+	return mapping->process < process ||
+	       (mapping->process == process && mapping->module < module);
+}
+
 /* Index into by_owner of the first mapping of a process and module, or of what would follow it. */
 static uint32_t first_owned(const struct addresses *p, oc_process_id process, oc_module_id module)
 {
-	uint32_t low = 0, high = oc_machine_nr_mappings(p->m);
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		const struct oc_mapping *at = oc_machine_mapping(p->m, p->by_owner[middle]);
-
-		if (at->process < process || (at->process == process && at->module < module))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (uint32_t)PARTITION_POINT(i, oc_machine_nr_mappings(p->m),
+					 is_owned_before(p, i, process, module));
 }
 
 /* True when a mapping holds the code of a location; then *ret_address is where. */

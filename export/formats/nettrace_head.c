@@ -97,6 +97,8 @@ static void add_facts(struct facts *f)
 		add_ledger_facts(f, &ledger->kinds[i]);
 	if (f->n->inlined_left_out)
 		add_number_fact(f, "onecollect.inlined_frames_left_out", f->n->inlined_left_out);
+	if (f->n->on_high_cpus)
+		add_number_fact(f, "onecollect.samples_on_cpus_above_255", f->n->on_high_cpus);
 }
 
 /* A time of day as eight 16-bit numbers; readers know milliseconds. */

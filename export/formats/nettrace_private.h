@@ -54,9 +54,10 @@ struct nettrace {
 	uint64_t *frames; /* [NETTRACE_FRAMES_MAX], of the stack at hand */
 	uint32_t nr_frames;
 	uint64_t inlined_left_out; /* frames */
+	uint64_t on_high_cpus;     /* samples, of CPUs whose numbers readers do not keep */
 
 	struct u64_map stacks;   /* process << 32 | stack -> group << 32 | id in the group */
-	struct u64_map labels;   /* attributes -> likewise */
+	struct u64_map labels;   /* high CPU << 32 | attributes -> likewise */
 	uint32_t *thread_groups; /* by index of thread: the group it was declared in */
 	struct u64_map declared; /* process << 32 | mapping of the trace */
 	uint64_t last_declared;  /* the newest key asked for */

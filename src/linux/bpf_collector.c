@@ -8,20 +8,15 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 
-#define TICK_NS         100000000ULL /* how often buffers and counters are looked at, at least */
+#define TICK_NS         100000000u   /* how often buffers and counters are looked at, at least */
 #define CPU_CHECK_NS    500000000ULL /* how often CPUs are looked at; they are back within 2 s */
 #define SECOND_NS       1000000000ULL
 #define DEFAULT_FREQ_HZ 999u
-
-enum poll_source { POLL_RING, POLL_SIDEBAND, POLL_TIMER, POLL_WAKE };
 
 static struct bpf_collector *self(struct collector *base)
 {
@@ -52,12 +47,8 @@ static void bpf_free(struct collector *base)
 	u64_map_done(&c->images);
 	cgroup_cache_done(&c->cgroups);
 	kernel_names_close(c->names);
-	for (size_t i = 0; i < 4; i++) {
-		int fd = (int[]){ c->epoll_fd, c->timer_fd, c->wake_fd, c->stats_fd }[i];
-
-		if (fd >= 0)
-			close(fd);
-	}
+	poll_loop_close(&c->loop);
+	cleanup_close(&c->stats_fd);
 	free(c->events.events);
 	free(c->keys);
 	free(c->counts);
@@ -92,7 +83,8 @@ static int bpf_open(const struct collector_opts *opts, struct sink *sink,
 
 	if (!c)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	c->epoll_fd = c->timer_fd = c->wake_fd = c->stats_fd = c->cgroup_fd = -1;
+	c->loop = (struct poll_loop)POLL_LOOP_INIT;
+	c->stats_fd = c->cgroup_fd = -1;
 	c->opts = *opts;
 	if (!c->opts.frequency_hz)
 		c->opts.frequency_hz = DEFAULT_FREQ_HZ;
@@ -123,34 +115,17 @@ static int bpf_open(const struct collector_opts *opts, struct sink *sink,
 	return 0;
 }
 
-static int watch_fd(struct bpf_collector *c, int fd, enum poll_source source)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
-
-	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
 static int open_loop(struct bpf_collector *c, struct oc_error *err)
 {
-	struct itimerspec tick = {
-		.it_interval.tv_nsec = TICK_NS,
-		.it_value.tv_nsec = TICK_NS,
-	};
-	int rc = 0;
+	int rc = poll_loop_open(&c->loop, TICK_NS, err);
 
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->epoll_fd < 0 || c->timer_fd < 0 || c->wake_fd < 0 ||
-	    timerfd_settime(c->timer_fd, 0, &tick, NULL))
-		rc = -errno;
+	if (rc)
+		return rc;
 	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.records), drain_ring_record, c, NULL);
-	if (!rc && !c->ring)
-		rc = -errno;
-	rc = rc ? rc : watch_fd(c, ring_buffer__epoll_fd(c->ring), POLL_RING);
-	rc = rc ? rc : watch_fd(c, c->timer_fd, POLL_TIMER);
-	rc = rc ? rc : watch_fd(c, c->wake_fd, POLL_WAKE);
-	return rc ? oc_error_set(err, rc, "cannot set up the event loop: %s", strerror(-rc)) : 0;
+	if (!c->ring)
+		return oc_error_set(err, -errno, "cannot read the ring buffer: %s",
+				    strerror(errno));
+	return poll_loop_watch(&c->loop, ring_buffer__epoll_fd(c->ring), err);
 }
 
 /* Process and mapping records are wanted of every CPU, whatever CPUs are sampled: processes move. */
@@ -164,8 +139,8 @@ static int open_sideband(struct bpf_collector *c, struct oc_error *err)
 				    strerror(-rc));
 	rc = sideband_open(&(struct sideband_opts){ .cpus = online.cpus,
 						    .nr_cpus = online.nr,
-						    .epoll_fd = c->epoll_fd,
-						    .epoll_data = POLL_SIDEBAND },
+						    .epoll_fd = c->loop.epoll_fd,
+						    .epoll_data = POLL_LOOP_DATA },
 			   c->sink, &c->sideband, err);
 	cpu_list_done(&online);
 	return rc;
@@ -208,10 +183,7 @@ static int bpf_start(struct collector *base, struct oc_error *err)
 static int on_tick(struct bpf_collector *c, struct oc_error *err)
 {
 	uint64_t now = clock_monotonic_ns();
-	uint64_t expirations;
 
-	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
-		return oc_error_set(err, -errno, "cannot read the timer: %s", strerror(errno));
 	if (now - c->last_cpu_check_ns > CPU_CHECK_NS) {
 		c->last_cpu_check_ns = now;
 		cpu_events_refresh(c);
@@ -227,35 +199,21 @@ static int on_tick(struct bpf_collector *c, struct oc_error *err)
 static int bpf_poll(struct collector *base, int timeout_ms, struct oc_error *err)
 {
 	struct bpf_collector *c = self(base);
-	struct epoll_event events[16];
 	/* Copies go on coming until the first one has been looked at. */
 	int wait_ms =
 		c->nr_copies ? MIN(timeout_ms, (int)(EVENT_IN_FLIGHT_NS / 1000000)) : timeout_ms;
-	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), wait_ms);
-	uint64_t wakes;
-	int rc;
+	bool ticked;
+	int rc = poll_loop_wait(&c->loop, wait_ms, &ticked, err);
 
-	if (nr < 0)
-		return errno == EINTR ? 0
-				      : oc_error_set(err, -errno, "cannot wait for data: %s",
-						     strerror(errno));
+	if (rc <= 0)
+		return rc;
 	rc = drain_records(c, clock_monotonic_ns() - EVENT_IN_FLIGHT_NS, err);
-	for (int i = 0; i < nr && !rc; i++) {
-		if (events[i].data.u64 == POLL_TIMER)
-			rc = on_tick(c, err);
-		else if (events[i].data.u64 == POLL_WAKE &&
-			 read(c->wake_fd, &wakes, sizeof(wakes)) < 0)
-			rc = errno == EAGAIN ? 0 : -errno;
-	}
-	return rc;
+	return !rc && ticked ? on_tick(c, err) : rc;
 }
 
 static void bpf_wake(struct collector *base)
 {
-	uint64_t one = 1;
-	ssize_t n = write(self(base)->wake_fd, &one, sizeof(one));
-
-	(void)n; /* a full eventfd wakes as well */
+	poll_loop_wake(&self(base)->loop);
 }
 
 static void note(struct bpf_collector *c, enum oc_note note, uint64_t count)

@@ -16,6 +16,7 @@
 #include "linux/cpus.h"
 #include "linux/event_queue.h"
 #include "linux/kernel_names.h"
+#include "linux/poll_loop.h"
 #include "linux/perf.h"
 #include "linux/sideband.h"
 #include "linux/task_table.h"
@@ -65,9 +66,7 @@ struct bpf_collector {
 	struct cgroup_cache cgroups;
 	struct kernel_names *names; /* NULL until one is asked for */
 
-	int epoll_fd;
-	int timer_fd;
-	int wake_fd;
+	struct poll_loop loop;
 	int stats_fd;  /* keeps BPF run time statistics on; -1 = off */
 	int cgroup_fd; /* -1 = no cgroup filter in the kernel */
 	char *cgroup_procs; /* directory of a version 1 cgroup, whose members are listed instead; or NULL */

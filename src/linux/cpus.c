@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/search.h"
 #include "base/text.h"
 
 #define ONLINE_PATH "/sys/devices/system/cpu/online"
@@ -84,17 +85,7 @@ int cpu_list_online(struct cpu_list *ret)
 
 bool cpu_list_has(const struct cpu_list *list, uint32_t cpu)
 {
-	uint32_t low = 0, high = list->nr;
+	size_t at = PARTITION_POINT(i, list->nr, list->cpus[i] < cpu);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (list->cpus[middle] == cpu)
-			return true;
-		if (list->cpus[middle] < cpu)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	return at < list->nr && list->cpus[at] == cpu;
 }

@@ -7,9 +7,6 @@
  */
 #include <errno.h>
 #include <fnmatch.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,9 +14,10 @@
 #include "linux/cpus.h"
 #include "linux/perf.h"
 #include "linux/perf_samples.h"
+#include "linux/poll_loop.h"
 #include "linux/sideband.h"
 
-#define TICK_NS         100000000L /* how often buffers and CPUs are looked at, at least */
+#define TICK_NS         100000000u /* how often buffers and CPUs are looked at, at least */
 #define DEFAULT_FREQ_HZ 999u
 /*
  * Data pages per CPU of the two buffers. Together with their header pages they stay below the 516 KiB per CPU that
@@ -28,8 +26,6 @@
 #define SIDEBAND_PAGES 32u
 #define SAMPLE_PAGES   64u
 #define PAGES_MIN      8u
-
-enum poll_source { POLL_BUFFERS, POLL_TIMER, POLL_WAKE };
 
 struct perf_collector {
 	struct collector base;
@@ -41,9 +37,7 @@ struct perf_collector {
 	struct event_queue queue;
 	struct u32_map wanted; /* pids whose name matches, when there are name globs */
 	struct cpu_list cpus;
-	int epoll_fd;
-	int timer_fd;
-	int wake_fd;
+	struct poll_loop loop;
 	bool running;
 	uint64_t start_ns;
 	uint64_t stop_ns;
@@ -79,9 +73,10 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 
 /*
  * Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. Of recent
- * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code.
+ * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code. Tells
+ * whether it did so.
  */
-static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
+static bool leave_kernel_out_if_refused(struct perf_event_attr *attr)
 {
 	int fd = perf_open(attr, 0, -1, -1);
 
@@ -90,6 +85,7 @@ static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
 		attr->exclude_callchain_kernel = 1;
 	}
 	cleanup_close(&fd);
+	return attr->exclude_kernel;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -135,9 +131,7 @@ static void perf_free(struct collector *base)
 	event_queue_done(&c->queue);
 	u32_map_done(&c->wanted);
 	cpu_list_done(&c->cpus);
-	cleanup_close(&c->epoll_fd);
-	cleanup_close(&c->timer_fd);
-	cleanup_close(&c->wake_fd);
+	poll_loop_close(&c->loop);
 	free(c);
 }
 
@@ -178,7 +172,7 @@ static int perf_open_collector(const struct collector_opts *opts, struct sink *s
 
 	if (!c)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	c->epoll_fd = c->timer_fd = c->wake_fd = -1;
+	c->loop = (struct poll_loop)POLL_LOOP_INIT;
 	c->opts = *opts;
 	c->sink = sink;
 	c->kind = (struct collector_kind){ .name = "cpu",
@@ -200,29 +194,6 @@ static int perf_open_collector(const struct collector_opts *opts, struct sink *s
 	}
 	*ret_collector = &c->base;
 	return 0;
-}
-
-static int watch_fd(struct perf_collector *c, int fd, enum poll_source source)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
-
-	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-static int open_loop(struct perf_collector *c, struct oc_error *err)
-{
-	struct itimerspec tick = { .it_interval.tv_nsec = TICK_NS, .it_value.tv_nsec = TICK_NS };
-	int r = 0;
-
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->epoll_fd < 0 || c->timer_fd < 0 || c->wake_fd < 0 ||
-	    timerfd_settime(c->timer_fd, 0, &tick, NULL))
-		r = -errno;
-	r = r ? r : watch_fd(c, c->timer_fd, POLL_TIMER);
-	r = r ? r : watch_fd(c, c->wake_fd, POLL_WAKE);
-	return r ? oc_error_set(err, r, "cannot set up the event loop: %s", strerror(-r)) : 0;
 }
 
 /* Data pages that hold ring_bytes, a power of two. */
@@ -248,12 +219,14 @@ static int open_events(struct perf_collector *c, struct oc_error *err)
 		.nr_pids = c->opts.nr_pids,
 		.ring_pages = SIDEBAND_PAGES,
 		.sample_attr = &attr,
-		.epoll_fd = c->epoll_fd,
-		.epoll_data = POLL_BUFFERS,
+		.epoll_fd = c->loop.epoll_fd,
+		.epoll_data = POLL_LOOP_DATA,
 	};
 	int r;
 
-	leave_kernel_out_if_refused(&attr);
+	/* The kernel does not count what it leaves out. */
+	if (leave_kernel_out_if_refused(&attr))
+		c->sink->ops->note(c->sink, OC_NOTE_KERNEL_LEFT_OUT, 1);
 	for (;; pages /= 2) {
 		opts.sample_pages = pages;
 		opts.ring_pages = MIN(pages, SIDEBAND_PAGES);
@@ -283,7 +256,7 @@ static void on_process(void *arg, uint32_t pid, const char *comm, const char *ex
 static int perf_start(struct collector *base, struct oc_error *err)
 {
 	struct perf_collector *c = self(base);
-	int r = open_loop(c, err);
+	int r = poll_loop_open(&c->loop, TICK_NS, err);
 
 	r = r ? r : open_events(c, err);
 	if (!r && c->opts.nr_process_globs)
@@ -337,43 +310,23 @@ static void reopen_cpus(struct perf_collector *c)
 	sideband_enable_samples(c->sideband, true);
 }
 
-static int clear_fd(int fd)
-{
-	uint64_t count;
-
-	return read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN ? -errno : 0;
-}
-
 static int perf_poll(struct collector *base, int timeout_ms, struct oc_error *err)
 {
 	struct perf_collector *c = self(base);
-	struct epoll_event events[16];
-	int nr = epoll_wait(c->epoll_fd, events, ARRAY_SIZE(events), timeout_ms), r;
+	bool ticked;
+	int r = poll_loop_wait(&c->loop, timeout_ms, &ticked, err);
 
-	if (nr < 0)
-		return errno == EINTR ? 0
-				      : oc_error_set(err, -errno, "cannot wait for data: %s",
-						     strerror(errno));
+	if (r <= 0)
+		return r;
 	r = drain(c, clock_monotonic_ns() - EVENT_IN_FLIGHT_NS, err);
-	for (int i = 0; i < nr && !r; i++) {
-		if (events[i].data.u64 == POLL_TIMER) {
-			r = clear_fd(c->timer_fd);
-			reopen_cpus(c);
-		} else if (events[i].data.u64 == POLL_WAKE) {
-			r = clear_fd(c->wake_fd);
-		}
-		if (r)
-			oc_error_set(err, r, "cannot read the timer: %s", strerror(-r));
-	}
+	if (!r && ticked)
+		reopen_cpus(c);
 	return r;
 }
 
 static void perf_wake(struct collector *base)
 {
-	uint64_t one = 1;
-	ssize_t n = write(self(base)->wake_fd, &one, sizeof(one));
-
-	(void)n; /* a full eventfd wakes as well */
+	poll_loop_wake(&self(base)->loop);
 }
 
 static int perf_stop(struct collector *base, struct oc_error *err)

@@ -17,14 +17,13 @@
 #include "base/macros.h"
 #include "base/u32_map.h"
 #include "base/vdso.h"
+#include "unwind/modules.h"
 #include "unwind/table_cache.h"
 
 #if defined(__aarch64__)
 #define NATIVE_MACHINE EM_AARCH64
-#define NATIVE_SP      31 /* index in struct unwind_regs */
 #else
 #define NATIVE_MACHINE EM_X86_64
-#define NATIVE_SP      7
 #endif
 
 /* Copies that an image may send each second for lack of tables, once it is published: pages of large programs come in
@@ -34,18 +33,6 @@
 #define COPIES_PER_SECOND_OF_CHANGING 8192
 /* An image where so many mappings took the place of others since the last tick is one of those. */
 #define REPLACED_PER_TICK 8
-/* All pages of a module are loaded when it is first mapped as long as the store is not fuller than one part in so many:
- * each page that a sample has to ask for costs a copy of a stack, and a page is some 5 KiB of rows. */
-#define PRELOAD_PART 2
-
-/* What is mapped, by the sink's number. */
-struct feed_module {
-	struct unwind_table *table; /* NULL = there is none */
-	uint32_t number;            /* in the store; 0 = not there */
-	uint32_t round;             /* of put_ranges() that needed it last */
-	bool is_tried;
-};
-
 /* Addresses where one mapping took the place of another, and until when the kernel walked by the old one's table. */
 struct replaced {
 	uint64_t start;
@@ -75,14 +62,7 @@ struct unsure_counts {
 struct unwind_feed {
 	struct unwind_feed_opts opts;
 	struct sink *sink;
-	struct unwind_store *store;
-
-	struct u32_map module_index; /* the sink's number -> index + 1 */
-	struct feed_module *modules;
-	size_t nr_modules;
-	size_t modules_cap;
-	struct u32_map by_number; /* in the store -> index */
-	uint32_t round;
+	struct unwind_modules *modules; /* by the sink's numbers */
 
 	struct u32_map image_index; /* pid -> index + 1 */
 	struct feed_image *images;
@@ -94,14 +74,20 @@ struct unwind_feed {
 	size_t nr_unsure;
 	size_t unsure_cap;
 
-	struct unwind_range *ranges; /* scratch */
-	size_t ranges_cap;
 	struct unwind_feed_stats stats;
 };
 
 int unwind_feed_new(const struct unwind_feed_opts *opts, struct sink *sink,
 		    struct unwind_feed **ret_feed)
 {
+	struct unwind_modules_opts modules_opts = {
+		.memory = opts->memory,
+		.quiesce = opts->quiesce,
+		.quiesce_arg = opts->quiesce_arg,
+		.table_bytes = opts->table_bytes,
+		.machine = NATIVE_MACHINE,
+		.preloads = true, /* what is asked for costs a copy of a stack */
+	};
 	struct unwind_feed *feed = calloc(1, sizeof(*feed));
 	int rc;
 
@@ -109,7 +95,7 @@ int unwind_feed_new(const struct unwind_feed_opts *opts, struct sink *sink,
 		return -ENOMEM;
 	feed->opts = *opts;
 	feed->sink = sink;
-	rc = unwind_store_new(opts->memory, opts->quiesce, opts->quiesce_arg, &feed->store);
+	rc = unwind_modules_new(&modules_opts, &feed->modules);
 	if (rc) {
 		free(feed);
 		return rc;
@@ -122,16 +108,10 @@ void unwind_feed_free(struct unwind_feed *feed)
 {
 	if (!feed)
 		return;
-	unwind_store_free(feed->store);
-	for (size_t i = 0; i < feed->nr_modules; i++)
-		unwind_table_free(feed->modules[i].table);
-	u32_map_done(&feed->module_index);
-	u32_map_done(&feed->by_number);
+	unwind_modules_free(feed->modules);
 	u32_map_done(&feed->image_index);
-	free(feed->modules);
 	free(feed->images);
 	free(feed->unsure);
-	free(feed->ranges);
 	free(feed);
 }
 
@@ -143,38 +123,6 @@ static int compile_vdso(struct unwind_table **ret_table)
 	const void *image = vdso_image(&size);
 
 	return image ? unwind_table_compile_image(image, size, ret_table, NULL) : -ENOENT;
-}
-
-static void drop_module(struct unwind_feed *feed, struct feed_module *module)
-{
-	if (module->number) {
-		u32_map_remove(&feed->by_number, module->number, NULL);
-		unwind_store_remove_module(feed->store, module->number);
-	}
-	feed->stats.tables--;
-	feed->stats.table_bytes -= unwind_table_bytes(module->table);
-	unwind_table_free(module->table);
-	*module = (struct feed_module){ 0 };
-}
-
-/* Makes room: takes out the modules that neither a published image nor the one being made has mapped. */
-static void drop_unused_modules(struct unwind_feed *feed)
-{
-	for (size_t i = 0; i < feed->nr_images; i++) {
-		const struct unwind_image *image = &feed->images[i].image;
-
-		for (uint32_t k = 0; k < image->nr; k++) {
-			uint32_t number = feed->opts.memory->ranges[image->first + k].module;
-			uint32_t index;
-
-			if (number && u32_map_get(&feed->by_number, number, &index))
-				feed->modules[index].round = feed->round;
-		}
-	}
-	for (size_t i = 0; i < feed->nr_modules; i++) {
-		if (feed->modules[i].table && feed->modules[i].round != feed->round)
-			drop_module(feed, &feed->modules[i]);
-	}
 }
 
 /*
@@ -220,7 +168,6 @@ static int compile_file(const struct unwind_feed *feed, const struct sink_mappin
 static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
 		   struct unwind_table **ret_table)
 {
-	size_t bytes;
 	int fd, rc;
 
 	if (mapping->type == SINK_MAPPING_VDSO) {
@@ -232,118 +179,35 @@ static int compile(struct unwind_feed *feed, const struct sink_mapping *mapping,
 		rc = compile_file(feed, mapping, pid, fd, ret_table);
 		close(fd);
 	}
-	if (rc) {
-		feed->stats.tables_refused++;
-		return rc == -ENOMEM ? rc : 0;
-	}
-	bytes = unwind_table_bytes(*ret_table);
-	if (feed->stats.table_bytes + bytes > feed->opts.table_bytes)
-		drop_unused_modules(feed);
-	if ((*ret_table)->machine != NATIVE_MACHINE ||
-	    feed->stats.table_bytes + bytes > feed->opts.table_bytes) {
-		feed->stats.tables_refused++;
-		unwind_table_free(*ret_table);
-		*ret_table = NULL;
+	if (!rc)
 		return 0;
-	}
-	feed->stats.tables++;
-	feed->stats.table_bytes += bytes;
-	return 0;
-}
-
-static void preload(struct unwind_feed *feed, const struct feed_module *module)
-{
-	const struct unwind_memory *memory = feed->opts.memory;
-	uint64_t room = (uint64_t)memory->nr_chunks * UNWIND_CHUNK_WORDS * sizeof(uint32_t);
-	const struct unwind_table *table = module->table;
-	struct unwind_store_stats stats;
-
-	if (table->lazy)
-		return;
-	unwind_store_stats(feed->store, &stats);
-	if (stats.row_bytes + table->nr_rows * sizeof(uint32_t) > room / PRELOAD_PART)
-		return;
-	for (uint32_t i = 0; i < table->nr_pages; i++) {
-		/* Full: the rest comes when it is asked for. */
-		if (unwind_store_load_page(feed->store, module->number, table->first_page + i))
-			return;
-	}
-}
-
-/* The record of a module, by the sink's number; NULL = no memory. */
-static struct feed_module *find_module(struct unwind_feed *feed, uint32_t name)
-{
-	uint32_t index;
-
-	if (u32_map_get(&feed->module_index, name, &index))
-		return &feed->modules[index - 1];
-	if (array_reserve(&feed->modules, &feed->modules_cap, feed->nr_modules + 1,
-			  sizeof(*feed->modules)) ||
-	    u32_map_set(&feed->module_index, name, (uint32_t)feed->nr_modules + 1))
-		return NULL;
-	feed->modules[feed->nr_modules] = (struct feed_module){ 0 };
-	return &feed->modules[feed->nr_modules++];
-}
-
-static int add_to_store(struct unwind_feed *feed, struct feed_module *module)
-{
-	int rc = unwind_store_add_module(feed->store, module->table, &module->number);
-
-	if (rc == -ENOSPC) {
-		drop_unused_modules(feed);
-		rc = unwind_store_add_module(feed->store, module->table, &module->number);
-	}
-	if (rc == -ENOSPC) {
-		feed->stats.tables_refused++;
-		return 0;
-	}
-	if (rc)
-		return rc;
-	preload(feed, module);
-	return u32_map_set(&feed->by_number, module->number, (uint32_t)(module - feed->modules));
-}
-
-/* Finds or makes a module. Returns 0 or -ENOMEM. */
-static int get_module(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
-		      const struct feed_module **ret_module)
-{
-	struct feed_module *module = find_module(feed, mapping->module);
-	int rc;
-
-	if (!module)
-		return -ENOMEM;
-	*ret_module = module;
-	module->round = feed->round;
-	if (module->is_tried)
-		return 0;
-	module->is_tried = true;
-	rc = compile(feed, mapping, pid, &module->table);
-	return rc || !module->table || !module->table->nr_pages ? rc : add_to_store(feed, module);
+	feed->stats.tables_refused++;
+	return rc == -ENOMEM ? rc : 0;
 }
 
 /* ---- images ----------------------------------------------------------------------------------------------------- */
 
-static int add_ranges(struct unwind_feed *feed, const struct sink_mapping *mapping, uint32_t pid,
-		      uint32_t *nr)
+static struct unwind_mapping mapping_of(const struct sink_mapping *mapping)
 {
-	const struct feed_module *module = NULL;
-	uint32_t number = 0;
-	uint64_t bias = 0;
+	return (struct unwind_mapping){
+		.start = mapping->start,
+		.end = mapping->end,
+		.file_offset = mapping->file_offset,
+		.module = mapping->type == SINK_MAPPING_ANON ? 0 : mapping->module,
+	};
+}
+
+static int add_mapping(struct unwind_feed *feed, const struct sink_mapping *from, uint32_t pid)
+{
+	struct unwind_mapping mapping = mapping_of(from);
+	struct unwind_table *table = NULL;
 	int rc = 0;
 
-	if (mapping->type != SINK_MAPPING_ANON)
-		rc = get_module(feed, mapping, pid, &module);
-	if (rc)
-		return rc;
-	if (module && module->number &&
-	    !unwind_table_bias(module->table, mapping->start, mapping->file_offset, &bias))
-		number = module->number;
-	if (array_reserve(&feed->ranges, &feed->ranges_cap, *nr + UNWIND_MAPPING_RANGES,
-			  sizeof(*feed->ranges)))
-		return -ENOMEM;
-	*nr += unwind_store_mapping(feed->store, number, mapping->start, mapping->end, bias,
-				    &feed->ranges[*nr]);
-	return 0;
+	if (mapping.module && unwind_modules_wants(feed->modules, mapping.module)) {
+		rc = compile(feed, from, pid, &table);
+		rc = rc ? rc : unwind_modules_add(feed->modules, mapping.module, table);
+	}
+	return rc ? rc : unwind_modules_map(feed->modules, &mapping);
 }
 
 static uint32_t copies_per_second(const struct feed_image *image)
@@ -358,12 +222,11 @@ static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
 {
 	struct sink_mapping mapping;
 	uint64_t address = 0;
-	uint32_t nr = 0;
 	int rc;
 
-	feed->round++;
+	unwind_modules_begin(feed->modules);
 	while (feed->sink->ops->mapping_next(feed->sink, image->process, address, &mapping)) {
-		rc = add_ranges(feed, &mapping, image->pid, &nr);
+		rc = add_mapping(feed, &mapping, image->pid);
 		if (rc)
 			return rc;
 		address = mapping.end;
@@ -371,7 +234,7 @@ static int put_ranges(struct unwind_feed *feed, struct feed_image *image,
 	*ret_old = image->image;
 	image->is_dirty = false;
 	image->image.copies = copies_per_second(image);
-	rc = unwind_store_put_ranges(feed->store, feed->ranges, nr, &image->image);
+	rc = unwind_modules_put(feed->modules, &image->image);
 	if (!rc || rc == -ENOMEM)
 		return rc;
 	/* No ranges at all rather than those of before. */
@@ -384,7 +247,7 @@ static void unpublish(struct unwind_feed *feed, const struct feed_image *image)
 {
 	if (feed->opts.images_fd >= 0)
 		bpf_map_delete_elem(feed->opts.images_fd, &image->name);
-	unwind_store_drop_ranges(feed->store, &image->image);
+	unwind_modules_drop(feed->modules, &image->image);
 }
 
 /* From now on the kernel walks by what is mapped. */
@@ -416,7 +279,7 @@ static int publish(struct unwind_feed *feed, struct feed_image *image)
 	    bpf_map_update_elem(feed->opts.images_fd, &image->name, &image->image, BPF_ANY))
 		feed->stats.images_refused++;
 	if (old.nr)
-		unwind_store_drop_ranges(feed->store, &old);
+		unwind_modules_drop(feed->modules, &old);
 	end_doubt(feed, image);
 	return 0;
 }
@@ -459,35 +322,19 @@ static int add_image(struct unwind_feed *feed, const struct feed_image *image,
 	return publish(feed, *ret_image);
 }
 
-/* Does what is mapped there now differ from a range that the kernel walks by? */
-static bool is_replaced(const struct unwind_feed *feed, const struct unwind_range *range,
-			const struct sink_mapping *now)
-{
-	const struct feed_module *module;
-	uint64_t bias;
-	uint32_t index;
-
-	if (!range->module)
-		return false;
-	if (!u32_map_get(&feed->module_index, now->module, &index))
-		return true;
-	module = &feed->modules[index - 1];
-	return module->number != range->module ||
-	       unwind_table_bias(module->table, now->start, now->file_offset, &bias) ||
-	       bias != range->bias;
-}
-
 static bool replaces(const struct unwind_feed *feed, const struct feed_image *image, uint64_t start,
 		     uint64_t end)
 {
 	const struct unwind_range *ranges = feed->opts.memory->ranges + image->image.first;
-	struct sink_mapping now;
+	struct sink_mapping mapping;
+	struct unwind_mapping now;
 
-	if (!feed->sink->ops->mapping_next(feed->sink, image->process, start, &now))
+	if (!feed->sink->ops->mapping_next(feed->sink, image->process, start, &mapping))
 		return false;
+	now = mapping_of(&mapping);
 	for (uint32_t i = 0; i < image->image.nr; i++) {
-		if (ranges[i].start < end && ranges[i].end > start &&
-		    is_replaced(feed, &ranges[i], &now))
+		if (ranges[i].start < end && ranges[i].end > start && ranges[i].module &&
+		    !unwind_modules_same(feed->modules, &ranges[i], &now))
 			return true;
 	}
 	return false;
@@ -635,34 +482,8 @@ void unwind_feed_tick(struct unwind_feed *feed)
 
 /* ---- copies ----------------------------------------------------------------------------------------------------- */
 
-struct copy_reader {
-	struct unwind_feed *feed;
-	uint64_t start;
-	uint64_t size;
-	const uint8_t *bytes;
-	bool is_beyond; /* something was wanted above what was copied */
-};
-
-static int read_copy(void *arg, uint64_t address, void *to, size_t size)
-{
-	struct copy_reader *reader = arg;
-	uint64_t offset = address - reader->start;
-
-	if (address < reader->start || offset > reader->size || reader->size - offset < size) {
-		reader->is_beyond |= address >= reader->start;
-		return -EFAULT;
-	}
-	memcpy(to, reader->bytes + offset, size);
-	return 0;
-}
-
-static int load_page(void *arg, uint32_t module, uint64_t page)
-{
-	return unwind_store_load_page(((struct copy_reader *)arg)->feed->store, module, page);
-}
-
 /* What the record of a sample says of such an end of a walk. */
-static uint8_t state_of(enum unwind_outcome outcome, const struct copy_reader *reader)
+static uint8_t state_of(enum unwind_outcome outcome)
 {
 	switch (outcome) {
 	case UNWIND_COMPLETE:
@@ -670,9 +491,7 @@ static uint8_t state_of(enum unwind_outcome outcome, const struct copy_reader *r
 	case UNWIND_TRUNCATED:
 		return WIRE_STACK_TRUNCATED;
 	case UNWIND_BAD_ADDRESS:
-		return reader->is_beyond ? WIRE_STACK_TRUNCATED : WIRE_STACK_BAD_ADDRESS;
-	case UNWIND_NO_INFO:
-		return reader->is_beyond ? WIRE_STACK_TRUNCATED : WIRE_STACK_NO_UNWIND_INFO;
+		return WIRE_STACK_BAD_ADDRESS;
 	case UNWIND_NO_PAGE:
 		return WIRE_STACK_NO_TABLE;
 	case UNWIND_FP_END:
@@ -714,40 +533,47 @@ static int find_or_publish(struct unwind_feed *feed, const struct wire_copy *cop
 int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, size_t size,
 		     sink_process process, struct unwind_feed_stack *ret_stack)
 {
-	struct copy_reader reader = {
-		.feed = feed,
-		.start = copy->regs.numbered[NATIVE_SP],
-		.bytes = (const uint8_t *)(copy + 1),
-	};
-	struct unwind_walk_input input = {
-		.memory = feed->opts.memory,
-		.machine = NATIVE_MACHINE,
+	struct unwind_copy in = {
+		.regs = &copy->regs,
+		.stack = (const uint8_t *)(copy + 1),
 		.is_behind_syscall = copy->is_behind_syscall,
-		.read = read_copy,
-		.load = load_page,
-		.arg = &reader,
 	};
+	struct unwind_image image;
 	struct unwind_walk_result result;
 	struct feed_image passing;
 	int rc;
 
 	if (size < sizeof(*copy) || size - sizeof(*copy) < copy->nr_bytes)
 		return -EBADMSG;
-	reader.size = copy->nr_bytes;
-	rc = find_or_publish(feed, copy, process, &passing, &input.image);
+	in.size = copy->nr_bytes;
+	rc = find_or_publish(feed, copy, process, &passing, &image);
 	if (rc)
 		return rc;
-	unwind_walk(&input, &copy->regs, ret_stack->frames, ARRAY_SIZE(ret_stack->frames), &result);
+	unwind_modules_walk(feed->modules, &image, &in, ret_stack->frames,
+			    ARRAY_SIZE(ret_stack->frames), &result);
+	/*
+	 * The kernel reads the stack itself, so it may have come farther than the copy reaches. Only it knows what is
+	 * missing there; without that every such stack would end at the same place for ever.
+	 */
+	if (copy->why == UNWIND_NO_PAGE && result.outcome == UNWIND_TRUNCATED)
+		unwind_store_load_page(unwind_modules_store(feed->modules), copy->module,
+				       copy->page);
 	ret_stack->nr = result.nr_frames;
-	ret_stack->state = state_of(result.outcome, &reader);
+	ret_stack->state = state_of(result.outcome);
 	feed->stats.copies_walked++;
 	if (passing.image.nr)
-		unwind_store_drop_ranges(feed->store, &passing.image);
+		unwind_modules_drop(feed->modules, &passing.image);
 	return 0;
 }
 
 void unwind_feed_stats(const struct unwind_feed *feed, struct unwind_feed_stats *ret_stats)
 {
+	struct unwind_modules_stats modules;
+
+	unwind_modules_stats(feed->modules, &modules);
 	*ret_stats = feed->stats;
-	unwind_store_stats(feed->store, &ret_stats->store);
+	ret_stats->tables_refused += modules.refused;
+	ret_stats->tables = modules.tables;
+	ret_stats->table_bytes = modules.table_bytes;
+	unwind_store_stats(unwind_modules_store(feed->modules), &ret_stats->store);
 }

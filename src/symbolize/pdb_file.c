@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/le.h"
 #include "base/macros.h"
+#include "base/search.h"
 
 enum { STREAM_INFO = 1, STREAM_DBI = 3 };
 
@@ -312,25 +313,18 @@ bool pdb_address(const struct pdb_file *pdb, uint32_t section, uint32_t offset,
 bool pdb_original_address(const struct pdb_file *pdb, uint32_t address, uint32_t *ret_original)
 {
 	const uint8_t *p = (const uint8_t *)pdb->moved.data;
-	size_t low = 0, high = pdb->moved.len / OMAP_SIZE;
+	size_t nr = pdb->moved.len / OMAP_SIZE, behind;
 	uint32_t from, to;
 
 	*ret_original = address;
-	if (!high)
+	if (!nr)
 		return true;
 	/* Pairs of addresses, ascending: from the first one on, code is at the second one. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (le32(p + middle * OMAP_SIZE) <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
+	behind = PARTITION_POINT(i, nr, le32(p + i * OMAP_SIZE) <= address);
+	if (!behind)
 		return false;
-	from = le32(p + (low - 1) * OMAP_SIZE);
-	to = le32(p + (low - 1) * OMAP_SIZE + 4);
+	from = le32(p + (behind - 1) * OMAP_SIZE);
+	to = le32(p + (behind - 1) * OMAP_SIZE + 4);
 	if (!to || from > address || address - from > UINT32_MAX - to)
 		return false;
 	*ret_original = to + (address - from);

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/le.h"
 #include "base/macros.h"
+#include "base/search.h"
 
 enum { PART_LINES = 0xf2, PART_FILES = 0xf4, PART_INLINEES = 0xf6 };
 #define LINES_HEADER  12u
@@ -63,17 +64,9 @@ static int add_row(const struct reading *r, uint32_t address, uint32_t file, uin
 /* True when one of the addresses is in [start, start + size). */
 static bool is_wanted(const struct reading *r, uint32_t start, uint32_t size)
 {
-	size_t low = 0, high = r->nr;
+	size_t at = PARTITION_POINT(i, r->nr, r->addresses[i] < start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (r->addresses[middle] < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < r->nr && r->addresses[low] - start < size;
+	return at < r->nr && r->addresses[at] - start < size;
 }
 
 /* The lines of one file in [at, end) of lines->raw; returns the bytes they take, or an error. */
@@ -256,17 +249,7 @@ void pdb_lines_done(struct pdb_lines *lines)
 /* Index of the first row behind an address. */
 static size_t row_behind(const struct pdb_lines *lines, uint32_t address)
 {
-	size_t low = 0, high = lines->nr_rows;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (lines->rows[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return PARTITION_POINT(i, lines->nr_rows, lines->rows[i].address <= address);
 }
 
 const struct pdb_row *pdb_lines_at(const struct pdb_lines *lines, uint32_t address)

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/le.h"
 #include "base/macros.h"
+#include "base/search.h"
 #include "symbolize/pdb_inline.h"
 #include "symbolize/pdb_lines.h"
 #include "symbolize/symbol_match.h"
@@ -173,21 +174,13 @@ static int match_procedures(struct module *m, struct symbol_match *match)
 static size_t mark_row(struct module *m, uint32_t site, uint64_t start, uint64_t end,
 		       const struct pdb_place *places, size_t nr)
 {
-	size_t low = 0, high = nr;
+	size_t first = PARTITION_POINT(i, nr, places[i].address < start), at;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (places[middle].address < start)
-			low = middle + 1;
-		else
-			high = middle;
+	for (at = first; at < nr && places[at].address < end; at++) {
+		if (m->sites[site].depth > m->sites[m->innermost[at]].depth)
+			m->innermost[at] = site;
 	}
-	for (high = low; high < nr && places[high].address < end; high++) {
-		if (m->sites[site].depth > m->sites[m->innermost[high]].depth)
-			m->innermost[high] = site;
-	}
-	return high - low;
+	return at - first;
 }
 
 static int mark_site(struct module *m, const struct procedure *procedure, uint32_t site,

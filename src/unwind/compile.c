@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/elf_section.h"
 #include "base/macros.h"
+#include "base/search.h"
 #include "unwind/cfi_reader.h"
 #include "unwind/compiler.h"
 #include "unwind/sigreturn.h"
@@ -288,17 +289,7 @@ static void resolve_overlaps(struct compiler *c)
 /* The first piece that ends behind `address`; they are in order and do not overlap. */
 static size_t first_piece_behind(const struct compiler *c, uint64_t address)
 {
-	size_t low = 0, high = c->nr_pieces;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (c->pieces[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return PARTITION_POINT(i, c->nr_pieces, c->pieces[i].end <= address);
 }
 
 /* A trampoline has some ten bytes, of which one may lie within the clip. */

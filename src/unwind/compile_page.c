@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/macros.h"
+#include "base/search.h"
 #include "unwind/cfi_reader.h"
 #include "unwind/compiler.h"
 
@@ -251,17 +252,7 @@ static int add_function(struct unwind_lazy *lazy, size_t i)
 /* The first function that begins at `address` or behind it. */
 static size_t first_from(const struct unwind_lazy *lazy, uint64_t address)
 {
-	size_t low = 0, high = lazy->nr_entries;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (entry_start(lazy, middle) < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return PARTITION_POINT(i, lazy->nr_entries, entry_start(lazy, i) < address);
 }
 
 /* Adds the functions of a page, with a neighbour on each side: the first one may reach into it, and gaps end at both. */

@@ -43,6 +43,17 @@ class Reader(unittest.TestCase):
                 self.assertEqual(caught.exception.rule, rule, str(caught.exception))
                 self.assertLessEqual(caught.exception.offset, len(data))
 
+    def test_processors_above_a_byte(self):
+        def tell(file, told):
+            file.blocks[maker.AT_LABELS].rows.append([maker.label(6, "onecollect.cpu", told)])
+            row = file.blocks[maker.AT_SAMPLES].rows[0]
+            row.cpu, row.labels = 300, 3
+
+        self.assertIn(300, nettrace.read(maker.changed(lambda file: tell(file, 300))).cpus)
+        with self.assertRaises(nettrace.Broken) as caught:
+            nettrace.read(maker.changed(lambda file: tell(file, 44)))
+        self.assertEqual(caught.exception.rule, "event-processor")
+
     def test_truncated(self):
         data = maker.valid().encode()
         for length in range(len(data)):

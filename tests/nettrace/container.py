@@ -92,7 +92,7 @@ RULES = {
     "event-thread": "an event's thread is declared",
     "event-capture-thread": "the thread that captured an event is declared",
     "event-capture-change": "TraceEvent takes notice of another capturing thread only where an event is sorted",
-    "event-processor": "TraceEvent keeps one byte of a processor's number, and knows 2^32 - 1 as none",
+    "event-processor": "TraceEvent keeps one byte of a processor's number, so a label tells a higher one; 2^32 - 1 is none",
     "event-processor-mixed": "all events of a metadata row have a processor or none does: TraceEvent would show an old one",
     "event-stack": "an event's stack is declared since the last sequence point",
     "event-label": "an event's label list is declared since the last sequence point",
@@ -113,6 +113,7 @@ OBJECT, STRING16, ARRAY, VARINT, VARUINT, FIXED_ARRAY, UTF8, RELLOC, DATALOC, BO
 BOOL32 = 3
 SCALARS = {BOOL32: "<I", 4: "<H", 5: "<b", 6: "<B", 7: "<h", 8: "<H", 9: "<i", 10: "<I", 11: "<q", 12: "<Q", 13: "<f",
            14: "<d", 16: "<8h", 17: "<16s", UTF8: "<B", BOOL8: "<B"}
+PROCESSOR_LABEL = "onecollect.cpu"
 NO_PROCESSOR = 0xFFFFFFFF
 PAYLOAD_MAX = 65535
 STACK_BYTES_MAX = (65535 - 8) // 8 * 8
@@ -705,7 +706,6 @@ class File:
             raise Broken("event-metadata", at, f"id {row.metadata}")
         if row.thread not in self.threads:
             raise Broken("event-thread", at, f"index {row.thread}")
-        self.check_processor(at, row)
         if row.stack and row.stack not in self.stacks:
             raise Broken("event-stack", at, f"id {row.stack}")
         if row.labels and row.labels not in self.labels:
@@ -715,10 +715,11 @@ class File:
         event.thread = self.threads[row.thread]
         event.stack = self.stacks[row.stack] if row.stack else b""
         event.labels = self.labels[row.labels] if row.labels else ()
+        self.check_processor(at, row, event.labels)
 
-    def check_processor(self, at, row):
+    def check_processor(self, at, row, labels):
         known = row.cpu != NO_PROCESSOR
-        if known and row.cpu > 255:
+        if known and row.cpu > 255 and (PROCESSOR_LABEL, row.cpu) not in labels:
             raise Broken("event-processor", at, f"processor {row.cpu}")
         if self.with_processor.setdefault(row.metadata, known) != known:
             raise Broken("event-processor-mixed", at, f"metadata {row.metadata}")

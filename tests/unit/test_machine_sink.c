@@ -177,6 +177,43 @@ Test(machine_sink, an_unknown_stack_is_a_loss)
 	fixture_done(&f);
 }
 
+/* More frames than the machine takes are cut, and the stack counts as cut. */
+Test(machine_sink, stacks_that_are_too_deep)
+{
+	static uint64_t kernel[OC_STACK_FRAMES_MAX], user[OC_STACK_FRAMES_MAX];
+	struct fixture f = fixture_new();
+	sink_process process = start(&f, 1, 10, 0, "app");
+	struct collector_sample sample = sample_of(&f, process, 10);
+	struct oc_sample stored = { 0 };
+	uint32_t nr;
+
+	for (uint32_t i = 0; i < OC_STACK_FRAMES_MAX; i++) {
+		kernel[i] = 0xffffffff81000010ULL + i;
+		user[i] = MAIN + 0x10 + i;
+	}
+	map(&f, 1, 10, MAIN, "/usr/bin/app");
+	f.ops->stack_define(f.sink, 100, user, OC_STACK_FRAMES_MAX, false);
+	f.ops->stack_define(f.sink, 200, kernel, OC_STACK_FRAMES_MAX, true);
+	sample.has_user_part = true;
+	sample.is_complete = true;
+	sample.user_stack = 100;
+	f.ops->sample(f.sink, &sample);
+	cr_assert_eq(row(&f)->complete, 1, "it just fits");
+	sample.ip = MAIN;
+	f.ops->sample(f.sink, &sample);
+	cr_assert_eq(row(&f)->complete, 1);
+	cr_assert_eq(row(&f)->incomplete[OC_STACK_TRUNCATED], 1);
+	sample.kernel_stack = 200;
+	f.ops->sample(f.sink, &sample);
+	f.ops->sample(f.sink, &sample);
+	cr_assert_eq(row(&f)->complete, 1);
+	cr_assert_eq(row(&f)->incomplete[OC_STACK_TRUNCATED], 3);
+	oc_machine_each_sample(f.machine, first_sample, &stored);
+	oc_machine_stack(f.machine, stored.stack, &nr);
+	cr_assert_eq(nr, OC_STACK_FRAMES_MAX);
+	fixture_done(&f);
+}
+
 Test(machine_sink, an_image_keeps_its_own_mappings)
 {
 	struct fixture f = fixture_new();
