@@ -149,12 +149,6 @@ void oc_ledger_done(struct oc_ledger *ledger)
 
 /* ---- JSON --------------------------------------------------------------------------------------------------- */
 
-static void json_field(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_u64(j, value);
-}
-
 static void json_reasons(struct json *j, const char *key, const struct reason *reasons,
 			 const uint64_t *counts, size_t nr)
 {
@@ -162,7 +156,7 @@ static void json_reasons(struct json *j, const char *key, const struct reason *r
 	json_object_begin(j);
 	for (size_t i = 0; i < nr; i++) {
 		if (counts[i])
-			json_field(j, reasons[i].name, counts[i]);
+			json_key_u64(j, reasons[i].name, counts[i]);
 	}
 	json_object_end(j);
 }
@@ -173,16 +167,16 @@ static void json_kind(struct json *j, const struct oc_ledger_kind *kind)
 	json_object_begin(j);
 	json_key(j, "unit");
 	json_string(j, kind->unit);
-	json_field(j, "period_ns", kind->period_ns);
-	json_field(j, "due", kind->due);
-	json_field(j, "idle", kind->idle);
-	json_field(j, "filtered", kind->filtered);
-	json_field(j, "undelivered", oc_ledger_undelivered(kind));
-	json_field(j, "taken", kind->taken);
-	json_field(j, "kept", kind->kept);
+	json_key_u64(j, "period_ns", kind->period_ns);
+	json_key_u64(j, "due", kind->due);
+	json_key_u64(j, "idle", kind->idle);
+	json_key_u64(j, "filtered", kind->filtered);
+	json_key_u64(j, "undelivered", oc_ledger_undelivered(kind));
+	json_key_u64(j, "taken", kind->taken);
+	json_key_u64(j, "kept", kind->kept);
 	json_reasons(j, "lost", loss_reasons, kind->lost, OC_LOSS_COUNT);
-	json_field(j, "stacks", kind->stacks);
-	json_field(j, "complete", kind->complete);
+	json_key_u64(j, "stacks", kind->stacks);
+	json_key_u64(j, "complete", kind->complete);
 	json_reasons(j, "incomplete", stack_reasons, kind->incomplete, OC_STACK_COUNT);
 	json_object_end(j);
 }
@@ -196,12 +190,12 @@ static void json_self(struct json *j, const struct oc_ledger_self *self)
 	json_key(j, "system_s");
 	json_double(j, self->system_s);
 	if (self->has_bpf_time) {
-		json_field(j, "bpf_ns", self->bpf_ns);
-		json_field(j, "bpf_runs", self->bpf_runs);
+		json_key_u64(j, "bpf_ns", self->bpf_ns);
+		json_key_u64(j, "bpf_runs", self->bpf_runs);
 	}
-	json_field(j, "peak_rss_bytes", self->peak_rss_bytes);
-	json_field(j, "map_bytes", self->map_bytes);
-	json_field(j, "kernel_to_user_bytes", self->kernel_to_user_bytes);
+	json_key_u64(j, "peak_rss_bytes", self->peak_rss_bytes);
+	json_key_u64(j, "map_bytes", self->map_bytes);
+	json_key_u64(j, "kernel_to_user_bytes", self->kernel_to_user_bytes);
 	json_key(j, "start_ms");
 	json_double(j, self->start_ms);
 	json_key(j, "stop_ms");
@@ -221,8 +215,8 @@ static void json_outputs(struct json *j, const struct oc_ledger *ledger)
 		json_string(j, output->path);
 		json_key(j, "format");
 		json_string(j, output->format);
-		json_field(j, "bytes", output->bytes);
-		json_field(j, "samples", output->samples);
+		json_key_u64(j, "bytes", output->bytes);
+		json_key_u64(j, "samples", output->samples);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -268,8 +262,8 @@ int oc_ledger_json(const struct oc_ledger *ledger, char **ret_text)
 
 	json_init(&j, &text);
 	json_object_begin(&j);
-	json_field(&j, "version", 1);
-	json_field(&j, "duration_ns", ledger->duration_ns);
+	json_key_u64(&j, "version", 1);
+	json_key_u64(&j, "duration_ns", ledger->duration_ns);
 	json_key(&j, "kinds");
 	json_object_begin(&j);
 	for (uint32_t i = 0; i < ledger->nr_kinds; i++)

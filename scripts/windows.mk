@@ -4,6 +4,7 @@
 
 WIN_O      := $(O)/windows
 WIN_CC     ?= x86_64-w64-mingw32-gcc-posix
+WINDRES    ?= x86_64-w64-mingw32-windres
 WIN_LIBS   := $(WIN_O)/libs
 WIN_CFLAGS ?= -O2 -g
 # 0x0602, Windows 8, is the first with system loggers; the C library is asked for C99's printf and 64-bit offsets. It has
@@ -39,9 +40,18 @@ $(WIN_O)/obj/gen/%.o: $(O)/gen/%.c $(WIN_O)/flags $(WIN_LIBS)/complete
 	@mkdir -p $(@D)
 	$(Q)$(WIN_CC) $(WIN_ALL) -w -MMD -MP -c $< -o $@
 
-$(WIN_O)/record-trace.exe: $(WIN_OBJ) $(WIN_O)/objects
+# What Windows reads of the program before it starts. The version's parts are parted by commas there.
+WIN_RES := $(WIN_O)/obj/src/cli/win32/record-trace.res
+comma   := ,
+$(WIN_RES): $(wildcard src/cli/win32/*) src/include/onecollect/version.h $(WIN_O)/flags
+	$(call say,RES)
+	@mkdir -p $(@D)
+	$(Q)$(WINDRES) -DVERSION_NUMBERS=$(subst .,$(comma),$(VERSION))$(comma)0 '-DVERSION_TEXT=\"$(VERSION)\"' \
+		-O coff src/cli/win32/record-trace.rc -o $@
+
+$(WIN_O)/record-trace.exe: $(WIN_OBJ) $(WIN_RES) $(WIN_O)/objects
 	$(call say,LINK)
-	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_OBJ) $(WIN_LIBS_LD) -o $@
+	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_OBJ) $(WIN_RES) $(WIN_LIBS_LD) -o $@
 
 # Programs that tests run under wine; and a record-trace.exe that looks for ETW in a DLL of the tests first.
 WIN_TESTS    := $(addprefix $(WIN_O)/tests/,os_check.exe stand_in.dll record-trace.exe)
@@ -63,11 +73,11 @@ $(WIN_STAND_IN): src/windows-etw/etw_win32.c src/windows-etw/etw_api.h $(WIN_O)/
 	@mkdir -p $(@D)
 	$(Q)$(WIN_CC) $(WIN_ALL) '-DETW_API_DLL=L"stand_in.dll"' -c $< -o $@
 
-$(WIN_O)/tests/record-trace.exe: $(WIN_STAND_IN) $(WIN_OBJ) $(WIN_O)/objects
+$(WIN_O)/tests/record-trace.exe: $(WIN_STAND_IN) $(WIN_OBJ) $(WIN_RES) $(WIN_O)/objects
 	$(call say,LINK)
 	@mkdir -p $(@D)
 	$(Q)$(WIN_CC) $(WIN_CFLAGS) -static -municode $(WIN_STAND_IN) \
-		$(filter-out %/etw_win32.o,$(WIN_OBJ)) $(WIN_LIBS_LD) -o $@
+		$(filter-out %/etw_win32.o,$(WIN_OBJ)) $(WIN_RES) $(WIN_LIBS_LD) -o $@
 
 ifneq ($(filter windows% check-windows $(WIN_O)/%,$(MAKECMDGOALS)),)
 $(shell mkdir -p $(WIN_O))

@@ -48,7 +48,7 @@ struct collector_mapping {
 	const uint8_t *build_id; /* [build_id_size]; NULL = unknown */
 	uint8_t build_id_size;
 	uint64_t device; /* dev_t; 0 = unknown */
-	uint64_t inode;
+	uint64_t inode;  /* both, of COLLECTOR_ANON: tell apart what lay in one place in turn */
 	const char *symbol_file; /* name of its PDB file; NULL = unknown */
 };
 

@@ -227,6 +227,10 @@ static void describe_module(struct machine_sink *ms, oc_process_id process,
 		ret_module->type = OC_MODULE_ANON;
 		ret_module->process = process;
 		ret_module->path = intern(ms, "[anon]");
+		if (mapping->type == COLLECTOR_ANON) {
+			ret_module->device = mapping->device;
+			ret_module->inode = mapping->inode;
+		}
 		return;
 	}
 	if (len > sizeof(deleted) && !strcmp(path + len - (sizeof(deleted) - 1), deleted)) {
@@ -356,7 +360,8 @@ static void on_code_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 	oc_string_id name = intern(ms, code->name);
 
 	if (process && name)
-		keep(ms, named_code_add(&ms->code, process, code->start, code->size, name));
+		keep(ms,
+		     named_code_add(&ms->code, process, time_ns, code->start, code->size, name));
 }
 
 int machine_sink_name_code(struct sink *sink)

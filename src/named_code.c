@@ -13,9 +13,10 @@
 #include "base/macros.h"
 
 /* Memory that is used again has several functions at one address; that many are looked at. */
-#define OVERLAPS_MAX 64
+#define OVERLAPS_MAX 1024
 
 struct code {
+	uint64_t since_ns;
 	uint64_t start;
 	uint64_t end;
 	uint64_t reach; /* the largest `end` of this and all before it, once sorted */
@@ -24,14 +25,15 @@ struct code {
 	uint32_t order;
 };
 
-int named_code_add(struct named_code *c, oc_process_id process, uint64_t start, uint64_t size,
-		   oc_string_id name)
+int named_code_add(struct named_code *c, oc_process_id process, uint64_t since_ns, uint64_t start,
+		   uint64_t size, oc_string_id name)
 {
 	if (!size || start > UINT64_MAX - size)
 		return 0;
 	if (c->nr >= UINT32_MAX || array_reserve(&c->items, &c->cap, c->nr + 1, sizeof(*c->items)))
 		return -ENOMEM;
-	c->items[c->nr] = (struct code){ .start = start,
+	c->items[c->nr] = (struct code){ .since_ns = since_ns,
+					 .start = start,
 					 .end = start + size,
 					 .process = process,
 					 .name = name,
@@ -64,10 +66,13 @@ static void sort(struct named_code *c)
 	}
 }
 
-/* The code of a process at an address that was said last; NULL = none. */
-static const struct code *find(const struct named_code *c, oc_process_id process, uint64_t address)
+/* The code at an address in a mapping that was said last while that was there; NULL = none. */
+static const struct code *find(const struct named_code *c, const struct oc_mapping *mapping,
+			       uint64_t address)
 {
-	const struct code wanted = { .process = process, .start = address, .order = UINT32_MAX };
+	const struct code wanted = { .process = mapping->process,
+				     .start = address,
+				     .order = UINT32_MAX };
 	const struct code *best = NULL;
 	size_t from = 0, to = c->nr;
 
@@ -82,9 +87,10 @@ static const struct code *find(const struct named_code *c, oc_process_id process
 	for (size_t i = 0; i < OVERLAPS_MAX && from; i++) {
 		const struct code *code = &c->items[--from];
 
-		if (code->process != process || code->reach <= address)
+		if (code->process != mapping->process || code->reach <= address)
 			break;
-		if (address < code->end && (!best || code->order > best->order))
+		if (address < code->end && code->since_ns < mapping->until_ns &&
+		    (!best || code->order > best->order))
 			best = code;
 	}
 	return best;
@@ -115,7 +121,7 @@ int named_code_apply(struct named_code *c, struct oc_machine *m)
 		int rc;
 
 		if (!location->nr_lines && mapping && mapping->process)
-			code = find(c, mapping->process, location->address);
+			code = find(c, mapping, location->address);
 		rc = code ? name_location(m, id, code->name) : 0;
 		if (rc)
 			return rc;

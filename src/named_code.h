@@ -15,14 +15,16 @@ struct named_code {
 };
 
 /*
- * Adds a function of a process. One without bytes, or that wraps around the address space, is left out.
- * Returns 0 or -ENOMEM.
+ * Adds a function that a process has had since `since_ns`. One without bytes, or that wraps around the address space, is
+ * left out. Returns 0 or -ENOMEM.
  */
-int named_code_add(struct named_code *c, oc_process_id process, uint64_t start, uint64_t size,
-		   oc_string_id name);
+int named_code_add(struct named_code *c, oc_process_id process, uint64_t since_ns, uint64_t start,
+		   uint64_t size, oc_string_id name);
 
-/* Names what is still without a name in the machine; where functions overlap, the one added last counts.
- * Returns 0 or -ENOMEM. */
+/*
+ * Names what is still without a name in the machine. Where functions overlap, the one added last counts of those that
+ * began before the mapping of the place ended. Returns 0 or -ENOMEM.
+ */
 int named_code_apply(struct named_code *c, struct oc_machine *m);
 
 void named_code_done(struct named_code *c);

@@ -73,6 +73,10 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 {
 	const struct oc_symbolizer_opts symbolizer_opts = {
 		.size = sizeof(symbolizer_opts),
+		.symbol_paths = (const char *const *)rec->opts.symbol_paths,
+		.nr_symbol_paths = rec->opts.nr_symbol_paths,
+		.tell = rec->opts.tell,
+		.tell_arg = rec->opts.tell_arg,
 		.servers = rec->opts.symbol_servers,
 	};
 	const struct collector_ops *ops;

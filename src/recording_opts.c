@@ -182,6 +182,8 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 	copy->no_symbols = opts->no_symbols;
 	copy->collector = opts->collector;
 	copy->symbol_servers = opts->symbol_servers;
+	copy->tell = opts->tell;
+	copy->tell_arg = opts->tell_arg;
 	rc = copy_cpus(copy, opts);
 	if (!rc && opts->nr_process_globs) {
 		char **globs = copy_strings(opts->process_globs, opts->nr_process_globs);
@@ -189,6 +191,11 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 		copy->collect.process_globs = (const char *const *)globs;
 		copy->collect.nr_process_globs = globs ? opts->nr_process_globs : 0;
 		rc = globs ? 0 : -ENOMEM;
+	}
+	if (!rc && opts->nr_symbol_paths) {
+		copy->symbol_paths = copy_strings(opts->symbol_paths, opts->nr_symbol_paths);
+		copy->nr_symbol_paths = copy->symbol_paths ? opts->nr_symbol_paths : 0;
+		rc = copy->symbol_paths ? 0 : -ENOMEM;
 	}
 	if (!rc && opts->command) {
 		copy->command = copy_strings((const char *const *)opts->command, SIZE_MAX);
@@ -216,6 +223,7 @@ void recording_opts_done(struct recording_opts *opts)
 	free_strings((char **)opts->collect.process_globs);
 	free((void *)opts->collect.cgroup);
 	free((void *)opts->collect.unwind_cache);
+	free_strings(opts->symbol_paths);
 	free_strings(opts->command);
 	free(opts->command_line);
 	*opts = (struct recording_opts){ 0 };

@@ -19,6 +19,10 @@ struct recording_opts {
 	enum oc_collector_choice collector;
 	char **command;
 	char *command_line;
+	char **symbol_paths; /* [nr_symbol_paths] */
+	uint32_t nr_symbol_paths;
+	void (*tell)(void *arg, const char *text);
+	void *tell_arg;
 	struct oc_symbol_servers *symbol_servers; /* borrowed */
 };
 

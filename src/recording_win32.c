@@ -59,8 +59,9 @@ static int check_possible(const struct oc_recording_opts *opts, struct oc_error 
 		const char *what;
 	} impossible[] = {
 		{ opts->command,
-		  "starting a program (-- PROGRAM) to be recorded; start it and use -p" },
+		  "starting a program (-- PROGRAM), which can be recorded with -p once it runs," },
 		{ opts->cgroup, "choosing a control group" },
+		{ opts->counts_only, "counting samples in the kernel, without their times," },
 		{ opts->collector != OC_COLLECTOR_AUTO, "choosing a collector" },
 		{ opts->unwind != OC_UNWIND_AUTO || opts->unwind_cache || opts->unwind_budget_bytes,
 		  "choosing how stacks are walked, which Windows does itself," },
@@ -117,14 +118,15 @@ static int take_events(struct oc_recording *rec, const struct oc_recording_opts 
 }
 
 /* Keeps whom to select: pids as texts, which is what filters take, then globs. */
-static int take_selection(struct oc_recording *rec, const struct oc_recording_opts *opts)
+static int take_selection(struct oc_recording *rec, const struct oc_recording_opts *opts,
+			  struct oc_error *err)
 {
 	uint32_t nr = opts->nr_pids + opts->nr_process_globs;
 
 	rec->processes = calloc((size_t)nr + 1, sizeof(*rec->processes));
 	rec->cpus = calloc((size_t)opts->nr_cpus + 1, sizeof(*rec->cpus));
 	if (!rec->processes || !rec->cpus)
-		return -ENOMEM;
+		return out_of_memory(err);
 	for (uint32_t i = 0; i < opts->nr_pids; i++) {
 		char pid[PID_CHARS];
 
@@ -136,10 +138,14 @@ static int take_selection(struct oc_recording *rec, const struct oc_recording_op
 	rec->nr_processes = nr;
 	for (uint32_t i = 0; i < nr; i++) {
 		if (!rec->processes[i])
-			return -ENOMEM;
+			return out_of_memory(err);
 	}
-	for (uint32_t i = 0; i < opts->nr_cpus; i++)
+	for (uint32_t i = 0; i < opts->nr_cpus; i++) {
+		if (rec->api.nr_cpus && opts->cpus[i] >= rec->api.nr_cpus)
+			return oc_error_set(err, -EINVAL, "there is no CPU %u; the last one is %u",
+					    opts->cpus[i], rec->api.nr_cpus - 1);
 		rec->cpus[i] = opts->cpus[i];
+	}
 	rec->nr_cpus = opts->nr_cpus;
 	return 0;
 }
@@ -170,9 +176,10 @@ static int take_opts(struct oc_recording *rec, const struct oc_recording_opts *o
 	rec->tell = opts->tell;
 	rec->tell_arg = opts->tell_arg;
 	rec->command_line = strdup(opts->command_line ? opts->command_line : "");
-	if (!rec->command_line || take_selection(rec, opts))
+	if (!rec->command_line)
 		return out_of_memory(err);
-	return recording_core_open(&rec->core, budget, &symbolizer_opts, err);
+	rc = take_selection(rec, opts, err);
+	return rc ? rc : recording_core_open(&rec->core, budget, &symbolizer_opts, err);
 }
 
 int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording **ret_recording,
@@ -253,8 +260,9 @@ static int collect(struct oc_recording *rec, struct oc_error *err)
 	rc = etw_session_stop(rec->session, &stats, err);
 	if (!rc && stats.ended_elsewhere)
 		return oc_error_set(err, -EIO,
-				    "another program has ended the session '" ETW_SESSION_NAME
-				    "'; what it wrote until then can be kept with --keep-etl");
+				    "another program, or a full disk, has ended the session "
+				    "'" ETW_SESSION_NAME
+				    "'; what was written until then can be kept with --keep-etl");
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "base/le.h"
 #include "base/macros.h"
 #include "base/text.h"
 
@@ -38,28 +39,28 @@ static const uint8_t capture_thread[] = { 0, /* index */ 2, 0, /* process 0 */ 3
 
 /* ---- numbers and texts -------------------------------------------------------------------------------------- */
 
-static void put_le(struct buffer *b, uint64_t value, size_t size)
-{
-	uint8_t bytes[8];
-
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)(value >> (8 * i));
-	buffer_append(b, bytes, size);
-}
-
 void nettrace_put_u16(struct buffer *b, uint16_t value)
 {
-	put_le(b, value, sizeof(value));
+	uint8_t bytes[2];
+
+	le16_put(bytes, value);
+	buffer_append(b, bytes, sizeof(bytes));
 }
 
 void nettrace_put_u32(struct buffer *b, uint32_t value)
 {
-	put_le(b, value, sizeof(value));
+	uint8_t bytes[4];
+
+	le32_put(bytes, value);
+	buffer_append(b, bytes, sizeof(bytes));
 }
 
 void nettrace_put_u64(struct buffer *b, uint64_t value)
 {
-	put_le(b, value, sizeof(value));
+	uint8_t bytes[8];
+
+	le64_put(bytes, value);
+	buffer_append(b, bytes, sizeof(bytes));
 }
 
 /* A 64-bit number takes at most 10 bytes. Returns how many. */
@@ -122,11 +123,10 @@ static void write_out(struct nettrace_stream *s, const void *data, size_t size)
 
 static void write_head(struct nettrace_stream *s, enum nettrace_block kind, size_t size)
 {
-	uint32_t word = (uint32_t)size | (uint32_t)kind << BLOCK_SIZE_BITS;
-	uint8_t bytes[4] = { (uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16),
-			     (uint8_t)(word >> 24) };
+	uint8_t bytes[4];
 
 	assert(size < 1U << BLOCK_SIZE_BITS);
+	le32_put(bytes, (uint32_t)size | (uint32_t)kind << BLOCK_SIZE_BITS);
 	write_out(s, bytes, sizeof(bytes));
 }
 
@@ -241,12 +241,8 @@ uint32_t nettrace_stream_stack(struct nettrace_stream *s, const uint64_t *frames
 	nettrace_put_u32(&s->stacks, nr * 8);
 	if (buffer_reserve(&s->stacks, (size_t)nr * 8))
 		return 0;
-	for (uint32_t i = 0; i < nr; i++) {
-		uint8_t *to = (uint8_t *)s->stacks.data + s->stacks.len + 8 * (size_t)i;
-
-		for (int k = 0; k < 8; k++)
-			to[k] = (uint8_t)(frames[i] >> (8 * k));
-	}
+	for (uint32_t i = 0; i < nr; i++)
+		le64_put(s->stacks.data + s->stacks.len + 8 * (size_t)i, frames[i]);
 	s->stacks.len += (size_t)nr * 8;
 	s->stacks.data[s->stacks.len] = '\0';
 	s->blocks.nr_stacks++;

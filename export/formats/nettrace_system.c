@@ -176,13 +176,13 @@ static void put_elf(struct json *j, const struct oc_module *module, uint64_t off
 	json_string(j, number);
 }
 
-/* The PDB file, under the name that it mostly has. */
+/* The PDB file, as it is told, or mostly, called. */
 static void put_pe(struct nettrace *n, struct json *j, const struct oc_module *module,
 		   const char *path)
 {
 	struct buffer name = BUFFER_INIT;
 
-	pdb_put_usual_name(&name, path);
+	pdb_put_name(&name, oc_machine_string(n->m, module->symbol_file, NULL), path);
 	if (name.error)
 		nettrace_fail(n, name.error);
 	json_key(j, "type");

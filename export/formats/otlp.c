@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "base/hex.h"
 #include "base/id_table.h"
+#include "base/le.h"
 #include "base/macros.h"
 #include "base/protobuf.h"
 #include "base/text.h"
@@ -356,8 +357,7 @@ static void put_times(struct otlp *o, const struct oc_sample *samples, size_t nr
 		uint64_t time_ns = wall_time(o, samples[i].time_ns);
 		uint8_t bytes[8];
 
-		for (int k = 0; k < 8; k++)
-			bytes[k] = (uint8_t)(time_ns >> 8 * k);
+		le64_put(bytes, time_ns);
 		buffer_append(&o->bytes, bytes, sizeof(bytes));
 	}
 	proto_end(&o->bytes, list);

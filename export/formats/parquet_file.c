@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/le.h"
 #include "base/macros.h"
 
 /* What DuckDB writes itself; its threads share files by groups. */
@@ -331,8 +332,8 @@ static void put_level_runs(struct buffer *raw, const struct buffer *levels)
 	parquet_put_le(raw, 0, 4);
 	parquet_put_runs(raw, &values);
 	size = raw->len - at - 4;
-	for (size_t i = 0; i < 4 && !raw->error; i++)
-		raw->data[at + i] = (char)(size >> (8 * i));
+	if (!raw->error)
+		le32_put(raw->data + at, (uint32_t)size);
 }
 
 static void write_data_page(struct parquet_file *f, const struct parquet_leaf *leaf,

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/array.h"
+#include "base/hex.h"
 #include "base/macros.h"
 #include "base/text.h"
 #include "export/named.h"
@@ -30,14 +31,6 @@ static enum oc_module_type module_type(const struct pprof_text *file)
 	if (pprof_text_begins(file, "[anon") || pprof_text_begins(file, "//anon"))
 		return OC_MODULE_ANON;
 	return file->len ? OC_MODULE_FILE : OC_MODULE_UNKNOWN;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* GNU build-ids are hexadecimal; what others write there (Go's is a path) cannot be kept. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/le.h"
 #include "base/macros.h"
 
 #define VERSION_DEFLATE       20
@@ -30,20 +31,16 @@ struct record {
 	size_t len;
 };
 
-static void put(struct record *r, uint32_t value, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		r->bytes[r->len++] = (uint8_t)(value >> (8 * i));
-}
-
 static void put16(struct record *r, uint32_t value)
 {
-	put(r, value, 2);
+	le16_put(r->bytes + r->len, (uint16_t)value);
+	r->len += 2;
 }
 
 static void put32(struct record *r, uint32_t value)
 {
-	put(r, value, 4);
+	le32_put(r->bytes + r->len, value);
+	r->len += 4;
 }
 
 static void write_out(struct zip *z, const void *data, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes as hexadecimal digits, as build-ids are written.
- * Used wherever an id becomes a text; knows nothing of what the bytes are.
+ * Bytes as hexadecimal digits, as build-ids are written, and digits back into numbers.
+ * Used wherever an id becomes a text, and by readers of texts; knows nothing of what the bytes are.
  */
 #ifndef BASE_HEX_H
 #define BASE_HEX_H
@@ -19,6 +19,15 @@ static inline void hex_text(const uint8_t *bytes, size_t nr, char *ret_text)
 		*ret_text++ = digits[bytes[i] & 15];
 	}
 	*ret_text = '\0';
+}
+
+/* What a digit stands for, capital or small; -1 = it is none. */
+static inline int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 #endif

@@ -171,3 +171,22 @@ void json_null(struct json *j)
 	before_value(j);
 	buffer_puts(j->out, "null");
 }
+
+void json_key_string(struct json *j, const char *key, const char *text)
+{
+	json_key(j, key);
+	json_string(j, text);
+}
+
+void json_key_u64(struct json *j, const char *key, uint64_t value)
+{
+	json_key(j, key);
+	json_u64(j, value);
+}
+
+void json_key_empty_array(struct json *j, const char *key)
+{
+	json_key(j, key);
+	json_array_begin(j);
+	json_array_end(j);
+}

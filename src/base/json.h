@@ -40,5 +40,9 @@ void json_decimal(struct json *j, uint64_t value, unsigned int decimals);
 void json_double(struct json *j, double value); /* not finite becomes null */
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);
+/* A key with its value at once. */
+void json_key_string(struct json *j, const char *key, const char *text);
+void json_key_u64(struct json *j, const char *key, uint64_t value);
+void json_key_empty_array(struct json *j, const char *key);
 
 #endif

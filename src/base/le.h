@@ -24,6 +24,14 @@ static inline uint64_t le64(const uint8_t *p)
 }
 
 /* And back; written out, because compilers make one store of this and not of a loop. */
+static inline void le16_put(void *to, uint16_t value)
+{
+	uint8_t *p = (uint8_t *)to;
+
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
+}
+
 static inline void le32_put(void *to, uint32_t value)
 {
 	uint8_t *p = (uint8_t *)to;

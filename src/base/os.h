@@ -65,6 +65,8 @@ int os_remove(const char *path);
 int os_publish(int fd, const char *from, const char *to, bool replace);
 /* The absolute name of a directory without links, "." and "..". Returns it, to be freed, or NULL when it has none. */
 char *os_real_path(const char *directory);
+/* Do two absolute names mean the same file, links apart? On Windows upper and lower case are the same. */
+bool os_same_name(const char *a, const char *b);
 /* The last separator of directories in a path, or NULL. */
 const char *os_last_separator(const char *path);
 

@@ -206,6 +206,11 @@ char *os_real_path(const char *directory)
 	return realpath(directory, NULL);
 }
 
+bool os_same_name(const char *a, const char *b)
+{
+	return !strcmp(a, b);
+}
+
 const char *os_last_separator(const char *path)
 {
 	return strrchr(path, '/');

@@ -21,7 +21,8 @@
 #define SHARE_ALL      (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 #define FILETIME_S     1e7 /* a FILETIME counts 100 ns */
 #define TEMPORARY_BITS 0xffffff
-#define ROOT_LEN       3 /* "C:\\" */
+#define ROOT_LEN       3   /* "C:\\" */
+#define LONG_PATH      248 /* so long a directory's may not be, a file's may be 12 longer */
 
 /* ---- texts and errors ---------------------------------------------------------------------------------------- */
 
@@ -35,6 +36,44 @@ static wchar_t *to_wide(const char *text)
 	else
 		SetLastError(nr > 0 ? ERROR_NOT_ENOUGH_MEMORY : ERROR_INVALID_NAME);
 	return wide;
+}
+
+static wchar_t *extend(const wchar_t *full)
+{
+	bool is_share = full[0] == L'\\' && full[1] == L'\\';
+	const wchar_t *prefix = !is_share                            ? L"\\\\?\\"
+				: full[2] == L'?' || full[2] == L'.' ? L""
+								     : L"\\\\?\\UNC\\";
+	const wchar_t *rest = full + (is_share && *prefix ? 2 : 0);
+	size_t len = wcslen(prefix), rest_len = wcslen(rest);
+	wchar_t *out = calloc(len + rest_len + 1, sizeof(*out));
+
+	if (out) {
+		memcpy(out, prefix, len * sizeof(*out));
+		memcpy(out + len, rest, rest_len * sizeof(*out));
+	}
+	return out;
+}
+
+/*
+ * A path for calls of Windows. From some length on they take it only in its extended form, which is a full one, unless
+ * both the program and the machine's settings say otherwise.
+ */
+static wchar_t *to_path(const char *text)
+{
+	wchar_t *wide = to_wide(text), *out = NULL;
+	DWORD nr = wide ? GetFullPathNameW(wide, 0, NULL, NULL) : 0;
+	wchar_t *full __cleanup(cleanup_free) = NULL;
+
+	if (nr < LONG_PATH)
+		return wide;
+	full = calloc(nr, sizeof(*full));
+	if (full && GetFullPathNameW(wide, nr, full, NULL))
+		out = extend(full);
+	free(wide);
+	if (!out)
+		SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+	return out;
 }
 
 static char *to_utf8(const wchar_t *wide)
@@ -76,7 +115,7 @@ static int last_error(void)
 
 static int open_file(const char *path, DWORD access, DWORD how, DWORD flags)
 {
-	wchar_t *wide __cleanup(cleanup_free) = to_wide(path);
+	wchar_t *wide __cleanup(cleanup_free) = to_path(path);
 	HANDLE handle = INVALID_HANDLE_VALUE;
 	int fd;
 
@@ -157,12 +196,25 @@ int os_file_of(int fd, struct os_file *ret_file)
 	}
 }
 
+/* NUL, CON and their like are devices, whatever is in front of them, and have no attributes. */
+static bool is_device(const wchar_t *path)
+{
+	wchar_t full[MAX_PATH];
+	DWORD nr = GetFullPathNameW(path, ARRAY_SIZE(full), full, NULL);
+
+	return nr && nr < ARRAY_SIZE(full) && !wcsncmp(full, L"\\\\.\\", 4);
+}
+
 /* follow_links needs nothing: what a link leads to is of its own type for whoever opens it. */
 int os_file_at(const char *path, bool follow_links, struct os_file *ret_file)
 {
-	wchar_t *wide __cleanup(cleanup_free) = to_wide(path);
+	wchar_t *wide __cleanup(cleanup_free) = to_path(path);
 	WIN32_FILE_ATTRIBUTE_DATA data;
 
+	if (wide && is_device(wide)) {
+		*ret_file = (struct os_file){ .type = OS_FILE_OTHER };
+		return 0;
+	}
 	if (!wide || !GetFileAttributesExW(wide, GetFileExInfoStandard, &data))
 		return last_error();
 	*ret_file =
@@ -213,7 +265,7 @@ int os_each_name(const char *directory, int (*fn)(void *arg, const char *name), 
 	int rc = 0;
 
 	buffer_printf(&pattern, "%s\\*", directory);
-	wide = pattern.error ? NULL : to_wide(pattern.data);
+	wide = pattern.error ? NULL : to_path(pattern.data);
 	search = wide ? FindFirstFileW(wide, &found) : INVALID_HANDLE_VALUE;
 	if (search == INVALID_HANDLE_VALUE)
 		return pattern.error ? pattern.error : last_error();
@@ -231,15 +283,15 @@ int os_each_name(const char *directory, int (*fn)(void *arg, const char *name), 
 
 int os_remove(const char *path)
 {
-	wchar_t *wide __cleanup(cleanup_free) = to_wide(path);
+	wchar_t *wide __cleanup(cleanup_free) = to_path(path);
 
 	return wide && DeleteFileW(wide) ? 0 : last_error();
 }
 
 int os_publish(int fd, const char *from, const char *to, bool replace)
 {
-	wchar_t *old_name __cleanup(cleanup_free) = to_wide(from);
-	wchar_t *new_name __cleanup(cleanup_free) = to_wide(to);
+	wchar_t *old_name __cleanup(cleanup_free) = to_path(from);
+	wchar_t *new_name __cleanup(cleanup_free) = to_path(to);
 	DWORD how = MOVEFILE_WRITE_THROUGH | (replace ? MOVEFILE_REPLACE_EXISTING : 0);
 
 	if (!old_name || !new_name || !FlushFileBuffers((HANDLE)_get_osfhandle(fd)))
@@ -259,6 +311,14 @@ char *os_real_path(const char *directory)
 	if (nr > ROOT_LEN && (full[nr - 1] == L'\\' || full[nr - 1] == L'/'))
 		full[nr - 1] = L'\0';
 	return to_utf8(full);
+}
+
+bool os_same_name(const char *a, const char *b)
+{
+	wchar_t *x __cleanup(cleanup_free) = to_wide(a);
+	wchar_t *y __cleanup(cleanup_free) = to_wide(b);
+
+	return x && y && CompareStringOrdinal(x, -1, y, -1, TRUE) == CSTR_EQUAL;
 }
 
 const char *os_last_separator(const char *path)

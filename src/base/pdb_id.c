@@ -35,10 +35,14 @@ void pdb_id_key(const uint8_t id[PDB_ID_SIZE], char ret_key[PDB_ID_KEY_SIZE])
 		 pdb_id_age(id));
 }
 
-void pdb_put_usual_name(struct buffer *out, const char *path)
+void pdb_put_name(struct buffer *out, const char *told, const char *path)
 {
 	const char *name = text_base_name(path), *dot = strrchr(name, '.');
 
+	if (*told) {
+		buffer_puts(out, told);
+		return;
+	}
 	buffer_append(out, name, dot ? (size_t)(dot - name) : strlen(name));
 	buffer_puts(out, ".pdb");
 }

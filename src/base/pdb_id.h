@@ -27,7 +27,10 @@ void pdb_id_key(const uint8_t id[PDB_ID_SIZE], char ret_key[PDB_ID_KEY_SIZE]);
 /* The age, which is at its end. */
 uint32_t pdb_id_age(const uint8_t id[PDB_ID_SIZE]);
 
-/* Appends what the PDB file of an image is mostly called, where nothing tells it. path: of the image, on either system. */
-void pdb_put_usual_name(struct buffer *out, const char *path);
+/*
+ * Appends what the PDB file of an image is called.
+ * told: its name, "" = nothing told it: then it is what such a file is mostly called. path: of the image, on either system.
+ */
+void pdb_put_name(struct buffer *out, const char *told, const char *path);
 
 #endif

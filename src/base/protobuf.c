@@ -6,14 +6,15 @@
  */
 #include "base/protobuf.h"
 
+#include "base/le.h"
+
 void proto_fixed64(struct buffer *b, uint32_t field, uint64_t value)
 {
 	uint8_t bytes[PROTO_VARINT_MAX + 8];
 	size_t len = proto_put_varint(bytes, (uint64_t)field << 3 | 1);
 
-	for (int i = 0; i < 8; i++)
-		bytes[len++] = (uint8_t)(value >> 8 * i);
-	buffer_append(b, bytes, len);
+	le64_put(bytes + len, value);
+	buffer_append(b, bytes, len + 8);
 }
 
 void proto_bytes(struct buffer *b, uint32_t field, const void *data, size_t size)

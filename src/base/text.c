@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/hex.h"
 #include "base/le.h"
 
 #define TEN_YEARS_NS (10ULL * 366 * 86400 * 1000000000ULL)
@@ -158,16 +159,6 @@ size_t text_whole_characters(const char *text, size_t len, size_t max)
 	return max;
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return 99;
-}
-
 bool text_is_windows_path(const char *path)
 {
 	return path[0] != '/' && strchr(path, '\\');
@@ -189,9 +180,9 @@ int text_parse_u64(const char *text, int base, uint64_t max, uint64_t *ret_value
 	if (!*text)
 		return -EINVAL;
 	for (; *text; text++) {
-		int digit = digit_value(*text);
+		int digit = hex_digit(*text);
 
-		if (digit >= base)
+		if (digit < 0 || digit >= base)
 			return -EINVAL;
 		if (__builtin_mul_overflow(value, (uint64_t)base, &value) ||
 		    __builtin_add_overflow(value, (uint64_t)digit, &value))

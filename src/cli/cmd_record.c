@@ -62,6 +62,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.events = o->events.items,
 		.nr_events = (uint32_t)o->events.nr,
 		.etl_file = o->keep_etl,
+		.counts_only = o->mode == MODE_AGGREGATE,
 		.symbol_servers = o->servers,
 		.symbol_paths = o->symbol_paths.items,
 		.nr_symbol_paths = (uint32_t)o->symbol_paths.nr,
@@ -238,6 +239,8 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 		return answer_failure(c, command_line.error, &err);
 	fill_recording_opts(&opts, o, outs, command_line.data, &console);
 	rc = oc_recording_new(&opts, &rec, &err);
+	if (!rc && o->keep_etl)
+		rc = outputs_try_beside(outs, o->keep_etl, &err);
 	buffer_done(&command_line);
 	exit_code = rc ? answer_failure(c, rc, &err) : run(rec, outs, o, c);
 	interrupt_watch(NULL);

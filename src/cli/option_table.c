@@ -276,7 +276,7 @@ static const struct option_row options[] = {
 	  HOLDING,
 	  .topic = TOPIC_HOW,
 	  .flags = OPTION_ENV,
-	  .help = "where symbol files (.pdb) of Windows programs are, as 'a;b'" },
+	  .help = "where debug files, .pdb files and programs are, as 'a;b'" },
 	{ .name = "symbol-server",
 	  .arg = "URL",
 	  .type = OPTION_TEXTS,

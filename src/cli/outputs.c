@@ -231,7 +231,7 @@ static int check_all_different(const struct outputs *outs, struct oc_error *err)
 				return oc_error_set(
 					err, -EINVAL,
 					"-o - is given twice; standard output holds one format");
-			if (!strcmp(one, other))
+			if (os_same_name(one, other))
 				return oc_error_set(err, -EINVAL,
 						    "-o %.128s names the same file as -o %.128s",
 						    outs->items[i].path, outs->items[j].path);
@@ -293,6 +293,27 @@ int outputs_try(struct outputs *outs, struct oc_error *err)
 		oc_output_abort(opened);
 	}
 	return 0;
+}
+
+int outputs_try_beside(const struct outputs *outs, const char *path, struct oc_error *err)
+{
+	char *one __cleanup(cleanup_free) = canonical_path(path);
+	struct oc_output *opened = NULL;
+	int rc;
+
+	for (size_t i = 0; i < outs->nr; i++) {
+		char *other __cleanup(cleanup_free) = canonical_path(outs->items[i].path);
+
+		if (!one || !other)
+			return oc_error_set(err, -ENOMEM, "out of memory");
+		if (os_same_name(one, other))
+			return oc_error_set(err, -EINVAL,
+					    "'%.128s' names the same file as -o %.128s", path,
+					    outs->items[i].path);
+	}
+	rc = oc_output_open(path, outs->force, &opened, err);
+	oc_output_abort(rc ? NULL : opened);
+	return rc;
 }
 
 static int write_one(struct output *out, const struct oc_machine *m, bool force,

@@ -43,6 +43,8 @@ int outputs_plan(struct outputs *outs, const struct options *o, int64_t now_s,
 
 /* Opens and drops each output, so that what cannot be written is known early. Returns 0 or -errno with *err. */
 int outputs_try(struct outputs *outs, struct oc_error *err);
+/* The same for a file that is to be written beside them; -EINVAL when it is one of them. */
+int outputs_try_beside(const struct outputs *outs, const char *path, struct oc_error *err);
 
 /*
  * Begins those outputs that can be written while recording, so that little is lost when this process is killed. One that

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "bpf/wire.h"
 #include "names.skel.h"
 
@@ -55,12 +56,11 @@ static bool read_hex(const char **text, uint64_t *ret_value)
 	if (strncmp(at, "0x", 2))
 		return false;
 	for (at += 2; nr <= 16; at++, nr++) {
-		if (*at >= '0' && *at <= '9')
-			value = value << 4 | (uint64_t)(*at - '0');
-		else if (*at >= 'a' && *at <= 'f')
-			value = value << 4 | (uint64_t)(*at - 'a' + 10);
-		else
+		int digit = hex_digit(*at);
+
+		if (digit < 0)
 			break;
+		value = value << 4 | (uint64_t)digit;
 	}
 	*text = at;
 	*ret_value = value;

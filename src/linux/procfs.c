@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 
 /* Flag of task_struct.flags, shown in stat field 9; include/linux/sched.h. */
@@ -37,26 +38,19 @@ static void skip_blanks(struct cursor *c)
 		c->at++;
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-}
-
-/* Digits of a base up to 16, lower case as the kernel prints them; false without any, or beyond max. */
+/* Digits of a base up to 16; false without any, or beyond max. */
 static bool take_number(struct cursor *c, unsigned int base, uint64_t max, uint64_t *ret)
 {
 	const char *start = c->at;
 	uint64_t value = 0;
 
 	for (; c->at < c->end; c->at++) {
-		unsigned int digit = (unsigned int)digit_of(*c->at);
+		int digit = hex_digit(*c->at);
 
-		if (digit >= base)
+		if (digit < 0 || (unsigned int)digit >= base)
 			break;
 		if (__builtin_mul_overflow(value, base, &value) ||
-		    __builtin_add_overflow(value, digit, &value) || value > max)
+		    __builtin_add_overflow(value, (unsigned int)digit, &value) || value > max)
 			return false;
 	}
 	*ret = value;
@@ -230,10 +224,11 @@ size_t proc_path_len(const char *path)
 
 /* ---- cgroup ----------------------------------------------------------------------------------------------------- */
 
+/* Ids of containers have small digits only. */
 static bool is_hex(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (digit_of(text[i]) > 15)
+		if (!memchr("0123456789abcdef", text[i], 16))
 			return false;
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 
 /* kallsyms of a kernel with all modules is below 20 MiB; more is not kallsyms. */
@@ -22,21 +23,12 @@ int kernel_symbols_read(const char *path, struct buffer *out)
 	return fd < 0 ? -errno : buffer_read_fd(out, fd, TEXT_MAX);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* A line of kallsyms: "address type name[\t[module]]". */
 struct line {
 	uint64_t address;
 	enum symbol_rank rank;
-	const char *name; /* [name_len] */
-	size_t name_len;
+	const char *name; /* up to end, with the module; see name_len() */
+	const char *end;
 	const char *module; /* [module_len]; 0 = the kernel itself */
 	size_t module_len;
 };
@@ -56,16 +48,32 @@ static enum symbol_rank rank_of(char type)
 	}
 }
 
+static const char *find_tab(const char *name, const char *end)
+{
+	return memchr(name, '\t', (size_t)(end - name));
+}
+
+static size_t name_len(const struct line *line)
+{
+	const char *tab = find_tab(line->name, line->end);
+
+	return (size_t)((tab ? tab : line->end) - line->name);
+}
+
 /* Splits "name[\t[module]]" up to end. */
 static void parse_name(const char *name, const char *end, struct line *line)
 {
-	const char *tab = memchr(name, '\t', (size_t)(end - name));
+	const char *tab;
 
 	line->name = name;
-	line->name_len = (size_t)((tab ? tab : end) - name);
+	line->end = end;
 	line->module_len = 0;
 	line->module = end;
-	if (tab && end - tab > 3 && tab[1] == '[' && end[-1] == ']') {
+	/* Most lines are of the kernel itself. */
+	if (end == name || end[-1] != ']')
+		return;
+	tab = find_tab(name, end);
+	if (tab && end - tab > 3 && tab[1] == '[') {
 		line->module = tab + 2;
 		line->module_len = (size_t)(end - 1 - line->module);
 	}
@@ -76,11 +84,13 @@ static bool parse_line(const char **text, const char *end, struct line *line)
 {
 	const char *s = *text, *newline = memchr(s, '\n', (size_t)(end - s));
 	const char *line_end = newline ? newline : end;
+	uint64_t address = 0;
+	int digit;
 
 	*text = newline ? newline + 1 : end;
-	line->address = 0;
-	while (s < line_end && hex_digit(*s) >= 0)
-		line->address = line->address << 4 | (uint64_t)hex_digit(*s++);
+	for (; s < line_end && (digit = hex_digit(*s)) >= 0; s++)
+		address = address << 4 | (uint64_t)digit;
+	line->address = address;
 	if (line_end - s < 4 || s[0] != ' ' || s[2] != ' ')
 		return false;
 	line->rank = rank_of(s[1]);
@@ -93,20 +103,14 @@ static bool same_module(const struct line *a, const struct line *b)
 	return a->module_len == b->module_len && !memcmp(a->module, b->module, a->module_len);
 }
 
-/* The highest address among the lines from `first` on that are of its module; text stands behind `first`. */
-static uint64_t module_top(const struct line *first, const char *text, const char *end)
+/*
+ * Sizes are not told. The next symbol ends one; behind the last one of the kernel or a module, at `top`, there is nothing
+ * to end it, so it is taken to reach to the end of the next page, as perf assumes as well.
+ */
+static void end_module(struct symbol_match *match, uint64_t top)
 {
-	uint64_t top = first->address;
-	struct line line;
-
-	while (text < end) {
-		if (!parse_line(&text, end, &line))
-			continue;
-		if (!same_module(&line, first))
-			break;
-		top = MAX(top, line.address);
-	}
-	return top;
+	if (top && top < UINT64_MAX - 2 * PAGE)
+		symbol_match_limit(match, top, (top + 2 * PAGE - 1) & ~(PAGE - 1));
 }
 
 int kernel_symbols_match(const char *text, size_t len, struct symbol_match *match)
@@ -123,39 +127,36 @@ int kernel_symbols_match(const char *text, size_t len, struct symbol_match *matc
 		if (!parse_line(&at, end, &line))
 			continue;
 		if (!seen || !same_module(&line, &first)) {
+			end_module(match, top);
 			first = line;
-			top = module_top(&first, at, end);
+			top = 0;
 		}
 		seen = true;
 		if (!line.address)
 			continue;
 		visible = true;
-		/*
-		 * Sizes are not told. The next symbol ends one; behind the last one of the kernel or a module there is
-		 * nothing to end it, so it is taken to reach to the end of the next page, as perf assumes as well.
-		 */
+		top = MAX(top, line.address);
 		symbol = (struct symbol){ .start = line.address,
 					  .limit = UINT64_MAX,
 					  .name = (uint64_t)(line.name - text),
 					  .rank = line.rank };
-		if (line.address == top && top < UINT64_MAX - 2 * PAGE)
-			symbol.limit = (top + 2 * PAGE - 1) & ~(PAGE - 1);
 		rc = symbol_match_add(match, &symbol);
 		if (rc)
 			return rc;
 	}
+	end_module(match, top);
 	return seen && !visible ? -EPERM : 0;
 }
 
 uint64_t kernel_symbols_address(const char *text, size_t len, const char *name)
 {
 	const char *at = text, *end = text + len;
-	size_t name_len = strlen(name);
+	size_t wanted_len = strlen(name);
 	struct line line;
 
 	while (at < end) {
-		if (parse_line(&at, end, &line) && line.name_len == name_len && !line.module_len &&
-		    !memcmp(line.name, name, name_len))
+		if (parse_line(&at, end, &line) && !line.module_len &&
+		    name_len(&line) == wanted_len && !memcmp(line.name, name, wanted_len))
 			return line.address;
 	}
 	return 0;
@@ -172,7 +173,7 @@ size_t kernel_symbols_name(const struct buffer *text, uint64_t name, const char 
 	*ret_name = start;
 	*ret_module = line.module;
 	*ret_module_len = line.module_len;
-	return line.name_len;
+	return name_len(&line);
 }
 
 uint64_t kernel_symbols_weight(void *arg, uint64_t name)

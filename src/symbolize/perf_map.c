@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/macros.h"
 #include "symbolize/target_file.h"
 
@@ -42,17 +43,13 @@ static const char *parse_hex(const char *s, const char *end, uint64_t *ret_value
 	if (end - s > 2 && s[0] == '0' && (s[1] | 0x20) == 'x')
 		s += 2;
 	for (digits = s; s < end; s++) {
-		unsigned int c = (unsigned char)*s, digit;
+		int digit = hex_digit(*s);
 
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			digit = (c | 0x20) - 'a' + 10;
-		else
+		if (digit < 0)
 			break;
 		if (value >> 60)
 			return NULL;
-		value = value << 4 | digit;
+		value = value << 4 | (uint64_t)digit;
 	}
 	if (s == digits || s == end || *s != ' ')
 		return NULL;

@@ -56,11 +56,19 @@ void symbol_match_done(struct symbol_match *m)
 	*m = (struct symbol_match){ 0 };
 }
 
+/* Whether addresses[i] is the first >= start; i may be nr. */
+static bool is_first_at(const struct symbol_match *m, size_t i, uint64_t start)
+{
+	return (!i || m->addresses[i - 1] < start) && (i == m->nr || m->addresses[i] >= start);
+}
+
 /* Index of the first address >= start. */
 static size_t first_at(const struct symbol_match *m, uint64_t start)
 {
 	size_t low = 0, high = m->nr;
 
+	if (is_first_at(m, m->last, start))
+		return m->last;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -113,6 +121,7 @@ int symbol_match_add(struct symbol_match *m, const struct symbol *symbol)
 {
 	size_t first = first_at(m, symbol->start);
 
+	m->last = first;
 	if (first == m->nr)
 		return 0;
 	if (m->rule == SYMBOL_BEST)
@@ -129,6 +138,14 @@ int symbol_match_add(struct symbol_match *m, const struct symbol *symbol)
 			slot->best = *symbol;
 	}
 	return 0;
+}
+
+void symbol_match_limit(struct symbol_match *m, uint64_t start, uint64_t limit)
+{
+	size_t first = first_at(m, start);
+
+	if (first < m->nr && m->slots[first].latest.start == start)
+		m->slots[first].latest.limit = limit;
 }
 
 void symbol_match_finish(struct symbol_match *m)
@@ -152,4 +169,11 @@ const struct symbol *symbol_match_get(const struct symbol_match *m, size_t i)
 	const struct symbol *best = &m->slots[i].best;
 
 	return best->rank == SYMBOL_BOUND ? NULL : best;
+}
+
+const struct symbol *symbol_match_find(const struct symbol_match *m, uint64_t address)
+{
+	size_t i = first_at(m, address);
+
+	return i < m->nr && m->addresses[i] == address ? symbol_match_get(m, i) : NULL;
 }

@@ -53,6 +53,7 @@ struct symbol_match {
 	symbol_weight_fn weight; /* NULL = symbols that are equal but for the name: the first one */
 	void *weight_arg;
 	struct symbol_slot *slots; /* [nr], owned */
+	size_t last;               /* where the symbol before starts: most lists are sorted */
 	uint64_t steps;            /* work left, see symbol_match_add() */
 };
 
@@ -74,10 +75,18 @@ void symbol_match_done(struct symbol_match *m);
  */
 int symbol_match_add(struct symbol_match *m, const struct symbol *symbol);
 
+/*
+ * Says where symbols of unknown size that start at `start`, and were offered, end at the latest. For lists that tell only
+ * with a later symbol which one is the last of its section.
+ */
+void symbol_match_limit(struct symbol_match *m, uint64_t start, uint64_t limit);
+
 /* Settles symbols of unknown size, after the last symbol_match_add() and before symbol_match_get(). */
 void symbol_match_finish(struct symbol_match *m);
 
 /* The symbol of addresses[i], or NULL when none covers it. */
 const struct symbol *symbol_match_get(const struct symbol_match *m, size_t i);
+/* The symbol of an address, which is one of addresses[]; or NULL. */
+const struct symbol *symbol_match_find(const struct symbol_match *m, uint64_t address);
 
 #endif

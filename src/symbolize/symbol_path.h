@@ -36,6 +36,9 @@ struct symbol_folder {
 	size_t stores_cap;
 };
 
+/* A reason, for files that have the right name only. */
+#define SYMBOL_FILE_ANOTHER_BUILD "it is of another build than the program"
+
 /* Told, for people, why a file is not used. `path`: of the file. */
 typedef void (*symbol_path_tell)(void *arg, const char *path, const char *reason);
 

@@ -2,7 +2,7 @@
 /*
  * The symbolize pass on Windows: names come with the trace (methods of .NET) and from PE and PDB files; no ELF
  * file is there to be read.
- * Called as symbolizer.c is on Linux, of which a Windows build has this in place.
+ * Called as symbolizer.c and naming.c are on Linux, of which a Windows build has this in place.
  * Must not know the operating system's events or any output format.
  */
 #include <onecollect/symbolize.h>

@@ -22,7 +22,6 @@
 /* Sentences on files that are not used; the rest is counted only. */
 #define TOLD_MAX 20u
 
-#define ANOTHER_BUILD "it is of another build than the program"
 #define NO_IMAGE                                                                            \
 	"the trace does not tell which symbol file the program has; that is read from the " \
 	"program, which must be in the symbol path as well"
@@ -46,7 +45,7 @@ struct naming {
 	struct oc_line lines[PDB_FRAMES_MAX];
 };
 
-static void tell_of(void *arg, const char *path, const char *reason)
+void windows_symbols_tell_of(void *arg, const char *path, const char *reason)
 {
 	struct windows_symbols *ws = arg;
 	struct oc_error sentence = { 0 };
@@ -62,7 +61,7 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 	int rc = 0;
 
 	*ws = (struct windows_symbols){
-		.path = { .tell = tell_of,
+		.path = { .tell = windows_symbols_tell_of,
 			  .arg = ws,
 			  .max_file_bytes = opts->max_file_bytes ? opts->max_file_bytes
 								 : FILE_BYTES_DEFAULT },
@@ -72,6 +71,8 @@ int windows_symbols_init(struct windows_symbols *ws, const struct oc_symbolizer_
 	};
 	for (uint32_t i = 0; !rc && i < opts->nr_symbol_paths; i++)
 		rc = symbol_path_add(&ws->path, opts->symbol_paths[i]);
+	ws->nr_named = ws->path.nr_folders;
+	symbol_path_check(&ws->path);
 	if (!rc && ws->servers)
 		rc = symbol_path_add_folder(&ws->path, symbol_servers_folder(ws->servers));
 	return rc;
@@ -195,7 +196,8 @@ static int image_open(struct windows_symbols *ws, const struct naming *n, struct
 	image_close(image);
 	if (rc == -ENOMEM)
 		return rc;
-	tell_of(ws, image->found.path, rc < 0 ? err.message : ANOTHER_BUILD);
+	windows_symbols_tell_of(ws, image->found.path,
+				rc < 0 ? err.message : SYMBOL_FILE_ANOTHER_BUILD);
 	return 0;
 }
 
@@ -228,7 +230,7 @@ static int name_by_image(struct windows_symbols *ws, struct naming *n, const str
 	n->is_x86 = image->pe.machine == PE_MACHINE_X86;
 	rc = pe_symbols_name(&image->pe, n->offsets, n->nr, set_export, n, &err);
 	if (rc && rc != -ENOMEM)
-		tell_of(ws, image->found.path, err.message);
+		windows_symbols_tell_of(ws, image->found.path, err.message);
 	return rc == -ENOMEM ? rc : 0;
 }
 
@@ -243,7 +245,7 @@ static int open_pdb(const struct naming *n, const struct byte_source *source, st
 	if (rc)
 		return rc;
 	if (memcmp(pdb->id, module_of(n)->build_id, PDB_ID_SIZE))
-		rc = oc_error_set(err, -EBADMSG, ANOTHER_BUILD);
+		rc = oc_error_set(err, -EBADMSG, SYMBOL_FILE_ANOTHER_BUILD);
 	else
 		rc = pdb_load(pdb, err);
 	if (rc)
@@ -271,7 +273,7 @@ static int name_by_pdb(struct windows_symbols *ws, struct naming *n,
 	}
 	close(found->fd);
 	if (rc && rc != -ENOMEM)
-		tell_of(ws, found->path, err.message);
+		windows_symbols_tell_of(ws, found->path, err.message);
 	return rc == -ENOMEM ? rc : is_open;
 }
 
@@ -314,11 +316,12 @@ static void tell_others(struct windows_symbols *ws, const struct naming *n, bool
 {
 	const char *name = text_base_name(path_of(n));
 
-	symbol_path_tell_others(&ws->path, SYMBOL_FILE_PDB, name,
-				module_of(n)->build_id_size == PDB_ID_SIZE ? ANOTHER_BUILD
-									   : NO_IMAGE);
+	symbol_path_tell_others(
+		&ws->path, SYMBOL_FILE_PDB, name,
+		module_of(n)->build_id_size == PDB_ID_SIZE ? SYMBOL_FILE_ANOTHER_BUILD : NO_IMAGE);
 	if (!has_image)
-		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name, ANOTHER_BUILD);
+		symbol_path_tell_others(&ws->path, SYMBOL_FILE_IMAGE, name,
+					SYMBOL_FILE_ANOTHER_BUILD);
 }
 
 /* A module and what is to be named of it. */
@@ -427,21 +430,13 @@ static int name_module(struct windows_symbols *ws, struct oc_machine *m, struct 
 
 /* ---- servers ----------------------------------------------------------------------------------------------- */
 
-/* Appends the name of the PDB file of a module, and a NUL. It mostly is that of the image. */
+/* Appends the name of the PDB file of a module, and a NUL. */
 static void put_pdb_name(const struct oc_machine *m, const struct oc_module *module,
 			 struct buffer *out)
 {
-	const char *image = text_base_name(oc_machine_string(m, module->path, NULL));
-	const char *dot = strrchr(image, '.');
-	size_t stem = dot ? (size_t)(dot - image) : strlen(image), len;
-	const char *told = oc_machine_string(m, module->symbol_file, &len);
-
-	if (len) {
-		buffer_append(out, told, len + 1);
-		return;
-	}
-	buffer_append(out, image, stem);
-	buffer_append(out, ".pdb", sizeof(".pdb"));
+	pdb_put_name(out, oc_machine_string(m, module->symbol_file, NULL),
+		     oc_machine_string(m, module->path, NULL));
+	buffer_putc(out, '\0');
 }
 
 /* Asks for the PDB files that are wanted; wants, names: filled in; wants is [nr]. Returns 0 or -ENOMEM. */
@@ -549,9 +544,14 @@ static size_t group_places(const struct place *places, size_t nr, struct group *
 	return nr_groups;
 }
 
+void windows_symbols_count(struct windows_symbols *ws, struct oc_machine *m)
+{
+	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - ws->counted;
+	ws->counted = ws->refused;
+}
+
 int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 {
-	uint64_t refused = ws->refused;
 	struct place *places __cleanup(cleanup_free) = NULL;
 	struct group *groups __cleanup(cleanup_free) = NULL;
 	size_t nr;
@@ -559,7 +559,6 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 
 	if (!ws->path.nr_folders && !ws->is_local)
 		return 0;
-	symbol_path_check(&ws->path);
 	places = malloc(((size_t)oc_machine_nr_locations(m) + 1) * sizeof(*places));
 	groups = malloc(((size_t)oc_machine_nr_modules(m) + 1) * sizeof(*groups));
 	if (!places || !groups)
@@ -571,6 +570,6 @@ int windows_symbols_name(struct windows_symbols *ws, struct oc_machine *m)
 		rc = name_module(ws, m, &groups[i], name_by_files);
 	if (!rc && ws->servers)
 		rc = name_by_servers(ws, m, groups, nr);
-	oc_machine_ledger(m)->notes[OC_NOTE_FILES_REFUSED] += ws->refused - refused;
+	windows_symbols_count(ws, m);
 	return rc;
 }

@@ -22,6 +22,7 @@
 #define TIME_BYTES   24
 
 #define BUFFER_SIZE_MAX (64u * 1024 * 1024)
+#define FLAGS_LOST      0x06 /* events, or a buffer, in front of this one */
 #define FLAG_CPU_VALID  0x20
 #define FLAG_COMPRESSED 0x40
 #define MODE_COMPRESSED 0x04000000
@@ -304,6 +305,7 @@ static int index_next(struct etl_buffers *b, uint64_t *offset, struct oc_error *
 		return oc_error_set(err, rc, "cannot read the trace at offset 0x%" PRIx64 ": %s",
 				    *offset, strerror(-rc));
 	b->list[b->nr++] = buffer;
+	b->log.lossy_buffers += (le16(header + 0x34) & FLAGS_LOST) != 0;
 	*offset += ETL_BUFFER_HEADER_SIZE + (uint64_t)buffer.file_size;
 	return b->damage.code ? 1 : 0;
 }

@@ -35,6 +35,8 @@ struct etl_log {
 		nr_buffers; /* 0 = unknown: the trace was never closed, or buffers in it were written again */
 	uint32_t events_lost;
 	uint32_t buffers_lost;
+	uint32_t
+		lossy_buffers; /* marked as having lost something, which a trace that was never closed counts nowhere else */
 	uint32_t os_build;
 	uint8_t os_major;
 	uint8_t os_minor;

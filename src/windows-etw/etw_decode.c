@@ -259,6 +259,9 @@ static void decode_switch(struct input *in, struct etw_switch *out)
 	out->old_state = (int8_t)reasons[2];
 }
 
+/* Of a thread that was made ready. Source: the MOF class ReadyThread. */
+#define READY_IN_DPC 0x1
+
 /* ---- which event it is --------------------------------------------------------------------------------------- */
 
 /* Numbers of the GUIDs of those whose events are known here. */
@@ -388,6 +391,7 @@ static int decode_kernel(struct input *in, const struct etl_event *event, uint32
 	case 0x0532:
 		out->type = ETW_READY;
 		out->ready.tid = take_u32(in);
+		out->ready.in_dpc = in->size >= 3 && in->data[2] & READY_IN_DPC;
 		return 1;
 	case 0x0f2e:
 		out->type = ETW_SAMPLE;
@@ -395,6 +399,7 @@ static int decode_kernel(struct input *in, const struct etl_event *event, uint32
 		return 1;
 	case 0x0f48 ... 0x0f49:
 		out->type = ETW_SAMPLE_INTERVAL;
+		out->interval.at_start = hook == 0x0f49;
 		out->interval.source = take_u32(in);
 		out->interval.ticks = take_u32(in);
 		return 1;
@@ -470,7 +475,7 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record)
 		rc = decode_kernel(&in, event, hook, ret_record);
 	else if (!provider)
 		rc = 0;
-	else if (event->header == ETL_EVENT)
+	else if (event->header == ETL_EVENT && event->id)
 		rc = decode_clr(&in, event, provider, ret_record);
 	else
 		rc = decode_merged(&in, event, provider, ret_record);
@@ -487,7 +492,8 @@ bool etw_happened(const struct etw_record *record)
 	case ETW_THREAD:
 		return record->thread.moment == ETW_START;
 	case ETW_METHOD:
-		return record->method.moment == ETW_START;
+		return record->method.moment <= ETW_END;
+	case ETW_IMAGE_PDB:
 	case ETW_VOLUME:
 	case ETW_SAMPLE_INTERVAL:
 	case ETW_STACK_KEY:

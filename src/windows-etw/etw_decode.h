@@ -99,6 +99,7 @@ struct etw_sample {
 struct etw_sample_interval {
 	uint32_t source; /* 0 = the timer */
 	uint32_t ticks;  /* of 100 ns */
+	bool at_start;   /* told because sampling began; false: it was changed */
 };
 
 /* One part (kernel or user) of the stack of the event at `time` in thread tid. */
@@ -134,6 +135,7 @@ struct etw_switch {
 
 struct etw_ready {
 	uint32_t tid;
+	bool in_dpc; /* by a deferred procedure call, which the running thread has nothing to do with */
 };
 
 /* Flags of a method. Source: the runtime's manifest, MethodFlags. */
@@ -177,7 +179,7 @@ int etw_decode(const struct etl_event *event, struct etw_record *ret_record);
 
 /*
  * True for what happened at the time of its event and changes what is told from then on. False for what an event lists,
- * says of the whole trace, or whose end changes nothing: samples may wait behind the end of their thread or method.
+ * says of the whole trace, or whose end changes nothing: samples may wait behind the end of their thread.
  */
 bool etw_happened(const struct etw_record *record);
 

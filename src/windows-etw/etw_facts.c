@@ -31,30 +31,38 @@ struct collecting {
 
 /* ---- PDBs ---------------------------------------------------------------------------------------------------- */
 
-static bool pdb_equal(const void *owner, uint32_t id, const void *wanted)
+static bool place_equal(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct etw_pdb *have = &((const struct etw_pdbs *)owner)->list[id - 1];
-	const struct etw_pdb *want = wanted;
+	const struct etw_pdb_place *have = &((const struct etw_pdbs *)owner)->places[id - 1];
+	const struct etw_pdb_place *want = wanted;
 
 	return have->base == want->base && have->pid == want->pid;
 }
 
-static uint32_t pdbs_lookup(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base,
-			    uint64_t *ret_hash)
+static uint32_t find_place(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base,
+			   uint64_t *ret_hash)
 {
-	const struct etw_pdb want = { .pid = pid, .base = base };
+	const struct etw_pdb_place want = { .pid = pid, .base = base };
 	const uint64_t key[] = { pid, base };
 
 	*ret_hash = hash_words(key, ARRAY_SIZE(key), 0);
-	return id_table_find(&pdbs->index, *ret_hash, pdb_equal, pdbs, &want);
+	return id_table_find(&pdbs->index, *ret_hash, place_equal, pdbs, &want);
 }
 
-const struct etw_pdb *etw_pdbs_find(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base)
+const struct etw_pdb *etw_pdbs_find(struct etw_pdbs *pdbs, uint32_t pid, uint64_t base,
+				    uint64_t time)
 {
 	uint64_t hash;
-	uint32_t id = pdbs->index.count ? pdbs_lookup(pdbs, pid, base, &hash) : 0;
+	uint32_t id = pdbs->nr ? find_place(pdbs, pid, base, &hash) : 0, next;
+	struct etw_pdb_place *place = id ? &pdbs->places[id - 1] : NULL;
 
-	return id ? &pdbs->list[id - 1] : NULL;
+	if (!place)
+		return NULL;
+	if (!time)
+		return &pdbs->list[place->first];
+	while ((next = pdbs->list[place->now].next) && pdbs->list[next].time <= time)
+		place->now = next;
+	return &pdbs->list[place->now];
 }
 
 /* The name without folders: `before` when it is that, else a copy, or NULL = no memory. */
@@ -72,31 +80,49 @@ static const char *take_name(struct etw_pdbs *pdbs, const struct etw_text *text,
 	return arena_copy(&pdbs->names, name, (size_t)(end - name));
 }
 
-int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool replace)
+/* Appends the first of a place, or the next one. */
+static int add_pdb(struct etw_pdbs *pdbs, uint64_t time, const struct etw_image_pdb *pdb,
+		   struct etw_pdb_place *place)
 {
-	const char *name;
-	struct etw_pdb *entry;
-	uint64_t hash;
-	uint32_t id = pdbs_lookup(pdbs, pdb->pid, pdb->base, &hash);
+	const struct etw_pdb *last = place ? &pdbs->list[place->last] : NULL;
+	const char *name = take_name(pdbs, &pdb->name, last ? last->name : NULL);
+	uint32_t at = (uint32_t)pdbs->nr;
 
-	entry = id ? &pdbs->list[id - 1] : NULL;
-	if (entry && (!replace || (entry->age == pdb->age &&
-				   !memcmp(entry->guid, pdb->guid, sizeof(entry->guid)))))
-		return 0;
-	name = take_name(pdbs, &pdb->name, id ? pdbs->list[id - 1].name : NULL);
-	if (!name)
+	if (!name || pdbs->nr >= UINT32_MAX ||
+	    array_reserve(&pdbs->list, &pdbs->cap, pdbs->nr + 1, sizeof(*pdbs->list)))
 		return -ENOMEM;
-	if (!id) {
-		id = (uint32_t)pdbs->index.count + 1;
-		if (array_reserve(&pdbs->list, &pdbs->cap, id, sizeof(*pdbs->list)) ||
-		    id_table_add(&pdbs->index, hash, id))
-			return -ENOMEM;
+	pdbs->list[at] = (struct etw_pdb){ .time = time, .age = pdb->age, .name = name };
+	memcpy(pdbs->list[at].guid, pdb->guid, sizeof(pdbs->list[at].guid));
+	pdbs->nr++;
+	if (place) {
+		pdbs->list[place->last].next = at;
+		place->last = at;
 	}
-	entry = &pdbs->list[id - 1];
-	*entry = (struct etw_pdb){
-		.pid = pdb->pid, .age = pdb->age, .base = pdb->base, .name = name
+	return 0;
+}
+
+int etw_pdbs_add(struct etw_pdbs *pdbs, uint64_t time, const struct etw_image_pdb *pdb)
+{
+	uint64_t hash;
+	uint32_t id = find_place(pdbs, pdb->pid, pdb->base, &hash);
+	struct etw_pdb_place *place = id ? &pdbs->places[id - 1] : NULL;
+	const struct etw_pdb *last = place ? &pdbs->list[place->last] : NULL;
+	uint32_t at = (uint32_t)pdbs->nr;
+
+	/* Merging writes it again with each event of the image. */
+	if (last && last->age == pdb->age && !memcmp(last->guid, pdb->guid, sizeof(last->guid)))
+		return 0;
+	if (add_pdb(pdbs, time, pdb, place))
+		return -ENOMEM;
+	if (place)
+		return 0;
+	id = (uint32_t)pdbs->index.count + 1;
+	if (array_reserve(&pdbs->places, &pdbs->places_cap, id, sizeof(*pdbs->places)) ||
+	    id_table_add(&pdbs->index, hash, id))
+		return -ENOMEM;
+	pdbs->places[id - 1] = (struct etw_pdb_place){
+		.base = pdb->base, .pid = pdb->pid, .first = at, .now = at, .last = at
 	};
-	memcpy(entry->guid, pdb->guid, sizeof(entry->guid));
 	return 0;
 }
 
@@ -215,14 +241,18 @@ static int take_in(struct collecting *c, const struct etl_event *event,
 		key.address = record->method.start;
 		return meet_thing(c, &key, record->method.moment, event->pid, event);
 	case ETW_IMAGE_PDB:
-		return etw_pdbs_set(&f->pdbs, &record->pdb, false);
+		return etw_pdbs_add(&f->pdbs, event->time, &record->pdb);
 	case ETW_VOLUME:
 		return etw_paths_add(&f->paths, &record->volume);
 	case ETW_STACK_KEY:
 		return etw_stacks_add_key(&f->stacks, event->time, &record->key);
 	case ETW_SAMPLE_INTERVAL:
-		if (!record->interval.source)
+		/* Whoever changes it at the end of a trace does not mean the samples in it. */
+		if (!record->interval.source &&
+		    (record->interval.at_start ? !f->interval_known : !f->interval_ticks)) {
 			f->interval_ticks = record->interval.ticks;
+			f->interval_known = record->interval.at_start;
+		}
 		return 0;
 	case ETW_SWITCH:
 		f->has_switches = true;
@@ -287,6 +317,7 @@ void etw_facts_done(struct etw_facts *facts)
 	etw_paths_done(&facts->paths);
 	etw_stacks_done(&facts->stacks);
 	id_table_done(&facts->pdbs.index);
+	free(facts->pdbs.places);
 	free(facts->pdbs.list);
 	arena_done(&facts->pdbs.names);
 	u32_map_done(&facts->started);

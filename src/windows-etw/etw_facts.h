@@ -20,17 +20,29 @@ struct etw_initial {
 };
 
 struct etw_pdb {
-	uint32_t pid;
+	uint64_t time; /* raw, from which on it is meant */
 	uint32_t age;
-	uint64_t base;
+	uint32_t next; /* index of the one of the same place that follows it; 0 = none */
 	uint8_t guid[16];
 	const char *name; /* without folders */
+};
+
+/* Where images were, one after the other. */
+struct etw_pdb_place {
+	uint64_t base;
+	uint32_t pid;
+	uint32_t first; /* indices of PDBs */
+	uint32_t now;   /* the one that was asked for last */
+	uint32_t last;
 };
 
 /* Which PDB the image at (pid, base) has. Embedded; start with all zero. */
 struct etw_pdbs {
 	struct id_table index;
-	struct etw_pdb *list;
+	struct etw_pdb_place *places; /* by id - 1 */
+	size_t places_cap;
+	struct etw_pdb *list; /* [nr] */
+	size_t nr;
 	size_t cap;
 	struct arena names;
 };
@@ -42,6 +54,7 @@ struct etw_facts {
 	uint64_t nr_events;
 	uint64_t unreadable;     /* events whose payload does not fit its layout */
 	uint32_t interval_ticks; /* between samples, of 100 ns; 0 = not said */
+	bool interval_known;     /* as it was when sampling began */
 	bool has_switches;       /* context switches */
 	struct etw_paths paths;
 	struct etw_stacks stacks;
@@ -63,10 +76,14 @@ struct etw_facts {
 int etw_facts_collect(struct etw_facts *facts, struct etl_reader *r);
 void etw_facts_done(struct etw_facts *facts);
 
-/* The PDB of an image; NULL = not known. */
-const struct etw_pdb *etw_pdbs_find(const struct etw_pdbs *pdbs, uint32_t pid, uint64_t base);
-/* Sets it; replace: also when there is one. Returns 0 or -ENOMEM. */
-int etw_pdbs_set(struct etw_pdbs *pdbs, const struct etw_image_pdb *pdb, bool replace);
+/*
+ * The PDB of the image that was loaded at `time` (raw), or before the trace (0). The first one is also for times before
+ * it. To be called in order of time. NULL = not known.
+ */
+const struct etw_pdb *etw_pdbs_find(struct etw_pdbs *pdbs, uint32_t pid, uint64_t base,
+				    uint64_t time);
+/* Says it for images loaded from `time` (raw) on, in order of time. Returns 0 or -ENOMEM. */
+int etw_pdbs_add(struct etw_pdbs *pdbs, uint64_t time, const struct etw_image_pdb *pdb);
 
 /* Copies an event with its payload, into the arena or, with NULL, into memory of its own for free(3). NULL = no memory. */
 struct etl_event *etw_copy_event(struct arena *arena, const struct etl_event *event);

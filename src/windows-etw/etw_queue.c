@@ -12,6 +12,9 @@
 
 #define CAP_FIRST 256
 
+/* An interrupt between taking the time of an event and writing it puts a few later ones in front of it, not many. */
+#define DISORDER_MAX 64
+
 void etw_queue_done(struct etw_queue *q)
 {
 	for (size_t i = 0; i < q->nr; i++)
@@ -38,9 +41,13 @@ static int grow(struct etw_queue *q)
 
 int etw_queue_push(struct etw_queue *q, const struct etw_pending *pending)
 {
+	size_t at = q->nr, first = q->nr > DISORDER_MAX ? q->nr - DISORDER_MAX : 0;
+
 	if (q->nr == q->cap && grow(q))
 		return -ENOMEM;
-	*etw_queue_at(q, q->nr) = *pending;
+	for (; at > first && etw_queue_at(q, at - 1)->time > pending->time; at--)
+		*etw_queue_at(q, at) = *etw_queue_at(q, at - 1);
+	*etw_queue_at(q, at) = *pending;
 	q->nr++;
 	return 0;
 }

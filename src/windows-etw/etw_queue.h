@@ -33,7 +33,10 @@ struct etw_queue {
 };
 
 void etw_queue_done(struct etw_queue *q);
-/* Appends a copy of *pending, whose event it then owns. Returns 0 or -ENOMEM (nothing taken over). */
+/*
+ * Puts a copy of *pending, whose event it then owns, behind all of its time and before: behind the last, or a few places
+ * in front of it. Returns 0 or -ENOMEM (nothing taken over).
+ */
 int etw_queue_push(struct etw_queue *q, const struct etw_pending *pending);
 /* Takes away the first one, whose event the caller then owns. There must be one. */
 struct etw_pending etw_queue_pop(struct etw_queue *q);

@@ -15,6 +15,7 @@ struct etw_task_process {
 	uint32_t pid;
 	sink_process name; /* the sink's */
 	bool alive;
+	bool guessed; /* made for what spoke of it before its own events */
 	bool has_exe;
 	char image[128]; /* base name of its program, cut */
 };

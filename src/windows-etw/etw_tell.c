@@ -25,13 +25,23 @@
 /* No method is as large as this; one that says so is not believed. */
 #define METHOD_SIZE_MAX (64u * 1024 * 1024)
 
+/* Names of processes with that many bytes may have been cut. */
+#define CUT_NAME 14
+
 #define PID_IDLE   0
 #define PID_SYSTEM 4
 
-/* A piece of memory that the sink knows to hold made code; no padding, it is hashed. */
-struct etw_block {
+/* Names a piece of memory; no padding, it is hashed. */
+struct block_key {
 	uint64_t process;
 	uint64_t number;
+};
+
+/* A piece of memory that the sink knows to hold made code. */
+struct etw_block {
+	struct block_key key;
+	uint32_t nr_used; /* so many times the sink was told of it */
+	bool freed;       /* some of the code in it is gone, so that its memory may be used again */
 };
 
 void etw_teller_done(struct etw_teller *t)
@@ -63,6 +73,7 @@ static struct etw_task_process *name_process(struct etw_teller *t, uint32_t pid,
 		return process;
 	process->name = t->sink->ops->process_now(t->sink, time_ns, process->pid);
 	process->alive = true;
+	process->guessed = true;
 	facts.comm = pid == PID_IDLE ? "Idle" : pid == PID_SYSTEM ? "System" : NULL;
 	if (process->name && facts.comm)
 		t->sink->ops->process_facts(t->sink, process->name, &facts);
@@ -78,16 +89,23 @@ static int begin_process(struct etw_teller *t, const struct etw_process *in, boo
 	if (!process)
 		return -ENOMEM;
 	facts.pid = process->pid;
-	/* Found ones may have been met already; of one that starts the end of its forerunner was missed. */
-	if (process->alive && !found)
-		t->sink->ops->process_exit(t->sink, time_ns, process->pid);
 	snprintf(process->image, sizeof(process->image), "%.*s",
 		 (int)MIN(in->image.size, (uint32_t)sizeof(process->image)),
 		 (const char *)in->image.data);
 	facts.comm = process->image[0] ? process->image : NULL;
+	process->has_exe = false;
+	/* Its first image or sample came a little before the event of its start. */
+	if (process->guessed && process->alive && !found) {
+		process->guessed = false;
+		t->sink->ops->process_facts(t->sink, process->name, &facts);
+		return 0;
+	}
+	/* Found ones may have been met already; of one that starts the end of its forerunner was missed. */
+	if (process->alive && !found)
+		t->sink->ops->process_exit(t->sink, time_ns, process->pid);
 	process->name = t->sink->ops->process_start(t->sink, time_ns, &facts);
 	process->alive = true;
-	process->has_exe = false;
+	process->guessed = false;
 	return process->name ? 0 : -ENOMEM;
 }
 
@@ -105,32 +123,60 @@ static int end_process(struct etw_teller *t, uint32_t pid, uint64_t time_ns)
 
 /* ---- images and methods -------------------------------------------------------------------------------------- */
 
-/* The image that has its process's name is its program. What the kernel cuts to 15 bytes may match only so far. */
+/* Is a file's base name that of the process? What the kernel cuts to 15 bytes may match only so far. */
+static bool is_name_of(const char *base, const char *image)
+{
+	size_t len = strlen(image);
+
+	return len && !strncasecmp(base, image, len) && (!base[len] || len >= CUT_NAME);
+}
+
+/*
+ * The same where the kernel, which tells names in the code page of the machine, put '?' or other bytes for characters
+ * outside ASCII: what is in front of the first of them and behind the last has to be equal.
+ */
+static bool is_garbled_name_of(const char *base, const char *image)
+{
+	size_t first = 0, last = strlen(base), len = strlen(image), tail;
+
+	while (base[first] && !((uint8_t)base[first] & 0x80))
+		first++;
+	if (!base[first] || len <= first || strncasecmp(base, image, first) ||
+	    (image[first] != '?' && !((uint8_t)image[first] & 0x80)))
+		return false;
+	while (!((uint8_t)base[last - 1] & 0x80))
+		last--;
+	tail = strlen(base + last);
+	return len >= CUT_NAME ||
+	       (len - first > tail && !strcasecmp(base + last, image + len - tail));
+}
+
+/* The image that has its process's name is its program. */
 static void learn_exe(struct etw_teller *t, struct etw_task_process *process, const char *path)
 {
 	struct collector_process facts = { .pid = process->pid, .exe = path };
-	const char *base;
-	size_t len;
+	const char *base = text_base_name(path);
 
 	if (process->has_exe)
 		return;
-	base = text_base_name(path);
-	len = strlen(process->image);
-	if (!len || strncasecmp(base, process->image, len) || (base[len] && len < 14))
-		return;
+	if (!is_name_of(base, process->image)) {
+		if (!is_garbled_name_of(base, process->image))
+			return;
+		facts.comm = base;
+	}
 	process->has_exe = true;
 	t->sink->ops->process_facts(t->sink, process->name, &facts);
 }
 
 /*
- * Which build the image is: by its symbol file when the trace was merged, else by its own headers. Fills in what belongs to
- * that in *mapping.
+ * Which build the image is, loaded at a raw time: by its symbol file when the trace was merged, else by its own headers.
+ * Fills in what belongs to that in *mapping.
  */
-static void identify_image(const struct etw_teller *t, const struct etw_image *image,
-			   const struct etw_file *file, uint8_t build_id[PDB_ID_SIZE],
-			   struct collector_mapping *mapping)
+static void identify_image(struct etw_teller *t, const struct etw_image *image,
+			   const struct etw_file *file, uint64_t loaded,
+			   uint8_t build_id[PDB_ID_SIZE], struct collector_mapping *mapping)
 {
-	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base);
+	const struct etw_pdb *pdb = etw_pdbs_find(&t->facts->pdbs, image->pid, image->base, loaded);
 	const struct image_version version = { .size = (uint32_t)MIN(image->size, UINT32_MAX),
 					       .checksum = image->checksum,
 					       .time_stamp = image->time_stamp };
@@ -145,10 +191,11 @@ static void identify_image(const struct etw_teller *t, const struct etw_image *i
 	mapping->build_id = mapping->build_id_size ? build_id : NULL;
 }
 
-static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_t pointer_size,
-		     uint64_t time_ns)
+/* found: the image was there before the trace. */
+static int add_image(struct etw_teller *t, const struct etl_event *event,
+		     const struct etw_image *image, bool found, uint64_t time_ns)
 {
-	bool kernel = etw_is_kernel(image->base, pointer_size);
+	bool kernel = etw_is_kernel(image->base, event->pointer_size);
 	struct etw_task_process *process = NULL;
 	const struct etw_file *file;
 	uint8_t build_id[PDB_ID_SIZE];
@@ -169,7 +216,7 @@ static int add_image(struct etw_teller *t, const struct etw_image *image, uint8_
 	if (!file)
 		return -ENOMEM;
 	mapping.path = file->path;
-	identify_image(t, image, file, build_id, &mapping);
+	identify_image(t, image, file, found ? 0 : event->time, build_id, &mapping);
 	t->sink->ops->mapping_add(t->sink, time_ns, image->pid, &mapping);
 	if (process)
 		learn_exe(t, process, mapping.path);
@@ -189,31 +236,82 @@ static void remove_image(struct etw_teller *t, const struct etw_image *image, ui
 
 static bool block_equal(const void *owner, uint32_t id, const void *wanted)
 {
-	return !memcmp(&((const struct etw_teller *)owner)->blocks[id - 1], wanted,
-		       sizeof(struct etw_block));
+	return !memcmp(&((const struct etw_teller *)owner)->blocks[id - 1].key, wanted,
+		       sizeof(struct block_key));
 }
 
-/* Tells the sink of a piece of memory that holds made code, once. Returns 0 or -ENOMEM. */
-static int map_block(struct etw_teller *t, uint32_t pid, const struct etw_block *block,
+static uint32_t find_block(const struct etw_teller *t, const struct block_key *key,
+			   uint64_t *ret_hash)
+{
+	*ret_hash = hash_words((const uint64_t *)key, sizeof(*key) / sizeof(uint64_t), 0);
+	return id_table_find(&t->block_index, *ret_hash, block_equal, t, key);
+}
+
+/*
+ * Tells the sink of a piece of memory that holds made code: once, and again when code in it made room for other code, so
+ * that the names of both are kept apart. Returns 0 or -ENOMEM.
+ */
+static int map_block(struct etw_teller *t, uint32_t pid, const struct block_key *key,
 		     uint64_t time_ns)
 {
-	uint64_t hash = hash_words((const uint64_t *)block, sizeof(*block) / sizeof(uint64_t), 0);
-	uint32_t id = id_table_find(&t->block_index, hash, block_equal, t, block);
 	struct collector_mapping mapping = { .type = COLLECTOR_ANON,
-					     .start = block->number * BLOCK_SIZE,
+					     .start = key->number * BLOCK_SIZE,
 					     .path = "" };
+	uint64_t hash;
+	uint32_t id = find_block(t, key, &hash);
 
-	if (id)
+	if (id && !t->blocks[id - 1].freed)
 		return 0;
-	id = (uint32_t)t->block_index.count + 1;
-	if (array_reserve(&t->blocks, &t->blocks_cap, id, sizeof(*t->blocks)) ||
-	    id_table_add(&t->block_index, hash, id))
-		return -ENOMEM;
-	t->blocks[id - 1] = *block;
+	if (!id) {
+		id = (uint32_t)t->block_index.count + 1;
+		if (array_reserve(&t->blocks, &t->blocks_cap, id, sizeof(*t->blocks)) ||
+		    id_table_add(&t->block_index, hash, id))
+			return -ENOMEM;
+		t->blocks[id - 1] = (struct etw_block){ .key = *key };
+	}
 	mapping.end =
 		mapping.start > UINT64_MAX - BLOCK_SIZE ? UINT64_MAX : mapping.start + BLOCK_SIZE;
+	mapping.device = 1;
+	mapping.inode = ++t->blocks[id - 1].nr_used;
+	t->blocks[id - 1].freed = false;
 	t->sink->ops->mapping_add(t->sink, time_ns, pid, &mapping);
 	return 0;
+}
+
+static bool has_place(const struct etw_method *method)
+{
+	return method->size && method->size <= METHOD_SIZE_MAX;
+}
+
+/*
+ * Methods compiled beforehand lie in the image of a file, which is mapped already, or in memory that the runtime copied
+ * it to.
+ */
+static bool needs_block(const struct etw_teller *t, const struct etw_method *method,
+			sink_process process)
+{
+	struct sink_mapping mapping;
+
+	return method->flags & (ETW_METHOD_JITTED | ETW_METHOD_DYNAMIC) ||
+	       !t->sink->ops->mapping_next(t->sink, process, method->start, &mapping) ||
+	       mapping.start > method->start;
+}
+
+/* Notes that the memory of a method may be used for another one. */
+static void remove_method(struct etw_teller *t, const struct etw_method *method, uint32_t pid)
+{
+	const struct etw_task_process *process = find_process(t, pid);
+	struct block_key key = { .number = method->start / BLOCK_SIZE };
+	uint64_t last = (method->start + (method->size - 1)) / BLOCK_SIZE, hash;
+
+	if (!process || !has_place(method))
+		return;
+	for (key.process = process->name; key.number <= last; key.number++) {
+		uint32_t id = find_block(t, &key, &hash);
+
+		if (id)
+			t->blocks[id - 1].freed = true;
+	}
 }
 
 static int add_method(struct etw_teller *t, const struct etw_method *method, uint32_t pid,
@@ -221,21 +319,20 @@ static int add_method(struct etw_teller *t, const struct etw_method *method, uin
 {
 	struct collector_code code = { .start = method->start, .size = method->size };
 	const struct etw_task_process *process = name_process(t, pid, time_ns);
-	struct etw_block block = { 0 };
+	struct block_key key = { 0 };
 	int rc = 0;
 
 	if (!process)
 		return -ENOMEM;
-	block.process = process->name;
-	if (!method->size || method->size > METHOD_SIZE_MAX || !process->alive)
+	key.process = process->name;
+	if (!has_place(method) || !process->alive)
 		return 0;
-	/* Methods compiled beforehand lie in the image of a file, which is mapped already. */
-	if (method->flags & (ETW_METHOD_JITTED | ETW_METHOD_DYNAMIC)) {
+	if (needs_block(t, method, process->name)) {
 		uint64_t last = (method->start + (method->size - 1)) / BLOCK_SIZE;
 
-		for (block.number = method->start / BLOCK_SIZE; !rc && block.number <= last;
-		     block.number++)
-			rc = map_block(t, pid, &block, time_ns);
+		for (key.number = method->start / BLOCK_SIZE; !rc && key.number <= last;
+		     key.number++)
+			rc = map_block(t, pid, &key, time_ns);
 	}
 	if (rc)
 		return rc;
@@ -338,13 +435,14 @@ int etw_tell_event(struct etw_teller *t, const struct etl_event *event, bool fou
 		return etw_tasks_thread_event(&t->tasks, &record.thread);
 	case ETW_IMAGE:
 		if (found || record.image.moment == ETW_START)
-			return add_image(t, &record.image, event->pointer_size, time_ns);
+			return add_image(t, event, &record.image, found, time_ns);
 		remove_image(t, &record.image, event->pointer_size, time_ns);
 		return 0;
-	case ETW_IMAGE_PDB:
-		return etw_pdbs_set(&t->facts->pdbs, &record.pdb, true);
 	case ETW_METHOD:
-		return add_method(t, &record.method, event->pid, time_ns);
+		if (found || record.method.moment == ETW_START)
+			return add_method(t, &record.method, event->pid, time_ns);
+		remove_method(t, &record.method, event->pid);
+		return 0;
 	default:
 		return 0;
 	}

@@ -239,13 +239,12 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 	case ETW_METHOD:
 	case ETW_PROCESS:
 	case ETW_IMAGE:
-	case ETW_IMAGE_PDB:
 		return push_event(t, event);
 	case ETW_SWITCH:
 		return take_switch(t, event, &record.context_switch);
 	case ETW_READY:
 		return etw_waits_ready(&t->waits, &t->teller.tasks, event->cpu, event->time,
-				       record.ready.tid);
+				       &record.ready);
 	default:
 		return 0;
 	}
@@ -254,7 +253,8 @@ static int take_event(struct etw_trace *t, const struct etl_event *event)
 static void tell_notes(struct etw_trace *t)
 {
 	const struct etl_log *log = etl_reader_log(t->reader);
-	const uint64_t counts[] = { (uint64_t)log->events_lost + log->buffers_lost,
+	uint64_t lost = (uint64_t)log->events_lost + log->buffers_lost;
+	const uint64_t counts[] = { MAX(lost, (uint64_t)log->lossy_buffers),
 				    etl_reader_stats(t->reader)->damages, t->counts.unreadable,
 				    t->counts.waits_cut };
 	static const enum oc_note notes[] = { OC_NOTE_TRACE_EVENTS_LOST, OC_NOTE_TRACE_DAMAGES,

@@ -14,8 +14,11 @@
 #include "base/macros.h"
 
 /* States of a thread that stops running. Source: KTHREAD_STATE of the Windows Driver Kit's documentation. */
-#define STATE_READY      1
-#define STATE_TERMINATED 4
+#define STATE_READY          1
+#define STATE_RUNNING        2
+#define STATE_STANDBY        3
+#define STATE_TERMINATED     4
+#define STATE_DEFERRED_READY 7
 
 #define TID_IDLE 0
 
@@ -52,8 +55,9 @@ static void begin(struct etw_wait *wait, uint64_t time, const struct etw_switch 
 		return;
 	wait->out = time;
 	wait->reason = (uint8_t)change->old_wait_reason;
-	/* It was put off its processor and wants it back. */
-	if (change->old_state == STATE_READY)
+	/* It was put off its processor and wants it back, however far Windows is with giving it one. */
+	if (change->old_state == STATE_READY || change->old_state == STATE_RUNNING ||
+	    change->old_state == STATE_STANDBY || change->old_state == STATE_DEFERRED_READY)
 		wait->ready = time;
 }
 
@@ -87,17 +91,17 @@ int etw_waits_switch(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t 
 }
 
 int etw_waits_ready(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
-		    uint32_t tid)
+		    const struct etw_ready *ready)
 {
 	uint32_t thread, waker;
-	struct etw_wait *wait = wait_of(waits, tasks, tid, &thread);
+	struct etw_wait *wait = wait_of(waits, tasks, ready->tid, &thread);
 
 	if (!wait)
 		return -ENOMEM;
 	if (!wait->out || wait->ready)
 		return 0;
 	wait->ready = time;
-	wait->has_waker = u32_map_get(&waits->running, cpu + 1u, &waker);
+	wait->has_waker = !ready->in_dpc && u32_map_get(&waits->running, cpu + 1u, &waker);
 	wait->waker = wait->has_waker ? waker : 0;
 	return 0;
 }

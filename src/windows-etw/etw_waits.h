@@ -42,9 +42,9 @@ struct etw_resumed {
  */
 int etw_waits_switch(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
 		     const struct etw_switch *change, struct etw_resumed *ret);
-/* The thread that runs on a processor made another ready. Returns 0 or -ENOMEM. */
+/* A thread was made ready on a processor, by the thread that runs there or in a DPC. Returns 0 or -ENOMEM. */
 int etw_waits_ready(struct etw_waits *waits, struct etw_tasks *tasks, uint16_t cpu, uint64_t time,
-		    uint32_t tid);
+		    const struct etw_ready *ready);
 /* Threads whose wait has not ended. */
 uint64_t etw_waits_open(const struct etw_waits *waits);
 

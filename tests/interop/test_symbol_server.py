@@ -17,17 +17,13 @@ import unittest
 import uuid
 
 import symbol_http
+from hidden_program import Program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 RECORD_TRACE = os.path.join(BUILD, "record-trace")
 WRITE_UNNAMED = os.path.join(BUILD, "interop", "write_unnamed")
 NOTES = ("symbols_downloaded", "symbols_not_found", "symbols_refused", "symbols_failed")
-SOURCE = """
-    __attribute__((noinline)) static int hidden_deep(int x) { for (int i = 0; i < x; i++) __asm__ volatile(""); return x; }
-    __attribute__((noinline)) static int hidden_high(int x) { return hidden_deep(x) + 1; }
-    int main(int argc, char **argv) { (void)argv; return hidden_high(argc) + NUMBER; }
-    """
 WINDOWS_SOURCE = """
     extern "C" int entry(void *, int, void *) { return 1; }
     namespace made { __declspec(noinline) void here() { asm volatile(".fill 64, 1, 0x90"); } }
@@ -42,35 +38,6 @@ def run(*argv):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
-
-
-class Program:
-    """A small program, in full, stripped, and the debug file that belongs to it."""
-
-    def __init__(self, folder, number=0):
-        self.full = os.path.join(folder, f"full{number}")
-        self.stripped = os.path.join(folder, f"stripped{number}")
-        self.debug = os.path.join(folder, f"debug{number}")
-        source = os.path.join(folder, "program.c")
-        with open(source, "w", encoding="utf-8") as file:
-            file.write(SOURCE)
-        run("gcc", "-O1", "-g", f"-DNUMBER={number}", "-Wl,--build-id", "-o", self.full, source)
-        run("objcopy", "--only-keep-debug", self.full, self.debug)
-        run("strip", "-o", self.stripped, self.full)
-        self.id = re.search(r"Build ID: (\w+)", run("readelf", "-n", self.full))[1]
-        code = re.search(r"LOAD +0x(\w+) 0x(\w+) 0x\w+ 0x(\w+) 0x\w+ R E", run("readelf", "-lW", self.full))
-        offset, address, size = (int(digits, 16) for digits in code.groups())
-        self.map_offset = offset & ~0xfff
-        self.map_size = ((address + size + 0xfff) & ~0xfff) - (address & ~0xfff)
-        self.places = {name: int(value, 16) - (address & ~0xfff) + 1
-                       for value, name in re.findall(r"^(\w+) t (hidden_\w+)$", run("nm", self.full), re.M)}
-
-    def line(self, path="/nowhere/program", map_size=None, names=("hidden_deep", "hidden_high")):
-        return "\t".join([path, self.id, f"{map_size or self.map_size:x}", f"{self.map_offset:x}",
-                          *(f"{self.places[name]:x}" for name in names)]) + "\n"
-
-    def url(self, what):
-        return f"/buildid/{self.id}/{what}"
 
 
 class ServerTest(unittest.TestCase):
@@ -217,7 +184,9 @@ class ElfTest(ServerTest):
     def test_an_endless_file(self):
         server = self.serve({self.program.url("debuginfo"): symbol_http.endless})
         _, notes, said = self.ask(self.program.line(), "--symbol-server", server.url, "--symbol-limit", "1M")
-        self.assertEqual(notes, {"symbols_refused": 1, "symbols_not_found": 1})
+        # What then is left of the limit, less than one piece of the body, may be too little to be told that the program
+        # is not there.
+        self.assertIn(notes, [{"symbols_refused": 1, "symbols_not_found": 1}, {"symbols_refused": 2}])
         self.assertIn("1048576 bytes", said)
         self.assertEqual(self.cached(), [])
 

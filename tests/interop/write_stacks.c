@@ -8,7 +8,6 @@
  * frames from root to leaf, each "KNAME" or "KNAME 0x1d MODULE", where K is one of u(ser) k(ernel) j(it) i(nlined).
  * The bytes of names are taken as they are.
  */
-#include <errno.h>
 #include <unistd.h>
 
 #include <onecollect/format.h>
@@ -17,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/text.h"
+#include "interop/tool.h"
 #include "unit/sample_machine.h"
 
 #define FIELDS_MAX    4096
@@ -49,19 +49,6 @@ struct importer {
 	uint8_t mapped[1 << 16][REGIONS_MAX]; /* by process id */
 	oc_kind_id kind;
 };
-
-__attribute__((noreturn)) static void fail(const char *what)
-{
-	fprintf(stderr, "write_stacks: %s\n", what);
-	exit(1);
-}
-
-static int64_t check(int64_t rc, const char *what)
-{
-	if (rc < 0)
-		fail(what);
-	return rc;
-}
 
 static bool key_equal(const void *owner, uint32_t id, const void *wanted)
 {

@@ -2,32 +2,18 @@
 /*
  * Writes a recording of code that has no names yet, as of another machine, for test_symbol_server.py.
  * Usage: write_unnamed PATH. Standard input has a module a line, fields separated by tabs: its path, its build-id in
- * hexadecimal with a colon and the name of its symbol file behind it, if that is to be known, size and file offset of its one mapping, then offsets in the mapping, each a sample of one frame. Numbers
- * are hexadecimal.
+ * hexadecimal with a colon and the name of its symbol file behind it, if that is to be known, size and file offset of its
+ * one mapping, then offsets in the mapping, each a sample of one frame. Numbers are hexadecimal.
  */
-#include <errno.h>
-
 #include <onecollect/format.h>
 
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "base/text.h"
+#include "interop/tool.h"
 
 #define FIELDS_MAX 64
 #define BASE       0x10000000ULL
-
-__attribute__((noreturn)) static void fail(const char *what)
-{
-	fprintf(stderr, "write_unnamed: %s\n", what);
-	exit(1);
-}
-
-static int64_t check(int64_t rc, const char *what)
-{
-	if (rc < 0)
-		fail(what);
-	return rc;
-}
 
 static uint64_t number(const char *text)
 {

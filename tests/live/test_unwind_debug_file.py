@@ -25,8 +25,8 @@ class DebugFile(LiveTest):
         subprocess.run(["objcopy", f"--add-gnu-debuglink={debug.name}", program.name], cwd=folder, check=True)
         return program, debug
 
-    def share_of_whole_stacks(self, program):
-        result = self.record("-F", RATE, command=[program, 1500])
+    def share_of_whole_stacks(self, program, *options):
+        result = self.record("-F", RATE, *options, command=[program, 1500])
         stacks = [s for s in result.folded if s.comm == "frameless" and "frameless_leaf" in s.frames]
         self.assertGreater(weight(stacks), 100)
         self.assert_balanced(result.summary)
@@ -43,3 +43,12 @@ class DebugFile(LiveTest):
         shutil.copy(self.make("other", "-O1")[1], debug)
         result = self.record("-F", RATE, command=[program, 500])
         self.assertEqual([s for s in result.folded if s.comm == "frameless" and set(CHAIN) & set(s.frames)], [])
+
+    def test_in_the_symbol_path(self):
+        program, debug = self.make("stripped")
+        elsewhere = self.dir / "elsewhere"
+        elsewhere.mkdir()
+        shutil.move(debug, elsewhere)
+        share = self.share_of_whole_stacks(program, "--symbol-path", elsewhere)
+        self.note(f"{share:.1%} of the stacks are whole")
+        self.assertGreater(share, 0.95)

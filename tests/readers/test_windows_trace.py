@@ -77,7 +77,9 @@ class WindowsTrace(windows_exports.Exports, unittest.TestCase):
                 self.assertEqual(libraries[path]["breakpadId"], f"{identity[:32].upper()}{age:X}")
                 compared += 1
         self.assertGreaterEqual(compared, 4)
-        self.assertEqual(libraries["C:\\Windows\\System32\\ntdll.dll"]["debugName"], "ntdll.pdb")
+        for path, symbols in (("System32\\ntdll.dll", "ntdll.pdb"), ("SysWOW64\\ntdll.dll", "wntdll.pdb"),
+                              ("system32\\ntoskrnl.exe", "ntkrnlmp.pdb")):
+            self.assertEqual(libraries["C:\\Windows\\" + path]["debugName"], symbols)
         with open(self.path(".otlp"), "rb") as file:
             self.assertNotIn(b"build_id.gnu", file.read(), "which is that of ELF files")
 
@@ -104,6 +106,8 @@ class WindowsTrace(windows_exports.Exports, unittest.TestCase):
         self.assertEqual(symbols, {"type": "PE", "name": "ntdll.pdb", "age": 2,
                                    "signature": "6048fdb62dcd41c18835594844ce7143"})
         self.assertIn("C:\\Windows\\System32\\ntdll.dll", files)
+        kernel = next(mapping for mapping in mappings if mapping.file == "C:\\Windows\\system32\\ntoskrnl.exe")
+        self.assertEqual(trace.metadata[kernel.metadata]["name"], "ntkrnlmp.pdb", "as the trace tells")
         for path in files:
             self.assertRegex(path, r"^([A-Z]:\\|\\\\|\[|$)")
             self.assertNotIn("\\Device\\", path)

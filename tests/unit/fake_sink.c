@@ -191,6 +191,34 @@ static void on_mapping_add(struct sink *sink, uint64_t time_ns, uint32_t pid,
 									: " anon");
 	put_text(fs, " ", mapping->path);
 	end(fs);
+	if (array_reserve(&fs->mappings, &fs->mappings_cap, fs->nr_mappings + 1,
+			  sizeof(*fs->mappings))) {
+		fs->sink.error = -ENOMEM;
+		return;
+	}
+	fs->mappings[fs->nr_mappings++] = (struct fake_mapping){
+		.process = find_process(fs, pid),
+		.start = mapping->start,
+		.end = mapping->end,
+	};
+}
+
+static bool on_mapping_next(struct sink *sink, sink_process process, uint64_t address,
+			    struct sink_mapping *ret_mapping)
+{
+	const struct fake_sink *fs = self(sink);
+	const struct fake_mapping *best = NULL;
+
+	for (size_t i = 0; i < fs->nr_mappings; i++) {
+		const struct fake_mapping *mapping = &fs->mappings[i];
+
+		if (mapping->process == process && mapping->end > address &&
+		    (!best || mapping->start < best->start))
+			best = mapping;
+	}
+	if (best)
+		*ret_mapping = (struct sink_mapping){ .start = best->start, .end = best->end };
+	return best != NULL;
 }
 
 static void on_mapping_remove(struct sink *sink, uint64_t time_ns, uint32_t pid, uint64_t start,
@@ -278,6 +306,7 @@ static const struct sink_ops fake_ops = {
 	.thread = on_thread,
 	.mapping_add = on_mapping_add,
 	.mapping_remove = on_mapping_remove,
+	.mapping_next = on_mapping_next,
 	.code_add = on_code_add,
 	.stack_define = on_stack_define,
 	.sample = on_sample,
@@ -295,6 +324,7 @@ void fake_sink_done(struct fake_sink *fs)
 	buffer_done(&fs->log);
 	free(fs->processes);
 	free(fs->threads);
+	free(fs->mappings);
 }
 
 const char *fake_sink_take(struct fake_sink *fs)

@@ -19,6 +19,12 @@ struct fake_thread {
 	uint32_t tid;
 };
 
+struct fake_mapping {
+	sink_process process;
+	uint64_t start;
+	uint64_t end;
+};
+
 /* Embedded; set up by fake_sink_init(). */
 struct fake_sink {
 	struct sink sink;
@@ -31,6 +37,9 @@ struct fake_sink {
 	struct fake_thread *threads; /* name - 1 */
 	size_t nr_threads;
 	size_t threads_cap;
+	struct fake_mapping *mappings; /* [nr_mappings]; what is removed stays */
+	size_t nr_mappings;
+	size_t mappings_cap;
 };
 
 void fake_sink_init(struct fake_sink *fs);

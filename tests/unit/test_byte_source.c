@@ -65,17 +65,18 @@ Test(pdb_id, key_as_symbol_servers_write_it)
 
 Test(pdb_id, name_of_the_file)
 {
-	static const char *const names[][2] = {
-		{ "C:\\Windows\\System32\\ntdll.dll", "ntdll.pdb" },
-		{ "\\SystemRoot\\a.b.sys", "a.b.pdb" },
-		{ "no ending", "no ending.pdb" },
+	static const char *const names[][3] = {
+		{ "", "C:\\Windows\\System32\\ntdll.dll", "ntdll.pdb" },
+		{ "", "\\SystemRoot\\a.b.sys", "a.b.pdb" },
+		{ "", "no ending", "no ending.pdb" },
+		{ "ntkrnlmp.pdb", "C:\\Windows\\System32\\ntoskrnl.exe", "ntkrnlmp.pdb" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct buffer name = BUFFER_INIT;
 
-		pdb_put_usual_name(&name, names[i][0]);
-		cr_assert_str_eq(name.data, names[i][1]);
+		pdb_put_name(&name, names[i][0], names[i][1]);
+		cr_assert_str_eq(name.data, names[i][2]);
 		buffer_done(&name);
 	}
 }

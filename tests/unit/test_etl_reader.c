@@ -122,6 +122,145 @@ Test(etl_reader, log_header_of_both_pointer_sizes)
 	}
 }
 
+/* Where the log header of a 64-bit trace has its fields, and a buffer's header its own. */
+#define LOG_AT(offset) (0x48 + 32 + (offset))
+#define LOG_MODE       LOG_AT(0x20)
+#define LOG_WRITTEN    LOG_AT(0x24)
+#define LOG_MHZ        LOG_AT(0x34)
+#define LOG_HZ         LOG_AT(0x100)
+#define LOG_CLOCK      LOG_AT(0x110)
+#define LOG_LOST       LOG_AT(0x114)
+#define BUFFER_AT      4096 /* the second one of a file */
+#define BUFFER_SAVED   (BUFFER_AT + 4)
+#define BUFFER_FLAGS   (BUFFER_AT + 0x34)
+
+static void poke(struct etl_writer *w, size_t at, uint32_t value, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		w->file.data[at + i] = (char)(value >> 8 * i);
+}
+
+/* Opens the writer's trace for its log header, and frees it. */
+static int read_log(struct etl_writer *w, struct etl_log *ret_log)
+{
+	struct oc_input *in;
+	struct etl_reader *r;
+	int rc;
+
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
+	rc = etl_reader_open(in, &r, NULL);
+	if (!rc) {
+		*ret_log = *etl_reader_log(r);
+		etl_reader_free(r);
+	}
+	oc_input_close(in);
+	etl_writer_done(w);
+	return rc;
+}
+
+/* The performance counter, the time of day, the processor's cycles; others are not known. */
+Test(etl_reader, clocks)
+{
+	static const struct {
+		uint32_t clock;
+		uint32_t hz;
+		uint32_t mhz;
+		uint64_t want;
+	} cases[] = {
+		{ 1, 2337949, 2500, 2337949 },
+		{ 2, 2337949, 2500, 10000000 },
+		{ 2, 0, 2500, 10000000 },
+		{ 3, 2337949, 2500, 2500000000 },
+		{ 1, 0, 2500, 0 },
+		{ 3, 2337949, 0, 0 },
+		{ 3, 2337949, 20000, 0 },
+		{ 0, 2337949, 2500, 0 },
+		{ 4, 2337949, 2500, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct etl_log log = { 0 };
+		struct etl_writer w;
+
+		etl_writer_init(&w, 8, ETL_PLAIN);
+		poke(&w, LOG_CLOCK, cases[i].clock, 4);
+		poke(&w, LOG_HZ, cases[i].hz, 4);
+		poke(&w, LOG_MHZ, cases[i].mhz, 4);
+		poke(&w, LOG_LOST, 7, 4);
+		cr_assert_eq(read_log(&w, &log), cases[i].want ? 0 : -EOPNOTSUPP, "case %zu", i);
+		cr_assert_eq(log.ticks_hz, cases[i].want, "case %zu", i);
+		cr_assert(!cases[i].want || log.buffers_lost == 7);
+	}
+}
+
+/* A trace that was never closed does not count in its log header what was lost, but its buffers are marked. */
+Test(etl_reader, marks_of_losses)
+{
+	static const uint32_t flags[] = { 0x20, 0x22, 0x24, 0x26, 0x21 };
+	struct etl_log log;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct etl_writer w;
+
+		etl_writer_init(&w, 8, ETL_PLAIN);
+		etl_writer_begin(&w, 0);
+		tick(&w, 2000, 1);
+		etl_writer_end(&w);
+		etl_writer_begin(&w, 0);
+		etl_writer_end(&w);
+		poke(&w, BUFFER_FLAGS, flags[i], 2);
+		cr_assert_eq(read_log(&w, &log), 0);
+		cr_assert_eq(log.lossy_buffers, i && flags[i] != 0x21, "flags %x", flags[i]);
+	}
+}
+
+/* What is written over and over, appended to, begun anew, or begun before it is written, has another number of buffers. */
+Test(etl_reader, number_of_buffers)
+{
+	static const struct {
+		uint32_t mode;
+		uint32_t written;
+		const char *want;
+	} cases[] = {
+		{ 0x00000001, 2, "0:2000:1 0" },
+		{ 0x08000001, 3,
+		  "0:2000:1 0 at offset 0x2000: the file ends; 1 of the 3 buffers that its log "
+		  "header counts are "
+		  "not in it" },
+		{ 0x00000002, 3, "0:2000:1 0" },
+		{ 0x00000004, 3, "0:2000:1 0" },
+		{ 0x00000008, 3, "0:2000:1 0" },
+		{ 0x00000021, 3, "0:2000:1 0" },
+		{ 0x00000400, 3, "0:2000:1 0" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct etl_writer w;
+
+		etl_writer_init(&w, 8, ETL_PLAIN);
+		etl_writer_begin(&w, 0);
+		tick(&w, 2000, 1);
+		etl_writer_end(&w);
+		poke(&w, LOG_MODE, cases[i].mode, 4);
+		poke(&w, LOG_WRITTEN, cases[i].written, 4);
+		expect(&w, cases[i].want);
+	}
+}
+
+/* Old versions of Windows have a byte for the processor's number, and something else in the next one. */
+Test(etl_reader, buffers_of_old_windows)
+{
+	struct etl_writer w;
+
+	etl_writer_init(&w, 8, ETL_PLAIN);
+	etl_writer_begin(&w, 0x0305);
+	tick(&w, 2000, 1);
+	etl_writer_end(&w);
+	poke(&w, BUFFER_FLAGS, 0, 2);
+	poke(&w, BUFFER_SAVED, 0, 4); /* where its data ends stands in a second place */
+	expect(&w, "5:2000:1 0");
+}
+
 /* ---- headers ------------------------------------------------------------------------------------------------- */
 
 /* Opens the writer's trace and takes its first event behind the log header. */

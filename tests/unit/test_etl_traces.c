@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "base/macros.h"
 #include "test_data.h"
 #include "windows-etw/etl_reader.h"
@@ -153,13 +154,34 @@ static const struct {
 	{ 0x1404, "Image/DCStop" },
 };
 
-/* The number behind "COUNT Windows Kernel/NAME:" in the baseline. */
-static unsigned long baseline_count(const struct buffer *baseline, const char *name)
+/* Events of other providers, by the first number of their GUID and their type or id. */
+static const struct {
+	uint32_t provider;
+	uint16_t id;
+	const char *name;
+} others[] = {
+	{ 0xb3e675d7, 0, "KernelTraceControl/ImageID" },
+	{ 0xb3e675d7, 32, "KernelTraceControl/ImageID/None" },
+	{ 0xb3e675d7, 36, "KernelTraceControl/ImageID/DbgID_RSDS" },
+	{ 0xb3e675d7, 37, "KernelTraceControl/ImageID/DbgID_ILRSDS" },
+	{ 0xb3e675d7, 64, "KernelTraceControl/ImageID/FileVersion" },
+	{ 0x9b79ee91, 35, "Windows Kernel/SysConfig/VolumeMapping" },
+	{ 0xe13c0d23, 10, "Microsoft-Windows-DotNETRuntime/GC/AllocationTick" },
+	{ 0xe13c0d23, 143, "Microsoft-Windows-DotNETRuntime/Method/LoadVerbose" },
+	{ 0xe13c0d23, 144, "Microsoft-Windows-DotNETRuntime/Method/UnloadVerbose" },
+	{ 0xe13c0d23, 145, "Microsoft-Windows-DotNETRuntime/Method/JittingStarted" },
+	{ 0xa669021c, 146, "Microsoft-Windows-DotNETRuntimeRundown/Method/DCStopComplete" },
+	{ 0xa669021c, 154, "Microsoft-Windows-DotNETRuntimeRundown/Loader/ModuleDCStop" },
+};
+
+/* The number behind "COUNT NAME:" in the baseline; name: with its provider. */
+static unsigned long baseline_count(const struct buffer *baseline, const char *provider,
+				    const char *name)
 {
 	char line[128];
 	const char *at;
 
-	snprintf(line, sizeof(line), "\nCOUNT Windows Kernel/%s:", name);
+	snprintf(line, sizeof(line), "\nCOUNT %s%s:", provider, name);
 	at = strstr(baseline->data, line);
 	cr_assert_not_null(at, "%s", name);
 	return strtoul(at + strlen(line), NULL, 10);
@@ -167,7 +189,7 @@ static unsigned long baseline_count(const struct buffer *baseline, const char *n
 
 Test(etl_traces, counts_of_another_decoder)
 {
-	static unsigned long counts[65536];
+	static unsigned long counts[65536], of_others[ARRAY_SIZE(others)];
 	struct buffer bytes = BUFFER_INIT, baseline = BUFFER_INIT;
 	struct oc_input *in;
 	struct etl_reader *r = NULL;
@@ -178,12 +200,21 @@ Test(etl_traces, counts_of_another_decoder)
 	cr_assert_eq(oc_input_open_memory(bytes.data, bytes.len, &in), 0);
 	cr_assert_eq(etl_reader_open(in, &r, NULL), 0);
 	while (etl_reader_next(r, &e) == 1) {
+		uint16_t id = e->header == ETL_EVENT ? e->id : e->opcode;
+
 		if (e->header <= ETL_PERFINFO)
 			counts[e->id]++;
+		for (size_t i = 0; e->provider && i < ARRAY_SIZE(others); i++)
+			of_others[i] +=
+				le32(e->provider) == others[i].provider && id == others[i].id;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
-		cr_assert_eq(counts[hooks[i].hook], baseline_count(&baseline, hooks[i].name), "%s",
+		cr_assert_eq(counts[hooks[i].hook],
+			     baseline_count(&baseline, "Windows Kernel/", hooks[i].name), "%s",
 			     hooks[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		cr_assert_eq(of_others[i], baseline_count(&baseline, "", others[i].name), "%s: %lu",
+			     others[i].name, of_others[i]);
 	cr_assert_eq(counts[0x0f2e], 79528, "samples, those of idle processors included");
 	etl_reader_free(r);
 	oc_input_close(in);

@@ -311,7 +311,14 @@ Test(etw_decode, scheduling)
 	cr_assert(r.context_switch.old_wait_reason == 6 && r.context_switch.old_state == 5);
 	refuse_cut(0x0524, 4, &p, 16);
 	cr_assert_eq(decode(0x0532, 2, &p, &r), 1);
-	cr_assert(r.type == ETW_READY && r.ready.tid == 20);
+	cr_assert(r.type == ETW_READY && r.ready.tid == 20 && !r.ready.in_dpc);
+	p.bytes.data[6] = 1;
+	cr_assert_eq(decode(0x0532, 2, &p, &r), 1);
+	cr_assert(r.ready.in_dpc);
+	p.bytes.len = 4;
+	cr_assert_eq(decode(0x0532, 1, &p, &r), 1, "of a Windows that tells no more");
+	cr_assert(r.ready.tid == 20 && !r.ready.in_dpc);
+	p.bytes.len = 20;
 	payload_done(&p);
 }
 
@@ -327,12 +334,13 @@ static const uint8_t clr[16] = "\x23\x0d\x3c\xe1\xbc\xcc\x12\x4e\x93\x1b\xd9\xcc
 static const uint8_t clr_rundown[16] =
 	"\x1c\x02\x69\xa6\x50\xc4\x09\x46\xa0\x35\x5a\xf5\x9a\xf4\xdf\x18";
 
-static int decode_of(const uint8_t *provider, enum etl_header header, uint16_t id,
-		     const struct payload *p, struct etw_record *ret)
+/* Classic events that a relogger writes have the new header, with what was their type for an opcode. */
+static int decode_event(const uint8_t *provider, enum etl_header header, bool is_relogged,
+			uint16_t id, const struct payload *p, struct etw_record *ret)
 {
 	const struct etl_event e = { .header = header,
 				     .provider = provider,
-				     .id = header == ETL_EVENT ? id : 0,
+				     .id = header == ETL_EVENT && !is_relogged ? id : 0,
 				     .opcode = (uint8_t)id,
 				     .version = 2,
 				     .pointer_size = p->pointer_size,
@@ -340,6 +348,18 @@ static int decode_of(const uint8_t *provider, enum etl_header header, uint16_t i
 				     .size = (uint32_t)p->bytes.len };
 
 	return etw_decode(&e, ret);
+}
+
+static int decode_of(const uint8_t *provider, enum etl_header header, uint16_t id,
+		     const struct payload *p, struct etw_record *ret)
+{
+	return decode_event(provider, header, false, id, p, ret);
+}
+
+static int decode_relogged(const uint8_t *provider, uint16_t type, const struct payload *p,
+			   struct etw_record *ret)
+{
+	return decode_event(provider, ETL_EVENT, true, type, p, ret);
 }
 
 Test(etw_decode, kernel_events_under_their_class)
@@ -352,6 +372,9 @@ Test(etw_decode, kernel_events_under_their_class)
 	payload_u32(&p, 1);
 	cr_assert_eq(decode_of(perf_info, ETL_FULL, 46, &p, &r), 1);
 	cr_assert(r.type == ETW_SAMPLE && r.sample.tid == 20);
+	cr_assert_eq(decode_relogged(perf_info, 46, &p, &r), 1);
+	cr_assert(r.type == ETW_SAMPLE && r.sample.tid == 20);
+	cr_assert_eq(decode_of(perf_info, ETL_EVENT, 46, &p, &r), 0);
 	cr_assert_eq(decode_of(clr, ETL_FULL, 46, &p, &r), 0);
 	payload_done(&p);
 }
@@ -370,11 +393,14 @@ Test(etw_decode, pdbs_and_volumes)
 	cr_assert_eq(decode_of(image_id, ETL_FULL, 36, &p, &r), 1);
 	cr_assert(r.type == ETW_IMAGE_PDB && r.pdb.base == 0x7ff000000000 && r.pdb.pid == 10);
 	cr_assert(r.pdb.guid[0] == 1 && r.pdb.age == 3 && is_text(r.pdb.name, "x.pdb"));
+	cr_assert_eq(decode_relogged(image_id, 36, &p, &r), 1);
+	cr_assert(r.type == ETW_IMAGE_PDB && r.pdb.age == 3);
 	cr_assert_eq(decode_of(image_id, ETL_FULL, 64, &p, &r), 0);
 	payload_done(&p);
 	p = (struct payload){ .pointer_size = 8 };
 	payload_utf16(&p, "\\Device\\HarddiskVolume2\\");
 	payload_utf16(&p, "C:\\");
+	cr_assert_eq(decode_relogged(sys_config, 35, &p, &r), 1);
 	cr_assert_eq(decode_of(sys_config, ETL_FULL, 35, &p, &r), 1);
 	cr_assert(r.type == ETW_VOLUME && is_wide(r.volume.dos_prefix, "C:\\"));
 	payload_done(&p);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 #include "etl_writer.h"
 #include "fake_sink.h"
 #include "windows-etw/etw_trace.h"
@@ -111,8 +112,12 @@ static void sample(struct etl_writer *w, uint64_t time, uint32_t tid, uint64_t i
 #define REASON_USER_REQUEST 6
 #define REASON_PREEMPTED    32
 #define STATE_READY         1
+#define STATE_STANDBY       3
 #define STATE_TERMINATED    4
 #define STATE_WAITING       5
+#define STATE_DEFERRED      7
+#define READY_IN_DPC        1
+#define READY_STACK_IS_OUT  2
 
 /* The processor goes from one thread to another. */
 static void context_switch(struct etl_writer *w, uint64_t time, uint32_t from, uint32_t to,
@@ -131,14 +136,22 @@ static void context_switch(struct etl_writer *w, uint64_t time, uint32_t from, u
 	put(w, time, 0x0524, 2, &p);
 }
 
-/* The thread on the processor wakes another. */
-static void ready(struct etl_writer *w, uint64_t time, uint32_t tid)
+static void ready_how(struct etl_writer *w, uint64_t time, uint32_t tid, uint8_t flags)
 {
 	struct payload p = payload_for(w);
 
 	payload_u32(&p, tid);
-	payload_u32(&p, 0);
+	payload_u8(&p, 1); /* why its priority changes */
+	payload_u8(&p, 1); /* by how much */
+	payload_u8(&p, flags);
+	payload_u8(&p, 0);
 	put(w, time, 0x0532, 2, &p);
+}
+
+/* The thread on the processor wakes another. */
+static void ready(struct etl_writer *w, uint64_t time, uint32_t tid)
+{
+	ready_how(w, time, tid, 0);
 }
 
 /* A stack of two frames, for the event at `of`. */
@@ -177,14 +190,17 @@ static void reference(struct etl_writer *w, uint64_t time, uint64_t of, uint16_t
 	put(w, time, part, 2, &p);
 }
 
-static void method(struct etl_writer *w, uint64_t time, uint16_t id, uint64_t start, uint32_t flags)
+/* An event of the runtime in process 8. 143: compiled now; 144: listed at the end, or gone. */
+static struct etl_writer_event clr_event(uint64_t time, uint16_t id, const uint8_t *provider)
 {
-	struct etl_writer_event e = { .time = time,
-				      .pid = 8,
-				      .tid = 9,
-				      .id = id,
-				      .version = 1,
-				      .provider = id == 143 ? clr : clr_rundown };
+	return (struct etl_writer_event){
+		.time = time, .pid = 8, .tid = 9, .id = id, .version = 1, .provider = provider
+	};
+}
+
+static void method_event(struct etl_writer *w, struct etl_writer_event e, uint64_t start,
+			 uint32_t flags, const char *name)
+{
 	struct payload p = payload_for(w);
 
 	payload_u64(&p, 1);
@@ -194,10 +210,17 @@ static void method(struct etl_writer *w, uint64_t time, uint16_t id, uint64_t st
 	payload_u32(&p, 0);
 	payload_u32(&p, flags);
 	payload_utf16(&p, "A.B");
-	payload_utf16(&p, id == 143 ? "New" : "Old");
+	payload_utf16(&p, name);
 	payload_utf16(&p, "void ()");
 	etl_writer_manifest(w, &e, &p);
 	payload_done(&p);
+}
+
+static void method(struct etl_writer *w, uint64_t time, uint16_t id, uint64_t start, uint32_t flags)
+{
+	const uint8_t *provider = id == 143 ? clr : clr_rundown;
+
+	method_event(w, clr_event(time, id, provider), start, flags, id == 143 ? "New" : "Old");
 }
 
 static void volume(struct etl_writer *w, uint64_t time, const char *nt, const char *dos)
@@ -213,7 +236,9 @@ static void volume(struct etl_writer *w, uint64_t time, const char *nt, const ch
 	payload_done(&p);
 }
 
-static void pdb(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base)
+/* Which build a PDB file is of, by its last byte. */
+static void pdb_build(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base,
+		      uint8_t last)
 {
 	struct etl_writer_event e = { .time = time, .opcode = 36, .provider = image_id };
 	struct payload p = payload_for(w);
@@ -221,11 +246,16 @@ static void pdb(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base
 	payload_pointer(&p, base);
 	payload_u32(&p, pid);
 	payload_u64(&p, 0x6677445500112233);
-	payload_u64(&p, 0xffeeddccbbaa9988);
+	payload_u64(&p, 0xeeddccbbaa9988 | (uint64_t)last << 56);
 	payload_u32(&p, 2);
 	payload_text(&p, "d:\\made\\x.pdb");
 	etl_writer_classic(w, &e, &p);
 	payload_done(&p);
+}
+
+static void pdb(struct etl_writer *w, uint64_t time, uint32_t pid, uint64_t base)
+{
+	pdb_build(w, time, pid, base, 0xff);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
@@ -380,6 +410,54 @@ Test(etw_trace, preempted_threads_are_ready_all_the_time)
 	       "waker=0\n" END);
 }
 
+/* A thread may be on its way to another processor already when its own says that it has left. */
+Test(etw_trace, preempted_threads_that_have_a_processor_again)
+{
+	static const uint8_t states[] = { STATE_STANDBY, STATE_DEFERRED };
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct etl_writer w;
+
+		begin(&w, 8);
+		thread(&w, 1001, 0x0501, 8, 9, NULL);
+		thread(&w, 1001, 0x0501, 8, 10, NULL);
+		context_switch(&w, 1010, 9, 10, REASON_PREEMPTED, states[i]);
+		ready(&w, 1012, 9);
+		context_switch(&w, 1015, 10, 9, REASON_USER_REQUEST, STATE_TERMINATED);
+		expect(&w, 0,
+		       "unknown 8\n"
+		       "sample 8/9 kind=1 cpu=3 count=1 value=500 kernel=0 user=0 "
+		       "wait=WrPreempted waker=0\n"
+		       "sample 8/9 kind=2 cpu=3 count=1 value=500 kernel=0 user=0 "
+		       "wait=WrPreempted waker=0\n" END);
+	}
+}
+
+/* What a timer or a device wakes, no thread has woken, though one runs there. */
+Test(etw_trace, wakeups_by_deferred_procedure_calls)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	thread(&w, 1001, 0x0501, 8, 10, NULL);
+	context_switch(&w, 1010, 9, 10, REASON_USER_REQUEST, STATE_WAITING);
+	ready_how(&w, 1012, 9, READY_IN_DPC | READY_STACK_IS_OUT);
+	context_switch(&w, 1015, 10, 9, REASON_USER_REQUEST, STATE_WAITING);
+	ready_how(&w, 1016, 10, READY_STACK_IS_OUT);
+	context_switch(&w, 1017, 9, 10, REASON_USER_REQUEST, STATE_TERMINATED);
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "sample 8/9 kind=1 cpu=3 count=1 value=500 kernel=0 user=0 wait=UserRequest "
+	       "waker=0\n"
+	       "sample 8/9 kind=2 cpu=3 count=1 value=300 kernel=0 user=0 wait=UserRequest "
+	       "waker=0\n"
+	       "sample 8/10 kind=1 cpu=3 count=1 value=200 kernel=0 user=0 wait=UserRequest "
+	       "waker=9\n"
+	       "sample 8/10 kind=2 cpu=3 count=1 value=100 kernel=0 user=0 wait=UserRequest "
+	       "waker=9\n" END);
+}
+
 /* Neither a thread that ended and whose id was given away, nor one whose switch away was not seen, waited. */
 Test(etw_trace, what_is_no_wait)
 {
@@ -498,8 +576,8 @@ Test(etw_trace, what_the_end_lists_was_there_from_the_beginning)
 	       "map 8 400000-410000 +0 build-id=0011223344556677"
 	       "8899aabbccddeeff00000002 symbol-file=x.pdb file C:\\x\\a.exe\n"
 	       "facts 8 exe=C:\\x\\a.exe\n"
-	       "map 8 7fff00000000-7fff00010000 +0 anon \n"
-	       "map 8 7fff00010000-7fff00020000 +0 anon \n"
+	       "map 8 7fff00000000-7fff00010000 +0 dev=1 ino=1 anon \n"
+	       "map 8 7fff00010000-7fff00020000 +0 dev=1 ino=1 anon \n"
 	       "code 8 7fff0000ffe0-7fff00010020 A.B.Old\n"
 	       "thread 8/9 name=late\n"
 	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
@@ -575,6 +653,151 @@ Test(etw_trace, lives_of_a_pid)
 	       "start 8 comm=c.exe\n" END);
 }
 
+/* The kernel tells of images and threads of a process, or samples it, a moment before it tells of the process. */
+Test(etw_trace, what_comes_before_its_process)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1010, 0x0501, 8, 9, NULL);
+	image(&w, 1011, 0x030a, 8, 0x400000, "a.exe");
+	process(&w, 1012, 0x0301, 8, "a.exe");
+	image(&w, 1013, 0x030a, 8, 0x500000, "A.EXE");
+	process(&w, 1020, 0x0301, 8, "b.exe"); /* this one is another */
+	expect(&w, 0,
+	       "unknown 8\n"
+	       "map 8 400000-410000 +0 file a.exe\n"
+	       "facts 8 comm=a.exe\n"
+	       "map 8 500000-510000 +0 file A.EXE\n"
+	       "facts 8 exe=A.EXE\n"
+	       "exit 8\n"
+	       "start 8 comm=b.exe\n" END);
+}
+
+/* Names of processes are told in a code page, of files in UTF-16; here U+00e4 as one byte, and what one lacks as '?'. */
+Test(etw_trace, names_that_the_code_page_lacks)
+{
+	static const struct {
+		const char *image;
+		const char *path;
+		const char *facts;
+	} cases[] = {
+		{ "b\xe4r.exe", "C:\\b\xe4r.exe",
+		  "facts 8 comm=b\u00e4r.exe exe=C:\\b\u00e4r.exe\n" },
+		{ "b? x.EXE", "C:\\b\xe4\xe4 x.exe",
+		  "facts 8 comm=b\u00e4\u00e4 x.exe exe=C:\\b\u00e4\u00e4 x.exe\n" },
+		{ "an-example-na?", "C:\\an-example-na\xe4.exe",
+		  "facts 8 comm=an-example-na\u00e4.exe exe=C:\\an-example-na\u00e4.exe\n" },
+		{ "b?r.exe", "C:\\b\xe4t.exe", "" },
+		{ "bar.exe", "C:\\b\xe4r.exe", "" },
+		{ "?.exe", "C:\\b\xe4.exe", "" },
+		{ "b?", "C:\\b\xe4.exe", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct buffer want = BUFFER_INIT, path = BUFFER_INIT;
+		struct payload p;
+		struct etl_writer w;
+
+		begin(&w, 8);
+		process(&w, 1010, 0x0301, 8, cases[i].image);
+		p = payload_for(&w);
+		payload_pointer(&p, 0x400000);
+		payload_pointer(&p, 0x10000);
+		payload_u32(&p, 8);
+		/* The path has one byte a character. */
+		for (const char *at = cases[i].path; *at; at++) {
+			payload_u16(&p, (uint8_t)*at);
+			if ((uint8_t)*at == 0xe4)
+				buffer_puts(&path, "\u00e4");
+			else
+				buffer_putc(&path, *at);
+		}
+		payload_u16(&p, 0);
+		put(&w, 1011, 0x030a, 1, &p);
+		buffer_puts(&want, "start 8 comm=");
+		text_clean(&want, cases[i].image, strlen(cases[i].image));
+		buffer_printf(&want, "\nmap 8 400000-410000 +0 file %s\n%s" END, path.data,
+			      cases[i].facts);
+		expect(&w, 0, want.data);
+		buffer_done(&want);
+		buffer_done(&path);
+	}
+}
+
+/* What merging says of an image may stand behind its event, in another buffer. */
+Test(etw_trace, images_that_follow_each_other_in_one_place)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	image(&w, 1011, 0x030a, 8, 0x400000, "one.dll");
+	image(&w, 1012, 0x1402, 8, 0x400000, "one.dll");
+	image(&w, 1013, 0x030a, 8, 0x400000, "two.dll");
+	image(&w, 1014, 0x1402, 8, 0x400000, "two.dll");
+	image(&w, 1015, 0x030a, 8, 0x400000, "one.dll");
+	etl_writer_end(&w);
+	etl_writer_begin(&w, 3);
+	pdb_build(&w, 1011, 8, 0x400000, 0xff);
+	pdb_build(&w, 1012, 8, 0x400000, 0xff);
+	pdb_build(&w, 1013, 8, 0x400000, 0xee);
+	pdb_build(&w, 1014, 8, 0x400000, 0xee);
+	pdb_build(&w, 1015, 8, 0x400000, 0xff);
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 build-id=00112233445566778899aabbccddeeff00000002"
+	       " symbol-file=x.pdb file one.dll\n"
+	       "unmap 8 400000-410000\n"
+	       "map 8 400000-410000 +0 build-id=00112233445566778899aabbccddeeee00000002"
+	       " symbol-file=x.pdb file two.dll\n"
+	       "unmap 8 400000-410000\n"
+	       "map 8 400000-410000 +0 build-id=00112233445566778899aabbccddeeff00000002"
+	       " symbol-file=x.pdb file one.dll\n" END);
+}
+
+Test(etw_trace, methods_in_memory_that_was_used_before)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	method_event(&w, clr_event(1011, 143, clr), 0x500000, 8, "F");
+	method_event(&w, clr_event(1012, 143, clr), 0x500100, 8, "G");
+	method_event(&w, clr_event(1013, 144, clr), 0x500000, 8, "F");
+	method_event(&w, clr_event(1014, 143, clr), 0x500020, 8, "H");
+	method_event(&w, clr_event(1015, 143, clr), 0x500200, 8, "I");
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 500000-510000 +0 dev=1 ino=1 anon \n"
+	       "code 8 500000-500040 A.B.F\n"
+	       "code 8 500100-500140 A.B.G\n"
+	       "map 8 500000-510000 +0 dev=1 ino=2 anon \n"
+	       "code 8 500020-500060 A.B.H\n"
+	       "code 8 500200-500240 A.B.I\n" END);
+}
+
+/* Programs of one file have their libraries' code copied to where no file is mapped. */
+Test(etw_trace, methods_compiled_beforehand_outside_of_images)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0301, 8, "a.exe");
+	image(&w, 1011, 0x030a, 8, 0x400000, "x.dll");
+	method_event(&w, clr_event(1012, 143, clr), 0x40ffff, 0, "Inside");
+	method_event(&w, clr_event(1012, 143, clr), 0x410000, 0, "Behind");
+	method_event(&w, clr_event(1012, 143, clr), 0x3f0000, 0, "Before");
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 file x.dll\n"
+	       "code 8 40ffff-41003f A.B.Inside\n"
+	       "map 8 410000-420000 +0 dev=1 ino=1 anon \n"
+	       "code 8 410000-410040 A.B.Behind\n"
+	       "map 8 3f0000-400000 +0 dev=1 ino=1 anon \n"
+	       "code 8 3f0000-3f0040 A.B.Before\n" END);
+}
+
 /* A process that begins within the trace gets what only the end lists when it begins, not before. */
 Test(etw_trace, rundown_of_a_new_process)
 {
@@ -583,16 +806,16 @@ Test(etw_trace, rundown_of_a_new_process)
 	begin(&w, 8);
 	process(&w, 1010, 0x0301, 8, "a.exe");
 	method(&w, 1020, 143, 0x500000, 8);
-	method(&w, 1020, 143, 0x600000, 0); /* compiled beforehand: in a file */
+	method(&w, 1020, 143, 0x408000, 0); /* compiled beforehand: in a file */
 	process(&w, 1030, 0x0302, 8, "a.exe");
 	process(&w, 1040, 0x0301, 8, "b.exe");
 	image(&w, 1050, 0x1404, 8, 0x400000, "x.dll");
 	expect(&w, 0,
 	       "start 8 comm=a.exe\n"
 	       "map 8 400000-410000 +0 file x.dll\n"
-	       "map 8 500000-510000 +0 anon \n"
+	       "map 8 500000-510000 +0 dev=1 ino=1 anon \n"
 	       "code 8 500000-500040 A.B.New\n"
-	       "code 8 600000-600040 A.B.New\n"
+	       "code 8 408000-408040 A.B.New\n"
 	       "exit 8\n"
 	       "start 8 comm=b.exe\n" END);
 }
@@ -633,6 +856,79 @@ Test(etw_trace, times_since_boot)
 	etw_trace_free(t);
 	oc_input_close(in);
 	etl_writer_done(&w);
+}
+
+static uint64_t period_of(struct etl_writer *w)
+{
+	struct etw_trace_info info;
+	struct oc_input *in;
+	struct etw_trace *t;
+
+	etl_writer_end(w);
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, &in), 0);
+	cr_assert_eq(etw_trace_open(in, &t, NULL), 0);
+	etw_trace_info(t, &info);
+	etw_trace_free(t);
+	oc_input_close(in);
+	etl_writer_done(w);
+	return info.kinds[0].period_ns;
+}
+
+static void interval(struct etl_writer *w, uint64_t time, uint16_t hook, uint32_t source,
+		     uint32_t ticks)
+{
+	struct payload p = payload_for(w);
+
+	payload_u32(&p, source);
+	payload_u32(&p, ticks);
+	payload_u32(&p, 5000);
+	put(w, time, hook, 3, &p);
+}
+
+/* The one at the beginning counts: recorders set it back at the end. */
+Test(etw_trace, interval_between_samples)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	interval(&w, 1001, 0x0f48, 0, 20000);
+	interval(&w, 1002, 0x0f49, 2, 65536);
+	interval(&w, 1003, 0x0f49, 0, 1221);
+	interval(&w, 1020, 0x0f48, 0, 10000);
+	interval(&w, 1021, 0x0f49, 0, 10001);
+	cr_assert_eq(period_of(&w), 122100);
+	begin(&w, 8);
+	interval(&w, 1001, 0x0f48, 0, 20000);
+	interval(&w, 1020, 0x0f48, 0, 10000);
+	cr_assert_eq(period_of(&w), 2000000);
+	begin(&w, 8);
+	interval(&w, 1002, 0x0f49, 2, 65536);
+	cr_assert_eq(period_of(&w), 1000000, "of another source; Windows' own");
+}
+
+/* An interrupt comes between the moment at which an event gets its time and the one at which it gets its place. */
+Test(etw_trace, events_that_lie_behind_later_ones)
+{
+	struct etw_trace_counts counts;
+	struct etl_writer w;
+
+	begin(&w, 8);
+	thread(&w, 1001, 0x0501, 8, 9, NULL);
+	sample(&w, 1030, 9, 0x1000, 0);
+	sample(&w, 1010, 9, 0x2000, 0);
+	sample(&w, 1020, 9, 0x3000, 0);
+	stack(&w, 1040, 1010, 8, 9, 0x2000);
+	stack(&w, 1041, 1020, 8, 9, 0x3000);
+	stack(&w, 1042, 1030, 8, 9, 0x1000);
+	counts = expect(&w, 0,
+			"unknown 8\n"
+			"stack 1 user 2000 2010\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=1\n"
+			"stack 2 user 3000 3010\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=2\n"
+			"stack 3 user 1000 1010\n"
+			"sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=3\n" END);
+	cr_assert_eq(counts.stacks_of_others, 0);
 }
 
 Test(etw_trace, nothing_overtakes_a_waiting_sample)

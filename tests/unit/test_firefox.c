@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include "base/macros.h"
 #include "flame_machine.h"
 #include "sample_machine.h"
 
@@ -96,4 +97,41 @@ Test(firefox, compressed_is_the_same)
 	inflateEnd(&z);
 	free(plain);
 	free(packed);
+}
+
+/* One sample in each of two images of Windows; of the first it is known what its PDB file is called. */
+Test(firefox, symbol_files_have_the_name_that_is_told)
+{
+	static const char *const texts[] = { "C:\\Windows\\ntoskrnl.exe", "C:\\Windows\\ntdll.dll",
+					     "ntkrnlmp.pdb" };
+	struct oc_machine *m = flame_machine_new();
+	oc_string_id ids[ARRAY_SIZE(texts)];
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		ids[i] = (oc_string_id)oc_machine_intern(m, texts[i], strlen(texts[i]));
+	for (uint32_t i = 0; i < 2; i++) {
+		struct oc_module module = { .path = ids[i],
+					    .symbol_file = i ? 0 : ids[2],
+					    .build_id_size = 20,
+					    .build_id = { [0] = 0xab, [19] = (uint8_t)(i + 1) } };
+		struct oc_mapping mapping = { .process = 1, .since_ns = 1 };
+		uint64_t address = 0x70000000 + 0x10000 * i;
+		struct oc_sample sample = { .kind = 1, .process = 1, .count = 1, .value = 1 };
+		int64_t stack = oc_machine_intern_callstack(m, &address, 1, 0);
+
+		mapping.module = (oc_module_id)oc_machine_add_module(m, &module);
+		mapping.start = address;
+		mapping.end = address + 0x1000;
+		cr_assert_gt(oc_machine_add_mapping(m, &mapping), 0);
+		sample.stack = (oc_stack_id)oc_machine_resolve(m, 1, (oc_callstack_id)stack);
+		cr_assert_gt(oc_machine_add_sample(m, &sample), 0);
+	}
+	cr_assert_eq(oc_machine_finish(m), 0);
+	text = firefox(m);
+	cr_assert(has(text, "\"debugName\":\"ntkrnlmp.pdb\",\"debugPath\":\"ntkrnlmp.pdb\","
+			    "\"breakpadId\":\"AB0000000000000000000000000000001\""));
+	cr_assert(has(text, "\"debugName\":\"ntdll.pdb\",\"debugPath\":\"ntdll.pdb\","
+			    "\"breakpadId\":\"AB0000000000000000000000000000002\""));
+	free(text);
 }

@@ -25,3 +25,18 @@ Test(json, numbers_are_exact)
 				    "18.446744073709551615]");
 	buffer_done(&text);
 }
+
+Test(json, keys_with_their_values)
+{
+	struct buffer text = BUFFER_INIT;
+	struct json j;
+
+	json_init(&j, &text);
+	json_object_begin(&j);
+	json_key_string(&j, "a", "\"");
+	json_key_u64(&j, "b", 7);
+	json_key_empty_array(&j, "c");
+	json_object_end(&j);
+	cr_assert_str_eq(text.data, "{\"a\":\"\\\"\",\"b\":7,\"c\":[]}");
+	buffer_done(&text);
+}

@@ -89,6 +89,21 @@ Test(kernel_symbols, modules_end_with_their_last_symbol)
 	expect(kallsyms, 0xffffffffa0200020, "unfinished");
 }
 
+/* Of two names for the last place, either ends there. */
+Test(kernel_symbols, aliases_at_the_end)
+{
+	static const char text[] = "ffffffff81000000 T _text\n"
+				   "ffffffff81000010 t __alias\n"
+				   "ffffffff81000010 T last\n"
+				   "ffffffffa0000000 t module\t[ext4]\n";
+
+	expect(text, 0xffffffff81000010, "last");
+	expect(text, 0xffffffff81001fff, "last");
+	expect(text, 0xffffffff81002000, "-");
+	expect(text, 0xffffffffa0000fff, "module [ext4]");
+	expect(text, 0xffffffffa0001000, "-");
+}
+
 static int match_rc(const char *text, size_t len)
 {
 	const uint64_t address = 0xffffffff81000000;

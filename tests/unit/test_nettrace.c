@@ -777,6 +777,46 @@ Test(nettrace, replaced_mapping, .fini = trace_done)
 	cr_assert_eq(count("ProcessMapping", 7), 3, "what is not hit is there too");
 }
 
+/* Windows: the PDB file is called as the recording tells; where it does not, as such files mostly are. */
+Test(nettrace, names_of_symbol_files, .fini = trace_done)
+{
+	static const char *const files[] = { "ntkrnlmp.pdb", "ntdll.pdb" };
+	static const char *const images[] = { "C:\\Windows\\ntoskrnl.exe",
+					      "C:\\Windows\\ntdll.dll" };
+	struct oc_machine *m = machine();
+	oc_process_id process = must(oc_machine_process_start(m, 7, 0, 500));
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct oc_module module = { .path = intern(m, images[i]), .build_id_size = 20 };
+		struct oc_mapping mapping = { .process = process, .since_ns = 500 };
+
+		module.symbol_file = i ? 0 : intern(m, files[i]);
+		memset(module.build_id, 0xa0, 19);
+		module.build_id[19] = (uint8_t)(i + 1);
+		mapping.module = must(oc_machine_add_module(m, &module));
+		mapping.start = 0x10000 * (i + 1ULL);
+		mapping.end = mapping.start + 0x1000;
+		must(oc_machine_add_mapping(m, &mapping));
+	}
+	sample(m, process, 0x10010, 2000);
+	must(oc_machine_finish(m));
+	write_and_read(m);
+	cr_assert_eq(count("ProcessMappingMetadata", 7), 2);
+	for (uint32_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct bytes b = nth("ProcessMappingMetadata", i)->payload;
+		struct text json;
+		char want[160];
+
+		varuint(&b);
+		json = short_string(&b);
+		snprintf(want, sizeof(want),
+			 "{\"type\":\"PE\",\"name\":\"%s\",\"signature\":"
+			 "\"a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0\",\"age\":%u}",
+			 files[i], 0x20a0a000U + (i + 1));
+		cr_expect(is(json, want), "%.*s", (int)json.len, json.text);
+	}
+}
+
 Test(nettrace, long_names, .fini = trace_done)
 {
 	static char name[65536 + 1];

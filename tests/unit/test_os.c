@@ -97,6 +97,7 @@ Test(os, separators)
 
 	cr_assert_eq(os_last_separator(path), path + 1);
 	cr_assert_null(os_last_separator("a"));
+	cr_assert(os_same_name("/a/b", "/a/b") && !os_same_name("/a/b", "/a/B"));
 }
 
 static int count_name(void *arg, const char *name)

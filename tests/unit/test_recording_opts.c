@@ -50,17 +50,19 @@ Test(recording_opts, copies_deeply)
 {
 	uint32_t pids[] = { (uint32_t)getpid(), (uint32_t)getpid() };
 	uint32_t cpus[] = { 3, 1, 3 };
-	char glob[] = "nginx*", cgroup[] = "/a", line[] = "record-trace";
-	const char *globs[] = { glob };
+	char glob[] = "nginx*", cgroup[] = "/a", line[] = "record-trace", path[] = "/a;/b";
+	const char *globs[] = { glob }, *paths[] = { path };
 	struct oc_recording_opts opts =
 		OPTS(.pids = pids, .nr_pids = 2, .cpus = cpus, .nr_cpus = 3, .process_globs = globs,
-		     .nr_process_globs = 1, .cgroup = cgroup, .command_line = line);
+		     .nr_process_globs = 1, .cgroup = cgroup, .command_line = line,
+		     .symbol_paths = paths, .nr_symbol_paths = 1);
 	struct recording_opts copy = { 0 };
 
 	cr_assert_eq(recording_opts_copy(&copy, &opts, NULL), 0);
 	memset(glob, 'x', 3);
 	memset(cgroup, 'x', 1);
 	memset(line, 'x', 3);
+	memset(path, 'x', 3);
 	cr_assert_eq(copy.collect.nr_pids, 1, "a pid named twice is one");
 	cr_assert_eq(copy.collect.nr_cpus, 2);
 	cr_assert_eq(copy.collect.cpus[0], 1);
@@ -68,6 +70,8 @@ Test(recording_opts, copies_deeply)
 	cr_assert_str_eq(copy.collect.process_globs[0], "nginx*");
 	cr_assert_str_eq(copy.collect.cgroup, "/a");
 	cr_assert_str_eq(copy.command_line, "record-trace");
+	cr_assert_eq(copy.nr_symbol_paths, 1);
+	cr_assert_str_eq(copy.symbol_paths[0], "/a;/b");
 	recording_opts_done(&copy);
 }
 

@@ -73,6 +73,39 @@ Test(symbol_match, unknown_size_ends_at_next_symbol_or_limit)
 	EXPECT(SYMBOL_BEST, symbols, addresses, want);
 }
 
+/* Where the last symbols of a section end may be told behind them. */
+Test(symbol_match, limit_that_is_told_later)
+{
+	const uint64_t addresses[] = { 150, 199, 200, 250, 310, 399, 400 };
+	const uint64_t want[] = { 1, 1, 0, 0, 3, 3, 3 };
+	const uint64_t starts[] = { 100, 100, 300 };
+	struct symbol_match match;
+
+	cr_assert_eq(symbol_match_init(&match, addresses, ARRAY_SIZE(addresses), SYMBOL_BEST,
+				       weight, NULL),
+		     0);
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		const struct symbol symbol = { .start = starts[i],
+					       .limit = UINT64_MAX,
+					       .rank = SYMBOL_GLOBAL,
+					       .name = i + 1 };
+
+		cr_assert_eq(symbol_match_add(&match, &symbol), 0);
+	}
+	symbol_match_limit(&match, 100, 200);
+	symbol_match_limit(&match, 299, 300); /* nothing starts there */
+	symbol_match_limit(&match, 1000, 2000);
+	symbol_match_finish(&match);
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		const struct symbol *got = symbol_match_find(&match, addresses[i]);
+
+		cr_assert_eq(got ? got->name : 0, want[i], "address %zu", i);
+	}
+	cr_assert_null(symbol_match_find(&match, 151), "not one of the addresses");
+	cr_assert_null(symbol_match_find(&match, 401));
+	symbol_match_done(&match);
+}
+
 Test(symbol_match, bounds_end_but_do_not_name)
 {
 	const struct named symbols[] = {

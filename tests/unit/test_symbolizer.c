@@ -488,6 +488,37 @@ Test(symbolizer, names_the_kernel)
 	fixture_done(&f);
 }
 
+/* The list is matched once for the kernel and its modules together. */
+Test(symbolizer, names_the_kernel_in_two_modules)
+{
+	static const char *const names[] = { "schedule", "vfs_read" };
+	struct fixture f = fixture_new(NULL);
+	uint64_t addresses[] = { kernel_address(names[0]), kernel_address(names[1]) };
+	uint64_t border = MAX(addresses[0], addresses[1]);
+	struct oc_mapping mapping = { .module = add_module(&f, OC_MODULE_KERNEL, "[kernel]"),
+				      .start = 1ULL << 63,
+				      .end = border,
+				      .file_offset = 1ULL << 63,
+				      .until_ns = UINT64_MAX };
+	oc_location_id ids[ARRAY_SIZE(names)];
+
+	/* Hidden: told by the test above. */
+	if (border) {
+		cr_assert_gt(oc_machine_add_mapping(f.m, &mapping), 0);
+		mapping.module = add_module(&f, OC_MODULE_KERNEL, "[module]");
+		mapping.start = mapping.file_offset = border;
+		mapping.end = UINT64_MAX;
+		cr_assert_gt(oc_machine_add_mapping(f.m, &mapping), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			ids[i] = locate(&f, addresses[i] + 1, 1);
+		run(&f);
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			cr_assert_str_eq(name_of(&f, ids[i]), names[i]);
+		cr_assert_neq(function_of(&f, ids[0])->module, function_of(&f, ids[1])->module);
+	}
+	fixture_done(&f);
+}
+
 struct answers {
 	int rc;
 	uint32_t asked;

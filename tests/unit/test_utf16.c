@@ -155,4 +155,6 @@ Test(le, and_back)
 	cr_assert_eq(bytes[0] | bytes[9], 0);
 	le32_put(bytes + 3, 0x81020384);
 	cr_assert_eq(le64(bytes + 1), 0xf8078102038402f1);
+	le16_put(bytes + 9, 0x8102);
+	cr_assert_eq(le32(bytes + 8), 0x8102f8);
 }

@@ -106,6 +106,7 @@ static void check_memory(void)
 int main(void)
 {
 	os_prepare_streams();
+	CHECK(os_same_name("C:\\\xc3\xa4.X", "c:\\\xc3\x84.x") && !os_same_name("C:\\a", "C:\\ab"));
 	check_memory();
 	check_temporary();
 	check_publish();

@@ -2,8 +2,10 @@
 """record-trace.exe as a command: help, exit codes, names outside ASCII, streams, files that exist."""
 
 import os
+import re
 import subprocess
 import unittest
+import xml.etree.ElementTree
 
 import wine
 
@@ -22,6 +24,25 @@ class Command(wine.WineTest):
         names = {line.split()[-1].lower() for line in text.splitlines() if "DLL Name:" in line}
         self.assertTrue(names)
         self.assertLessEqual(names, SYSTEM_DLLS)
+
+    def test_memory_is_protected(self):
+        text = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", wine.RECORD_TRACE_EXE], capture_output=True, check=True,
+                              text=True).stdout
+        for flag in ("HIGH_ENTROPY_VA", "DYNAMIC_BASE", "NX_COMPAT"):
+            self.assertIn(flag, text)
+        # Without it the program would always lie where it was linked to, whatever the flags say.
+        relocations = re.search(r"^Entry 5 \w+ (\w+) Base Relocation", text, re.MULTILINE)
+        self.assertNotEqual(int(relocations[1], 16), 0)
+
+    def test_manifest(self):
+        """Resource 1 of type 24; windows.h calls it RT_MANIFEST."""
+        with open(os.path.join(wine.ROOT, "src", "cli", "win32", "record-trace.manifest"), "rb") as file:
+            wanted = file.read()
+        self.assertEqual(xml.etree.ElementTree.fromstring(wanted).tag, "{urn:schemas-microsoft-com:asm.v1}assembly")
+        with open(wine.RECORD_TRACE_EXE, "rb") as file:
+            self.assertIn(wanted, file.read())
+        for word in (b"longPathAware", b"activeCodePage", b'level="asInvoker"'):
+            self.assertIn(word, wanted)
 
     def test_help_version_and_lists_are_those_of_linux(self):
         for args in (("--help",), ("--help-all",), ("--version",), ("list", "formats"), ("list", "formats", "--json"),
@@ -65,8 +86,26 @@ class Command(wine.WineTest):
         self.assertTrue(os.path.exists(self.path("sub/out.svg")))
         self.run_exe("convert", ".\\sub\\..\\sample.octrace", "-q", "-o", "sub\\", "--format", "folded")
         self.assertEqual(len(os.listdir(self.path("sub"))), 2)
-        _, message = self.run_exe("convert", "sample.octrace", "-o", "a.svg", "-o", "sub\\..\\a.svg", status=2)
-        self.assertIn("names the same file", message)
+        for other in ("sub\\..\\a.svg", "A.SVG"):
+            _, message = self.run_exe("convert", "sample.octrace", "-o", "a.svg", "-o", other, status=2)
+            self.assertIn("names the same file", message)
+
+    def test_long_paths(self):
+        """Beyond 260 characters, with either separator."""
+        self.sample()
+        folder = "\\".join(["x" * 120] * 3)
+        os.makedirs(self.path(folder.replace("\\", "/")))
+        self.run_exe("convert", "sample.octrace", "-q", "-o", folder + "\\out.octrace")
+        self.run_exe("convert", folder + "/out.octrace", "-q", "-o", "out.folded")
+        self.run_exe("report", folder + "\\out.octrace", "--symbol-path", folder)
+        self.assertIn(b";", self.read("out.folded"))
+        self.assertEqual(os.listdir(self.path(folder.replace("\\", "/"))), ["out.octrace"])
+
+    def test_devices_are_no_outputs(self):
+        self.sample()
+        for name in ("NUL", "nul", "CON", "sub\\NUL", "\\\\.\\NUL"):
+            _, message = self.run_exe("convert", "sample.octrace", "--format", "folded", "-o", name, status=1)
+            self.assertIn("is not a regular file", message)
 
     def test_files_that_exist(self):
         self.sample()

@@ -43,11 +43,14 @@ class WithoutEtw(wine.WineTest):
         self.assertEqual([row["state"] for row in checks if row["required"]], ["missing"])
 
     def test_what_windows_does_not_have(self):
-        for args in (("--cgroup", "x"), ("--collector", "bpf"), ("--unwind", "fp"), ("--bpf-stats",), ("--", "cmd")):
+        for args in (("--cgroup", "x"), ("--collector", "bpf"), ("--unwind", "fp"), ("--bpf-stats",), ("--aggregate",),
+                     ("--unwind-cache", "x"), ("--unwind-budget", "16M"), ("--buffer", "4M"), ("--map-entries", "9"),
+                     ("--symbol-server", "https://symbols.example.org"), ("--", "cmd")):
             _, message = self.run_exe("-d", "1", "-o", "out.svg", *args, status=4)
             self.assertIn("not possible on Windows", message)
         self.run_exe("--event", "sched:sched_switch", "-o", "out.svg", status=2)
         self.run_exe("-F", "9000", "-o", "out.svg", status=2)
+        self.assertIn("there is no CPU 5000", self.run_exe("--cpus", "0,5000", "-o", "out.svg", status=2)[1])
         self.assertEqual(os.listdir(self.dir), [])
 
 
@@ -84,6 +87,18 @@ class WithStandIn(wine.WineTest):
         name = "behalten \u65e5\u672c.etl"
         self.record("-d", "200ms", "-q", "-o", "out.svg", "--keep-etl", name)
         self.assertEqual(self.read(name), self.read(self.trace))
+
+    def test_keep_etl_replaces_nothing_unasked(self):
+        with open(self.path("there.etl"), "wb") as file:
+            file.write(b"before")
+        os.mkdir(self.path("folder"))
+        for name, status, text in (("there.etl", 1, "--force"), ("OUT.svg", 2, "names the same file"),
+                                   ("folder", 1, "is a directory"), ("missing/a.etl", 1, "No such file"), ("NUL", 2, "regular")):
+            self.assertIn(text, self.record("-d", "200ms", "-o", "out.svg", "--keep-etl", name, status=status)[1])
+        self.assertEqual(self.read("there.etl"), b"before")
+        self.assertEqual(sorted(os.listdir(self.dir)), sorted(["folder", "there.etl", os.path.basename(self.trace)]))
+        self.record("-d", "200ms", "-q", "-o", "out.svg", "--keep-etl", "there.etl", "--force")
+        self.assertEqual(self.read("there.etl"), self.read(self.trace))
 
     def test_drive_letters_that_the_trace_does_not_tell(self):
         name = etl_traces.unpack("airbus-shutdown-kernel.etl.xz", self.dir)

@@ -62,7 +62,7 @@ struct oc_recording_opts {
 	const char *const *events;    /* [nr_events] "etw:GUID:KEYWORDS:LEVEL[:ID]"; Windows */
 	uint32_t nr_events;
 	const char *etl_file; /* keep the trace that ETW writes, under this name; Windows */
-	/* [nr_symbol_paths] and who is told, as in struct oc_symbolizer_opts; programs of Linux have no such files */
+	/* [nr_symbol_paths], copied, and who is told, as in struct oc_symbolizer_opts */
 	const char *const *symbol_paths;
 	uint32_t nr_symbol_paths;
 	void (*tell)(void *arg, const char *text);
@@ -72,6 +72,7 @@ struct oc_recording_opts {
 	 * it. NULL = nobody.
 	 */
 	struct oc_symbol_servers *symbol_servers;
+	bool counts_only; /* keep no times, or refuse where that is not possible; Windows always keeps them */
 };
 
 /* A look at a running recording. */

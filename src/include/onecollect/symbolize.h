@@ -20,13 +20,19 @@ struct oc_symbolizer_opts {
 	uint32_t max_files;      /* files kept open at most; 0 = half of RLIMIT_NOFILE */
 	const char *debug_dir;   /* where separate debug files are; NULL = /usr/lib/debug */
 	/*
-	 * [nr_symbol_paths], copied: where PDB files and images of Windows programs are, folders separated by semicolons.
-	 * A folder holds files, or is a symbol server's cache (NAME.pdb/KEY/NAME.pdb, in one or two tiers). Files are told
-	 * by their content and found by GUID and age, whatever their names; damaged ones are refused (counted).
+	 * [nr_symbol_paths], copied: where debug files and programs are, folders separated by semicolons.
+	 * Of ELF files a folder has .build-id/xx/yyyy.debug, NAME.debug, or what the program's debuglink names, and for
+	 * programs that are not under their path .build-id/xx/yyyy or NAME; they are taken when the build-id is the same.
+	 * Of Windows it holds PDB files and images, or is a symbol server's cache (NAME.pdb/KEY/NAME.pdb, in one or two
+	 * tiers). Those are told by their content and found by GUID and age, whatever their names; damaged ones are
+	 * refused (counted).
 	 */
 	const char *const *symbol_paths;
 	uint32_t nr_symbol_paths;
-	/* Told, once each, why a file from there is not used; text is borrowed for the call. NULL = nobody wants to know. */
+	/*
+	 * Told, once each, why a folder (by oc_symbolizer_new()) or a file from there is not used; text is borrowed for the
+	 * call. NULL = nobody wants to know.
+	 */
 	void (*tell)(void *arg, const char *text);
 	void *tell_arg;
 	/* Asked for what is missing when names are looked up, and only then; must outlive the symbolizer. NULL = nobody. */
@@ -69,8 +75,8 @@ OC_API int oc_symbolizer_process_exit(struct oc_symbolizer *s, struct oc_machine
 OC_API int oc_symbolizer_open(struct oc_symbolizer *s, struct oc_machine *m, oc_module_id module,
 			      uint32_t pid);
 /*
- * The separate debug file of a module, if it has call frame information (.debug_frame): found by build-id or debuglink
- * below our own root or that of pid, and taken only when its build-id is the module's.
+ * The separate debug file of a module, if it has call frame information (.debug_frame): found in opts->symbol_paths, or by
+ * build-id or debuglink below our own root or that of pid, and taken only when its build-id is the module's.
  * Returns a descriptor owned by the caller, -ENOENT (there is none, or the module's file has no build-id), -ENOMEM, or what
  * oc_symbolizer_open() says.
  */
@@ -105,10 +111,11 @@ OC_API int oc_symbolizer_run(struct oc_symbolizer *s, struct oc_machine *m);
 
 /*
  * Names what a recording that was read from a file left unnamed, as far as that can be done on any machine at any time:
- * code in files, which are looked for under their path in our own root and taken only when their build-id is the same,
- * or for those without one, on the host of the recording, device and inode; of Windows programs, libraries and drivers
- * in opts->symbol_paths, with inlined functions and lines; of both also what opts->servers have; of a kernel of Linux that
- * still runs here, as its build-id and oc_recording_info.kernel_text prove. Generated code is left as it is. As oc_symbolizer_run() otherwise.
+ * code in files, which are looked for under their path in our own root, then in opts->symbol_paths, and taken only when
+ * their build-id is the same, or for those without one, on the host of the recording, device and inode; of Windows
+ * programs, libraries and drivers in opts->symbol_paths, with inlined functions and lines; of both also what opts->servers
+ * have; of a kernel of Linux that still runs here, as its build-id and oc_recording_info.kernel_text prove. Generated code
+ * is left as it is. As oc_symbolizer_run() otherwise.
  */
 OC_API int oc_symbolizer_run_late(struct oc_symbolizer *s, struct oc_machine *m);
 
