@@ -21,8 +21,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size,
-	       sizeof(struct wire_copy) + WIRE_COPY_BYTES_DEFAULT + WIRE_COPY_PAGE_BYTES);
+	__uint(value_size, sizeof(struct wire_copy) + WIRE_COPY_BYTES_EACH + WIRE_COPY_PAGE_BYTES);
 } stack_copies SEC(".maps");
 
 /* Why a sample is to be sent as a copy. */

@@ -14,7 +14,7 @@ const volatile bool has_tgid_filter = false;
 const volatile bool has_cgroup_filter = false;
 const volatile bool always_copy = false;
 const volatile __u32 frames_max = WIRE_FRAMES_MAX;
-const volatile __u32 copy_bytes = WIRE_COPY_BYTES_DEFAULT;
+const volatile __u32 copy_bytes = WIRE_COPY_BYTES_EACH;
 const volatile __u64 hash_seed = 0x243f6a8885a308d3ULL;
 const volatile __u32 wakeup_bytes = 1 << 20;
 

@@ -109,9 +109,9 @@ struct wire_copy {
 	__u32 is_behind_syscall; /* regs.ip is behind the instruction that entered the kernel */
 	struct unwind_regs regs;
 };
-/* At most so many bytes follow; the default. */
-#define WIRE_COPY_BYTES_MAX     65536
-#define WIRE_COPY_BYTES_DEFAULT 16384
+/* At most so many bytes follow: where copies tell what tables are missing, and so are few; where each sample is one. */
+#define WIRE_COPY_BYTES_MAX  65536
+#define WIRE_COPY_BYTES_EACH 16384
 /* They are read page by page; the smallest page there is. */
 #define WIRE_COPY_PAGE_BYTES 4096u
 /* Programs that may be building a record on one CPU at the same time. */

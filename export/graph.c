@@ -39,6 +39,7 @@ struct symbol {
 	oc_string_id name;
 	enum oc_frame_kind frame_kind;
 	oc_string_id module;
+	uint32_t nr_modules;
 	uint32_t last_stack; /* stack that counted last, so that recursion counts once */
 	uint32_t last_node; /* newest node of this symbol; they are chained through builder.older */
 	uint64_t self;
@@ -50,6 +51,12 @@ struct node_key {
 	uint32_t symbol;
 };
 
+/* A module that a symbol was met in. */
+struct place {
+	uint32_t symbol;
+	oc_string_id module;
+};
+
 /* Everything that only building needs. Symbols are numbered from 1, nodes from 0 (the root). */
 struct builder {
 	struct oc_graph *g;
@@ -58,6 +65,9 @@ struct builder {
 	struct symbol *symbols;
 	size_t symbols_cap;
 	struct id_table symbol_ids;
+	struct place *places;
+	size_t places_cap;
+	struct id_table place_ids;
 	struct node_key *node_keys; /* of node i at i - 1 */
 	uint32_t *older;            /* next older node of the same symbol, of node i at i - 1 */
 	size_t nodes_cap, keys_cap, older_cap;
@@ -101,13 +111,11 @@ static bool symbol_equal(const void *owner, uint32_t id, const void *wanted)
 	return have->name == want->name && have->frame_kind == want->frame_kind;
 }
 
-static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind,
-			  oc_string_id module)
+static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_kind kind)
 {
 	struct symbol wanted = {
 		.name = name,
 		.frame_kind = kind,
-		.module = module,
 		.last_stack = UINT32_MAX,
 	};
 	uint32_t key[2] = { name, kind };
@@ -124,11 +132,38 @@ static int64_t add_symbol(struct builder *b, oc_string_id name, enum oc_frame_ki
 	return (int64_t)nr + 1;
 }
 
+static bool place_equal(const void *owner, uint32_t id, const void *wanted)
+{
+	const struct place *have = &((const struct place *)owner)[id - 1], *want = wanted;
+
+	return have->symbol == want->symbol && have->module == want->module;
+}
+
+/* Notes that the symbol is in that module. Returns 0 or -ENOMEM. */
+static int add_place(struct builder *b, uint32_t symbol, oc_string_id module)
+{
+	struct place place = { symbol, module };
+	uint64_t hash = hash_bytes(&place, sizeof(place));
+	struct symbol *s = &b->symbols[symbol - 1];
+	size_t nr = b->place_ids.count;
+
+	if (id_table_find(&b->place_ids, hash, place_equal, b->places, &place))
+		return 0;
+	if (array_reserve(&b->places, &b->places_cap, nr + 1, sizeof(*b->places)) ||
+	    id_table_add(&b->place_ids, hash, (uint32_t)nr + 1))
+		return -ENOMEM;
+	b->places[nr] = place;
+	if (!s->nr_modules++)
+		s->module = module;
+	return 0;
+}
+
 /* Makes the symbols of a location's lines; a location without lines has one, its address. */
 static int add_location(struct builder *b, oc_location_id id)
 {
 	const struct oc_location *location = oc_machine_location(b->g->m, id);
 	const struct oc_module *module = oc_machine_module(b->g->m, location->module);
+	oc_string_id path = module && module->type != OC_MODULE_UNKNOWN ? module->path : 0;
 	uint32_t nr = MAX(location->nr_lines, 1U);
 	int64_t symbol;
 
@@ -138,10 +173,11 @@ static int add_location(struct builder *b, oc_location_id id)
 	b->first_frame[id] = (uint32_t)b->nr_frames + 1;
 	for (uint32_t i = 0; i < nr; i++) {
 		symbol = add_symbol(b, oc_machine_location_name(b->g->m, id, i),
-				    i + 1 < nr ? OC_FRAME_INLINE : module_frame_kind(module),
-				    module && module->type != OC_MODULE_UNKNOWN ? module->path : 0);
+				    i + 1 < nr ? OC_FRAME_INLINE : module_frame_kind(module));
 		if (symbol < 0)
 			return (int)symbol;
+		if (path && add_place(b, (uint32_t)symbol, path))
+			return -ENOMEM;
 		b->frames[b->nr_frames++] = (uint32_t)symbol;
 	}
 	b->frames[b->nr_frames++] = 0;
@@ -161,7 +197,7 @@ static int64_t group_symbol(struct builder *b, oc_string_id name, const uint32_t
 		buffer_printf(&text, "-%u", *number);
 	id = text.error ? text.error : own_text(b->g, text.data, text.len);
 	buffer_done(&text);
-	return id < 0 ? id : add_symbol(b, (oc_string_id)id, OC_FRAME_GROUP, 0);
+	return id < 0 ? id : add_symbol(b, (oc_string_id)id, OC_FRAME_GROUP);
 }
 
 static int64_t process_symbol(struct builder *b, oc_process_id id)
@@ -261,7 +297,7 @@ static int64_t no_stack_symbol(struct builder *b)
 {
 	int64_t name = own_text(b->g, NO_STACK_NAME, strlen(NO_STACK_NAME));
 
-	return name < 0 ? name : add_symbol(b, (oc_string_id)name, OC_FRAME_USER, 0);
+	return name < 0 ? name : add_symbol(b, (oc_string_id)name, OC_FRAME_USER);
 }
 
 static int add_to_path(struct builder *b, int64_t symbol)
@@ -449,8 +485,14 @@ static int list_functions(struct builder *b, const struct ranked_symbol *ranked,
 		if (symbol->frame_kind == OC_FRAME_GROUP)
 			continue;
 		functions[count++] = (struct ranked_function){
-			.function = { symbol->name, symbol->module, symbol->frame_kind,
-				      symbol->self, symbol->total },
+			.function = {
+				.name = symbol->name,
+				.module = symbol->module,
+				.frame_kind = symbol->frame_kind,
+				.nr_modules = symbol->nr_modules,
+				.self = symbol->self,
+				.total = symbol->total,
+			},
 			.rank = i,
 		};
 	}
@@ -515,8 +557,10 @@ static void builder_done(struct builder *b)
 {
 	sample_groups_done(&b->groups);
 	id_table_done(&b->symbol_ids);
+	id_table_done(&b->place_ids);
 	id_table_done(&b->node_ids);
 	free(b->symbols);
+	free(b->places);
 	free(b->node_keys);
 	free(b->older);
 	free(b->first_frame);

@@ -374,8 +374,10 @@ static void say_cost(struct buffer *out, const struct oc_ledger *ledger)
 	if (ledger->duration_ns) {
 		buffer_puts(out, " in ");
 		human_duration(out, ledger->duration_ns);
-		buffer_printf(out, " = %.2f %% of a CPU",
-			      100 * cpu_s * 1e9 / (double)ledger->duration_ns);
+		/* Of a recording that is shorter than its own start a share says nothing. */
+		if (cpu_s * 1e9 <= (double)ledger->duration_ns)
+			buffer_printf(out, " = %.2f %% of a CPU",
+				      100 * cpu_s * 1e9 / (double)ledger->duration_ns);
 	}
 	buffer_printf(out, " (user %.3f, system %.3f", self->user_s, self->system_s);
 	if (self->has_bpf_time)

@@ -113,7 +113,7 @@ int oc_recording_new(const struct oc_recording_opts *opts, struct oc_recording *
 	rec->core.no_symbols = rec->opts.no_symbols;
 	if (!rc && rec->opts.command) {
 		rc = command_start(&rec->command, rec->opts.command, err);
-		if (!rc)
+		if (!rc && !rec->opts.whole_machine)
 			rc = recording_opts_add_pid(&rec->opts, (uint32_t)rec->command.pid, err);
 	}
 	rc = rc ? rc : open_parts(rec, err);

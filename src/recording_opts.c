@@ -180,6 +180,7 @@ int recording_opts_copy(struct recording_opts *copy, const struct oc_recording_o
 	copy->memory_budget_bytes =
 		opts->memory_budget_bytes ? opts->memory_budget_bytes : BUDGET_DEFAULT;
 	copy->no_symbols = opts->no_symbols;
+	copy->whole_machine = opts->whole_machine;
 	copy->collector = opts->collector;
 	copy->symbol_servers = opts->symbol_servers;
 	copy->tell = opts->tell;

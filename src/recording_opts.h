@@ -18,6 +18,7 @@ struct recording_opts {
 	bool no_symbols;
 	enum oc_collector_choice collector;
 	char **command;
+	bool whole_machine;
 	char *command_line;
 	char **symbol_paths; /* [nr_symbol_paths] */
 	uint32_t nr_symbol_paths;

@@ -34,6 +34,7 @@ static bool is_root_function(const char *name)
 		"runtime.goexit",
 		"runtime.goexit.abi0",
 		"runtime.mstart",
+		"runtime.mstart.abi0",
 		"runtime.rt0_go",
 		"runtime.rt0_go.abi0",
 		"__vfork",

@@ -331,6 +331,9 @@ static int put_threads(struct page *p)
 	return output_pass_on(p->out, &p->b, 0);
 }
 
+/* In the place of a path: functions of one name in several modules. */
+#define SEVERAL_MODULES UINT32_MAX
+
 /* Module paths numbered from 0 in the order of the functions. */
 struct module_list {
 	struct id_table ids;
@@ -367,7 +370,8 @@ static int put_functions(struct page *p, struct module_list *modules)
 	json_array_begin(&p->j);
 	for (uint32_t i = 0; i < p->nr_functions; i++) {
 		const struct oc_graph_function *function = &p->functions[i];
-		int64_t module = number_module(modules, function->module);
+		int64_t module = number_module(
+			modules, function->nr_modules > 1 ? SEVERAL_MODULES : function->module);
 		char kind[2];
 		size_t len;
 		const char *name = oc_graph_name(p->graph, function->name, &len);
@@ -386,7 +390,10 @@ static int put_functions(struct page *p, struct module_list *modules)
 	json_key(&p->j, "modules");
 	json_array_begin(&p->j);
 	for (size_t i = 0; i < modules->ids.count; i++)
-		put_string(p, NULL, modules->paths[i]);
+		if (modules->paths[i] == SEVERAL_MODULES)
+			json_string(&p->j, "several modules");
+		else
+			put_string(p, NULL, modules->paths[i]);
 	json_array_end(&p->j);
 	return output_pass_on(p->out, &p->b, 0);
 }

@@ -11,6 +11,9 @@
 #include "base/macros.h"
 #include "cli/report.h"
 
+/* Where the text of a summary's lines begins, behind their labels. */
+#define SUMMARY_INDENT 10
+
 int answer_exit_code(int rc)
 {
 	switch (rc) {
@@ -36,13 +39,21 @@ int answer_failure(const struct console *c, int rc, const struct oc_error *err)
 void answer_summary(const struct oc_ledger *ledger, const struct console *c)
 {
 	char *text __cleanup(cleanup_free) = NULL;
+	struct buffer lines = BUFFER_INIT;
+	int rc;
 
 	if (c->verbosity == VERBOSITY_QUIET)
 		return;
-	if (oc_ledger_summary(ledger, &text))
+	rc = oc_ledger_summary(ledger, &text);
+	if (!rc) {
+		text_wrap(&lines, text, c->err.width, SUMMARY_INDENT);
+		rc = lines.error;
+	}
+	if (rc)
 		console_error(c, "out of memory");
-	else
-		fputs(text, stderr);
+	else if (lines.len)
+		fwrite(lines.data, 1, lines.len, stderr);
+	buffer_done(&lines);
 }
 
 int answer_json(const struct oc_ledger *ledger, const struct console *c)

@@ -15,6 +15,7 @@
 #include "cli/answer.h"
 #include "cli/diff_report.h"
 #include "cli/input.h"
+#include "cli/interrupt.h"
 
 /* The call trees of two recordings can be written in formats that have room for two weights. */
 typedef int (*write_fn)(const struct oc_diff *d, struct oc_output *out);
@@ -66,8 +67,10 @@ static int write_output(const struct oc_diff *d, const char *path, const struct 
 	struct oc_error err = { 0 };
 	struct oc_output *out;
 	uint64_t bytes;
-	int rc = oc_output_open(path, o->force, &out, &err);
+	int rc = interrupt_install(0);
 
+	if (!rc)
+		rc = oc_output_open(path, o->force, &out, &err);
 	if (!rc) {
 		rc = writer_of(path)(d, out);
 		bytes = oc_output_bytes(out);

@@ -11,6 +11,7 @@
 #include <onecollect/recording.h>
 
 #include "base/clock.h"
+#include "base/human.h"
 #include "base/macros.h"
 #include "cli/answer.h"
 #include "cli/interrupt.h"
@@ -48,6 +49,7 @@ static void fill_recording_opts(struct oc_recording_opts *r, const struct option
 		.cpus = o->cpus.items,
 		.nr_cpus = (uint32_t)o->cpus.nr,
 		.command = o->command_argv,
+		.whole_machine = o->whole_machine,
 		.ring_bytes = o->ring_bytes,
 		.map_entries = (uint32_t)o->map_entries,
 		.memory_budget_bytes = o->memory_budget_bytes,
@@ -89,6 +91,7 @@ static void announce(const struct oc_recording *rec, const struct options *o,
 static void tell_if_empty(const struct oc_ledger *ledger, const struct options *o,
 			  const struct console *c)
 {
+	struct buffer duration = BUFFER_INIT;
 	uint64_t taken = 0, kept = 0;
 	const char *whom = "the CPUs were idle";
 
@@ -114,7 +117,10 @@ static void tell_if_empty(const struct oc_ledger *ledger, const struct options *
 		       "it";
 	else if (o->cgroup)
 		whom = "no process in the cgroup used the CPU";
-	console_warn(c, "no samples: %s in %.1f s", whom, (double)ledger->duration_ns / 1e9);
+	human_duration(&duration, ledger->duration_ns);
+	if (!duration.error)
+		console_warn(c, "no samples: %s (%s were recorded)", whom, duration.data);
+	buffer_done(&duration);
 }
 
 /* The reason that lost most, whose text says what to change. */
@@ -224,7 +230,7 @@ static int record(struct outputs *outs, const struct options *o, const struct co
 	struct oc_recording *rec = NULL;
 	struct oc_recording_opts opts;
 	struct oc_error err = { 0 };
-	int rc = interrupt_install();
+	int rc = interrupt_install(1);
 	int exit_code;
 
 	if (rc)

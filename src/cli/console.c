@@ -189,6 +189,49 @@ void text_fit(struct buffer *out, const char *text, unsigned int width, bool pad
 		buffer_putc(out, ' ');
 }
 
+/* Appends one line, text[len] without its end. */
+static void wrap_line(struct buffer *out, const char *text, size_t len, unsigned int width,
+		      unsigned int indent)
+{
+	unsigned int column = 0;
+	size_t at = 0;
+
+	while (at < len) {
+		/* Blanks belong to the word behind them, so that columns stay as they are. */
+		size_t blanks = strspn(text + at, " ");
+		size_t word = strcspn(text + at + blanks, " \n");
+		unsigned int columns = (unsigned int)blanks;
+
+		for (size_t i = 0; i < word; i++)
+			columns += (text[at + blanks + i] & 0xc0) != 0x80;
+		if (column > indent && column + columns > width) {
+			buffer_printf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			at += blanks;
+			columns -= (unsigned int)blanks;
+			blanks = 0;
+		}
+		buffer_append(out, text + at, blanks + word);
+		column += columns;
+		at += blanks + word;
+	}
+}
+
+void text_wrap(struct buffer *out, const char *text, unsigned int width, unsigned int indent)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (width)
+			wrap_line(out, text, len, width, indent);
+		else
+			buffer_append(out, text, len);
+		text += len;
+		if (*text)
+			buffer_putc(out, *text++);
+	}
+}
+
 void text_shell_word(struct buffer *out, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"

@@ -53,6 +53,11 @@ const char *style_end(const struct stream *s, enum style style);
  * text: clean UTF-8; one code point counts as one column. width 0 = no limit.
  */
 void text_fit(struct buffer *out, const char *text, unsigned int width, bool pad);
+/*
+ * Appends lines of text, each broken at blanks into ones of at most `width` columns, of which all but the first begin with
+ * `indent` blanks. A word that is longer than a line stays whole. text: clean UTF-8. width 0 = no limit.
+ */
+void text_wrap(struct buffer *out, const char *text, unsigned int width, unsigned int indent);
 /* Appends a word of a command line as a shell needs it, in quotes when it must be. */
 void text_shell_word(struct buffer *out, const char *word);
 /* Number of code points of clean UTF-8. */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/answer.h"
+#include "cli/interrupt.h"
 #include "cli/outputs.h"
 
 /* Formats that draw samples over time have nothing to draw when only counts were kept. */
@@ -54,7 +55,10 @@ static int write_outputs(struct outputs *outs, const struct options *o, const st
 	if (!has_what_is_needed(outs, m, o, c)) {
 		exit_code = OC_EXIT_USAGE;
 	} else {
-		rc = outputs_write(outs, m, c);
+		rc = interrupt_install(0);
+		rc = rc ? rc : outputs_write(outs, m, c);
+		if (rc == -ECANCELED)
+			console_error(c, "stopped by a signal; what was not finished is gone");
 		if (rc)
 			exit_code = rc == -E2BIG        ? OC_EXIT_USAGE
 				    : rc == -EOPNOTSUPP ? OC_EXIT_UNSUPPORTED

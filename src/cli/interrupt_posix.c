@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Signal handlers of a recording.
- * Called by cmd_record.c.
+ * Called by the commands that write files.
  * Must not do anything in a handler that is not async-signal-safe.
  */
 #include "cli/interrupt.h"
@@ -19,6 +19,7 @@ static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static _Atomic(struct oc_recording *) watched;
 static atomic_uint nr_signals;
+static atomic_uint nr_spare; /* signals that do not cancel outputs */
 static atomic_int last_signal;
 
 static void on_stop_signal(int signal_number)
@@ -26,23 +27,24 @@ static void on_stop_signal(int signal_number)
 	struct oc_recording *rec = atomic_load(&watched);
 
 	atomic_store(&last_signal, signal_number);
-	if (atomic_fetch_add(&nr_signals, 1) > 0)
+	if (atomic_fetch_add(&nr_signals, 1) >= atomic_load(&nr_spare))
 		oc_output_cancel_all();
 	if (rec)
 		oc_recording_stop(rec);
 }
 
 /* Unlike SIG_IGN, a handler does not outlive the exec of a program that is started to be recorded. */
-static void on_pipe_signal(int signal_number)
+static void on_write_signal(int signal_number)
 {
 	(void)signal_number;
 }
 
-int interrupt_install(void)
+int interrupt_install(unsigned int spare)
 {
 	struct sigaction action = { .sa_handler = on_stop_signal };
 	struct sigaction before;
 
+	atomic_store(&nr_spare, spare);
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
 		sigaddset(&action.sa_mask, stop_signals[i]);
@@ -54,8 +56,8 @@ int interrupt_install(void)
 		if (sigaction(stop_signals[i], &action, NULL))
 			return -errno;
 	}
-	action.sa_handler = on_pipe_signal;
-	return sigaction(SIGPIPE, &action, NULL) ? -errno : 0;
+	action.sa_handler = on_write_signal;
+	return sigaction(SIGPIPE, &action, NULL) || sigaction(SIGXFSZ, &action, NULL) ? -errno : 0;
 }
 
 void interrupt_watch(struct oc_recording *rec)

@@ -58,6 +58,7 @@ int wmain(int argc, wchar_t **argv, wchar_t **env)
 
 static _Atomic(struct oc_recording *) watched;
 static atomic_uint nr_signals;
+static atomic_uint nr_spare; /* signals that do not cancel outputs */
 static atomic_int last_signal;
 
 /* Runs on a thread of its own. */
@@ -66,7 +67,7 @@ static BOOL WINAPI on_control(DWORD type)
 	struct oc_recording *rec = atomic_load(&watched);
 
 	atomic_store(&last_signal, type == CTRL_C_EVENT ? SIGINT : SIGTERM);
-	if (atomic_fetch_add(&nr_signals, 1) > 0)
+	if (atomic_fetch_add(&nr_signals, 1) >= atomic_load(&nr_spare))
 		oc_output_cancel_all();
 	if (rec)
 		oc_recording_stop(rec);
@@ -76,8 +77,9 @@ static BOOL WINAPI on_control(DWORD type)
 	return TRUE;
 }
 
-int interrupt_install(void)
+int interrupt_install(unsigned int spare)
 {
+	atomic_store(&nr_spare, spare);
 	return SetConsoleCtrlHandler(on_control, TRUE) ? 0 : -EIO;
 }
 

@@ -71,14 +71,43 @@ static int take_value(struct parser *p, const struct option_row *row, const char
 	return 0;
 }
 
+/* What users of other profilers ask for by options that are not ours. NULL = nothing that we know of. */
+static const char *known_elsewhere(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		const char *answer;
+	} answers[] = {
+		{ "g", "stacks are always recorded; --unwind says how they are walked" },
+		{ "call-graph", "stacks are always recorded; --unwind says how they are walked" },
+		{ "e", "CPU time is what is recorded" },
+		{ "c", "-F says how many samples a second are taken" },
+		{ "C", "CPUs are chosen by --cpus" },
+		{ "G", "control groups are chosen by --cgroup" },
+		{ "t", "-p takes processes; report --thread shows some threads of a recording" },
+		{ "tid", "-p takes processes; report --thread shows some threads of a recording" },
+		{ "i", "the file needs no option: record-trace report FILE" },
+		{ "input", "the file needs no option: record-trace report FILE" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		if (strlen(answers[i].name) == len && !strncmp(answers[i].name, name, len))
+			return answers[i].answer;
+	}
+	return NULL;
+}
+
 static int unknown_option(struct parser *p, const char *name, size_t len)
 {
 	char word[SHOWN_MAX];
 	struct suggestion near = { .wanted = word };
 	size_t nr;
 	const struct option_row *table = option_table(&nr);
+	const char *answer = known_elsewhere(name, len);
 
 	snprintf(word, sizeof(word), "%.*s", (int)MIN(len, sizeof(word)), name);
+	if (answer)
+		return oc_error_set(p->err, -EINVAL, "unknown option --%s; %s", word, answer);
 	for (size_t i = 0; i < nr; i++) {
 		suggest_consider(&near, table[i].name);
 		suggest_consider(&near, table[i].alias);
@@ -137,10 +166,13 @@ static int parse_letters(struct parser *p, const char *letters)
 		const char *value = NULL;
 		int rc;
 
-		if (!row)
-			return oc_error_set(
-				p->err, -EINVAL,
-				"unknown option %s; record-trace --help-all lists them all", shown);
+		if (!row) {
+			const char *answer = known_elsewhere(letters, 1);
+
+			return oc_error_set(p->err, -EINVAL, "unknown option %s; %s", shown,
+					    answer ? answer
+						   : "record-trace --help-all lists them all");
+		}
 		letters++;
 		if (row->arg && *letters) {
 			value = letters;
@@ -287,6 +319,15 @@ static int parse_environment(struct options *o, char *const *env, struct oc_erro
 	return 0;
 }
 
+/* The option that chooses among running processes, NULL = none. */
+static const char *narrowed_by(const struct options *o)
+{
+	return o->pids.nr              ? "-p"
+	       : o->process_filters.nr ? "--process-filter"
+	       : o->cgroup             ? "--cgroup"
+				       : NULL;
+}
+
 static int check_together(const struct options *o, struct oc_error *err)
 {
 	size_t nr;
@@ -300,13 +341,16 @@ static int check_together(const struct options *o, struct oc_error *err)
 	if (o->command_argv && o->command != COMMAND_RECORD)
 		return oc_error_set(err, -EINVAL, "'%s' takes no program behind --",
 				    command_row(o->command)->name);
-	if (o->command_argv && (o->pids.nr || o->process_filters.nr || o->cgroup))
+	if (o->whole_machine && narrowed_by(o))
+		return oc_error_set(
+			err, -EINVAL,
+			"-a, the whole machine, and %s contradict each other; give one of them",
+			narrowed_by(o));
+	if (o->command_argv && narrowed_by(o))
 		return oc_error_set(
 			err, -EINVAL,
 			"%s and a program behind -- contradict each other; give one of them",
-			o->pids.nr              ? "-p"
-			: o->process_filters.nr ? "--process-filter"
-						: "--cgroup");
+			narrowed_by(o));
 	return 0;
 }
 

@@ -60,6 +60,7 @@ struct options {
 	bool off_cpu;
 	struct text_list events;
 	const char *keep_etl;
+	bool whole_machine; /* also while a program behind "--" runs */
 	struct number_list pids;
 	struct text_list process_filters;
 	const char *cgroup;

@@ -348,8 +348,10 @@ static void stream_give_up(struct output *out)
 static void stream_failed(struct output *out, int rc, const struct console *c)
 {
 	stream_give_up(out);
-	console_detail(c, "cannot write '%s' while recording: %s; it is written at the end",
-		       out->path, strerror(-rc));
+	console_warn(c,
+		     "cannot write '%s' while recording: %s; recording goes on, and it is written "
+		     "at the end",
+		     out->path, strerror(-rc));
 }
 
 void outputs_stream_begin(struct outputs *outs, const struct console *c)

@@ -122,21 +122,39 @@ static void cell(struct buffer *out, const struct layout *l, const char *text, u
 		buffer_puts(out, text);
 }
 
+/* Which kind the tables are of, where there are others. */
+static void put_kind(struct buffer *out, const struct layout *l)
+{
+	const struct oc_ledger *ledger = oc_machine_ledger_const(l->machine);
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < ledger->nr_kinds; i++)
+		nr += ledger->kinds[i].kept > 0;
+	if (nr > 1)
+		buffer_printf(out, ", of %s; --kind shows others", oc_graph_kind(l->graph)->name);
+}
+
 static void header(struct buffer *out, const struct layout *l, const char *title)
 {
-	buffer_printf(out, "%s%s%s\n", style_begin(l->stream, STYLE_BOLD), title,
-		      style_end(l->stream, STYLE_BOLD));
+	buffer_printf(out, "%s%s", style_begin(l->stream, STYLE_BOLD), title);
+	put_kind(out, l);
+	buffer_printf(out, "%s\n", style_end(l->stream, STYLE_BOLD));
 	buffer_printf(out, "%s%15s  %15s  ", style_begin(l->stream, STYLE_DIM), "self", "total");
 	cell(out, l, "function", l->function_width, l->with_module);
 	buffer_printf(out, "%s%s\n", l->with_module ? "  module" : "",
 		      style_end(l->stream, STYLE_DIM));
 }
 
+/* What the column of modules says of a function. */
+static const char *module_of(const struct layout *l, const struct oc_graph_function *f)
+{
+	return f->nr_modules > 1 ? "several modules"
+				 : text_base_name(oc_machine_string(l->machine, f->module, NULL));
+}
+
 static void row(struct buffer *out, const struct layout *l, const struct oc_graph_function *f)
 {
-	const char *module =
-		l->with_module ? text_base_name(oc_machine_string(l->machine, f->module, NULL))
-			       : "";
+	const char *module = l->with_module ? module_of(l, f) : "";
 
 	buffer_printf(out, "%5.1f%% ", report_percent(f->self, l->total));
 	report_weight(out, oc_graph_unit(l->graph), f->self, WEIGHT_WIDTH);
@@ -263,6 +281,8 @@ static void json_functions(struct json *j, const struct oc_machine *m, const str
 		json_string(j, oc_graph_name(g, functions[i].name, NULL));
 		json_key(j, "module");
 		json_string(j, oc_machine_string(m, functions[i].module, NULL));
+		json_key(j, "modules");
+		json_u64(j, functions[i].nr_modules);
 		json_key(j, "self");
 		json_u64(j, functions[i].self);
 		json_key(j, "total");

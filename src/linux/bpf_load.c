@@ -108,8 +108,7 @@ static uint64_t ring_bytes(const struct bpf_collector *c)
 		return c->opts.ring_bytes;
 	/* Half a second of copies. */
 	if (c->opts.unwind == OC_UNWIND_COPY)
-		second =
-			(uint64_t)c->opts.frequency_hz * c->events.nr * WIRE_COPY_BYTES_DEFAULT / 2;
+		second = (uint64_t)c->opts.frequency_hz * c->events.nr * WIRE_COPY_BYTES_EACH / 2;
 	else if (!c->opts.timeline)
 		return least;
 	return MIN(MAX(second, least), RING_BYTES_DEFAULT_MAX);

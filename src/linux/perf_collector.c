@@ -73,9 +73,10 @@ static struct perf_event_attr clock_attr(const struct collector_opts *opts)
 
 /*
  * Kernel samples need kernel.perf_event_paranoid <= 1 or CAP_PERFMON; user code alone is better than nothing. Of recent
- * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code.
+ * kernels (6.12.117 is one) the kernel's callers need the same, also in an event that leaves out kernel code. Tells
+ * whether it did so.
  */
-static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
+static bool leave_kernel_out_if_refused(struct perf_event_attr *attr)
 {
 	int fd = perf_open(attr, 0, -1, -1);
 
@@ -84,6 +85,7 @@ static void leave_kernel_out_if_refused(struct perf_event_attr *attr)
 		attr->exclude_callchain_kernel = 1;
 	}
 	cleanup_close(&fd);
+	return attr->exclude_kernel;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -222,7 +224,9 @@ static int open_events(struct perf_collector *c, struct oc_error *err)
 	};
 	int r;
 
-	leave_kernel_out_if_refused(&attr);
+	/* The kernel does not count what it leaves out. */
+	if (leave_kernel_out_if_refused(&attr))
+		c->sink->ops->note(c->sink, OC_NOTE_KERNEL_LEFT_OUT, 1);
 	for (;; pages /= 2) {
 		opts.sample_pages = pages;
 		opts.ring_pages = MIN(pages, SIDEBAND_PAGES);

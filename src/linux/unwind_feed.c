@@ -551,6 +551,13 @@ int unwind_feed_walk(struct unwind_feed *feed, const struct wire_copy *copy, siz
 		return rc;
 	unwind_modules_walk(feed->modules, &image, &in, ret_stack->frames,
 			    ARRAY_SIZE(ret_stack->frames), &result);
+	/*
+	 * The kernel reads the stack itself, so it may have come farther than the copy reaches. Only it knows what is
+	 * missing there; without that every such stack would end at the same place for ever.
+	 */
+	if (copy->why == UNWIND_NO_PAGE && result.outcome == UNWIND_TRUNCATED)
+		unwind_store_load_page(unwind_modules_store(feed->modules), copy->module,
+				       copy->page);
 	ret_stack->nr = result.nr_frames;
 	ret_stack->state = state_of(result.outcome);
 	feed->stats.copies_walked++;

@@ -34,12 +34,14 @@ static uint32_t nr_chunks(const struct bpf_collector *c)
 static int size_copies(struct bpf_collector *c)
 {
 	int nr_cpus = libbpf_num_possible_cpus();
-	uint32_t bytes = sizeof(struct wire_copy) + WIRE_COPY_BYTES_DEFAULT + WIRE_COPY_PAGE_BYTES;
+	uint32_t stack =
+		c->opts.unwind == OC_UNWIND_COPY ? WIRE_COPY_BYTES_EACH : WIRE_COPY_BYTES_MAX;
+	uint32_t bytes = sizeof(struct wire_copy) + stack + WIRE_COPY_PAGE_BYTES;
 	int rc;
 
 	if (nr_cpus < 0)
 		return nr_cpus;
-	c->skel->rodata->copy_bytes = WIRE_COPY_BYTES_DEFAULT;
+	c->skel->rodata->copy_bytes = stack;
 	rc = bpf_map__set_value_size(c->skel->maps.stack_copies, bytes);
 	return rc ? rc
 		  : bpf_map__set_max_entries(c->skel->maps.stack_copies,

@@ -364,6 +364,28 @@ class Signals(CliTest):
         self.assertEqual(process.returncode, FAILED)
         self.assertIn(b"second signal", err)
 
+    def test_a_signal_ends_a_conversion_cleanly(self):
+        self.assertEqual(self.run_cli("-d", "300ms", "-o", "a.octrace").returncode, 0)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        process = self.start_cli("convert", "a.octrace", "--format", "html", "-o", "-", stdout=writer)
+        os.close(writer)
+        poll_until(lambda: blocked_in_write(process.pid), 20, "the pipe is full")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, FAILED)
+        self.assertIn(b"stopped by a signal", err)
+
+    def test_a_limit_of_file_sizes_leaves_no_part(self):
+        self.assertEqual(self.run_cli("-d", "300ms", "-o", "a.octrace").returncode, 0)
+        for args in (["-d", "300ms"], ["convert", "a.octrace"]):
+            with self.subTest(args=args):
+                result = self.run_cli(*args, "-o", "b.html", wrap=["prlimit", "--fsize=8192"])
+                self.assertEqual(result.returncode, FAILED, result.stderr)
+                self.assertIn("File too large", result.stderr)
+                self.assertEqual(self.files(), ["a.octrace"])
+
     def test_ignored_hangup_stays_ignored(self):
         process = self.start("nohup", RECORD_TRACE, "--json", "--force", "-o", "b.folded", "-d", "1s", cwd=self.dir,
                              env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -30,6 +30,16 @@ class CommandMode(LiveTest):
         samples = weight(result.folded, comm="brief")
         self.assert_near(samples, RATE * 0.5, 0.10, "samples of two children")
 
+    def test_the_whole_machine_while_a_command_runs(self):
+        load = self.start(fixture("brief"), 3000)
+        result = self.record("-a", "-F", RATE, command=["sleep", "1"])
+        samples = weight(result.folded, comm="brief")
+        self.note(f"{samples} samples of what ran beside the command")
+        self.assertGreater(samples, 0.1 * RATE)
+        self.assertEqual(result.summary["command"], {"exit_status": 0})
+        self.assertLess(result.summary["duration_ns"], 2.5e9)
+        self.assertIsNone(load.poll())
+
     def test_exit_status_is_told(self):
         for status in (0, 3, 127):
             with self.subTest(status=status):

@@ -2,6 +2,7 @@
 """Without privilege, one's own processes are recorded through plain perf events, and one line says so."""
 
 import os
+import pathlib
 import pwd
 import shutil
 
@@ -33,6 +34,15 @@ class Fallback(LiveTest):
         self.assertGreater(weight(stacks, comm="shares", containing="take_half"), 0.45 * weight(stacks))
         self.assertEqual(result.pprof.total(), weight(stacks))
         self.assert_balanced(result.summary)
+
+    def test_time_in_the_kernel_that_is_not_allowed_is_told(self):
+        """Such a recording of dd has next to no samples."""
+        refused = int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text()) > 1
+        result = self.record("-F", RATE, wrap=self.wrap,
+                             command=["dd", "if=/dev/zero", "of=/dev/null", "bs=1M", "count=5000"])
+        self.note(f"{weight(result.folded)} samples in {result.summary['duration_ns'] / 1e9:.1f} s")
+        self.assertEqual(result.summary["notes"].get("kernel_left_out", 0), refused)
+        self.assertEqual("kernel_left_out: " in result.err, refused)
 
     def test_own_process(self):
         process = self.start(*self.wrap, self.programs["brief"], 1500)

@@ -331,3 +331,48 @@ Test(graph, callees_and_callers_of_a_function)
 	oc_graph_free(g);
 	oc_machine_free(m);
 }
+
+/* Adds `pid` samples in a program's only function, of the given name, in a process of its own. */
+static void run_program(struct oc_machine *m, uint32_t pid, const char *path, const char *name)
+{
+	struct oc_module module = { .path = (oc_string_id)oc_machine_intern(m, path,
+									    strlen(path)) };
+	struct oc_function f = { .name = (oc_string_id)oc_machine_intern(m, name, strlen(name)),
+				 .module = (oc_module_id)oc_machine_add_module(m, &module) };
+	struct oc_line line = { .function = (oc_function_id)oc_machine_add_function(m, &f) };
+	uint64_t address = pid * 0x1000ULL;
+	struct oc_mapping mapping = { .module = f.module,
+				      .start = address,
+				      .end = address + 0x1000,
+				      .file_offset = address,
+				      .until_ns = UINT64_MAX };
+	struct oc_sample sample = { .count = pid, .kind = 1 };
+	oc_callstack_id stack = (oc_callstack_id)oc_machine_intern_callstack(m, &address, 1, 0);
+
+	sample.process = mapping.process = (oc_process_id)oc_machine_process_start(m, pid, 0, 1);
+	sample.thread = (oc_thread_id)oc_machine_add_thread(m, sample.process, pid);
+	cr_assert_gt(oc_machine_add_mapping(m, &mapping), 0);
+	sample.stack = (oc_stack_id)oc_machine_resolve(m, sample.process, stack);
+	cr_assert_eq(oc_machine_set_lines(m, oc_machine_nr_locations(m), &line, 1), 0);
+	cr_assert_eq(oc_machine_add_sample(m, &sample), 1);
+}
+
+Test(graph, functions_of_one_name_in_several_modules)
+{
+	struct oc_machine *m = oc_machine_new(NULL);
+	struct oc_kind kind = { .name = "cpu", .unit = OC_UNIT_COUNT };
+	struct oc_graph *g;
+
+	cr_assert_eq(oc_machine_add_kind(m, &kind), 1);
+	run_program(m, 7, "/bin/a", "_start");
+	run_program(m, 8, "/bin/b", "_start");
+	run_program(m, 9, "/bin/b", "only here");
+	cr_assert_eq(oc_machine_finish(m), 0);
+	g = graph_of(m, (struct oc_graph_opts){ 0 });
+	cr_assert_eq(function(g, "_start")->total, 7 + 8);
+	cr_assert_eq(function(g, "_start")->nr_modules, 2);
+	cr_assert_str_eq(oc_machine_string(m, function(g, "_start")->module, NULL), "/bin/a");
+	cr_assert_eq(function(g, "only here")->nr_modules, 1);
+	oc_graph_free(g);
+	oc_machine_free(m);
+}

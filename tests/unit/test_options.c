@@ -246,6 +246,9 @@ Test(options, unknown_names_are_answered_with_the_nearest)
 		{ "--xyzzy", "unknown option --xyzzy", "--help-all" },
 		{ "-x", "unknown option -x", "--help-all" },
 		{ "-qx", "unknown option -x", "--help-all" },
+		{ "-g", "unknown option -g", "always recorded" },
+		{ "--call-graph dwarf", "unknown option --call-graph", "--unwind" },
+		{ "-C 1", "unknown option -C", "--cpus" },
 		{ "chekc", "unknown command 'chekc'", "did you mean 'check'" },
 		{ "openssl", "unknown command 'openssl'", "record-trace -- openssl" },
 		{ "-p 1 2", "unexpected '2'", "-p 12,34" },
@@ -274,6 +277,8 @@ Test(options, contradictions_are_refused)
 		{ "-p 1 -- make", "-p", "contradict" },
 		{ "--process-filter x -- make", "--process-filter", "contradict" },
 		{ "--cgroup x -- make", "--cgroup", "contradict" },
+		{ "-a -p 1", "-a", "contradict" },
+		{ "-a --cgroup x", "--cgroup", "contradict" },
 		{ "--", "no program", "--" },
 		{ "check -F 99", "--frequency", "not an option of 'check'" },
 		{ "list formats -o x", "--output", "not an option of 'list'" },
@@ -631,6 +636,28 @@ Test(console, text_is_cut_between_characters)
 		   7, true,
 		   "gr\xc3\xbc\xc3\x9f"
 		   "e  ");
+}
+
+static void expect_wrapped(const char *text, unsigned int width, const char *want)
+{
+	struct buffer out = BUFFER_INIT;
+
+	text_wrap(&out, text, width, 4);
+	cr_assert_str_eq(out.data ? out.data : "", want);
+	buffer_done(&out);
+}
+
+Test(console, lines_are_broken_at_blanks)
+{
+	expect_wrapped("", 10, "");
+	expect_wrapped("cpu 1 of 2\n", 0, "cpu 1 of 2\n");
+	expect_wrapped("cpu 1 of 2\n", 10, "cpu 1 of 2\n");
+	expect_wrapped("cpu 1 of 2\n\nx", 9, "cpu 1 of\n    2\n\nx");
+	expect_wrapped("  a 12 345 6789 1 2\n", 10, "  a 12 345\n    6789 1\n    2\n");
+	expect_wrapped("x a_word_that_is_longer y", 8, "x a_word_that_is_longer\n    y");
+	expect_wrapped("a_word_that_is_longer y", 8, "a_word_that_is_longer\n    y");
+	expect_wrapped("gr\xc3\xbc\xc3\x9f dich\n", 9, "gr\xc3\xbc\xc3\x9f dich\n");
+	expect_wrapped("blanks   inside  ", 8, "blanks\n    inside\n    ");
 }
 
 static void expect_shell_word(const char *word, const char *want)

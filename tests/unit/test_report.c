@@ -95,3 +95,14 @@ Test(report, nothing_without_samples)
 
 	cr_assert_eq(report_lines(SAMPLE_EMPTY, &file, lines), 0);
 }
+
+/* Of a recording of page faults and CPU time, only one is shown: which one? */
+Test(report, the_kind_is_told_where_there_are_others)
+{
+	const struct stream file = { 0 };
+	char *lines[LINES_MAX];
+
+	report_lines(SAMPLE_TWO_KINDS, &file, lines);
+	cr_assert_str_eq(lines[0], "Hottest functions by self, of cpu; --kind shows others");
+	free(lines[0]);
+}

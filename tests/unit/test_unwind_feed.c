@@ -115,6 +115,8 @@ static void read_own_mappings(struct fixture *f)
 
 static const char *cache; /* directory of tables; NULL = none */
 
+static uint32_t nr_chunks = NR_CHUNKS;
+
 static struct fixture *setup(uint64_t table_bytes)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -135,7 +137,7 @@ static struct fixture *setup(uint64_t table_bytes)
 		.nr_ranges = NR_RANGES,
 		.nr_pages = NR_PAGES,
 		.nr_rules = UNWIND_RULES_MAX,
-		.nr_chunks = NR_CHUNKS,
+		.nr_chunks = nr_chunks,
 	};
 	opts.memory = &f->memory;
 	cr_assert_eq(unwind_feed_new(&opts, &f->sink, &f->feed), 0);
@@ -276,6 +278,36 @@ Test(unwind_feed, what_is_not_known_ends_the_walk)
 	copy->nr_bytes = (uint32_t)(size - sizeof(*copy)) + 1;
 	cr_assert_eq(unwind_feed_walk(f->feed, copy, size, 1, &stack), -EBADMSG);
 	cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) - 1, 1, &stack), -EBADMSG);
+	free(copy);
+	teardown(f);
+}
+
+/* A stack that is longer than its copy: the kernel says which page it missed beyond. */
+Test(unwind_feed, a_page_beyond_the_copy)
+{
+	struct wire_copy *copy = copy_here();
+	struct unwind_feed_stack stack;
+	struct unwind_feed_stats before, after;
+	struct fixture *f;
+
+	/* A store so small that this program is not loaded as a whole at once. */
+	nr_chunks = 1;
+	f = setup(64 << 20);
+	copy->nr_bytes = 16;
+	copy->module = 1;
+	for (copy->page = 0; copy->page < 64; copy->page++)
+		cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) + 16, 1, &stack), 0);
+	unwind_feed_stats(f->feed, &before);
+	copy->why = UNWIND_NO_PAGE;
+	for (copy->page = 0; copy->page < 64; copy->page++) {
+		cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) + 16, 1, &stack), 0);
+		cr_assert_eq(stack.state, WIRE_STACK_TRUNCATED);
+	}
+	unwind_feed_stats(f->feed, &after);
+	cr_assert_gt(after.store.pages_loaded, before.store.pages_loaded + 8);
+	/* One that is not there any more. */
+	copy->module = 4711;
+	cr_assert_eq(unwind_feed_walk(f->feed, copy, sizeof(*copy) + 16, 1, &stack), 0);
 	free(copy);
 	teardown(f);
 }

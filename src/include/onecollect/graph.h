@@ -35,9 +35,12 @@ struct oc_graph_node {
 
 /* What one function weighs. self: samples with it as leaf; total: samples with it anywhere, each counted once. */
 struct oc_graph_function {
-	oc_string_id name;   /* see oc_graph_name() */
-	oc_string_id module; /* path of the module of its first location met; 0 = unknown */
+	oc_string_id name; /* see oc_graph_name() */
+	oc_string_id
+		module; /* path of the module of its first location met that has one; 0 = unknown */
 	enum oc_frame_kind frame_kind;
+	uint32_t
+		nr_modules; /* paths of modules that have a function of this name: "_start" is in every program */
 	uint64_t self;
 	uint64_t total;
 };

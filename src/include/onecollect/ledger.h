@@ -95,7 +95,7 @@ struct oc_ledger_command {
 	X(UNWIND_EVICTED, "unwind_pages_evicted",                                            \
 	  "pages of unwind tables taken out of the kernel to stay inside --unwind-budget")   \
 	X(UNWIND_REFUSED, "unwind_refused",                                                  \
-	  "unwind tables that did not fit or could not be made; raise --unwind-budget")      \
+	  "unwind tables that could not be made, or did not fit: see no_table")              \
 	X(PARTIAL_INPUT, "partial_input",                                                    \
 	  "input files that end early; what their writer had not written is missing")        \
 	X(TRACE_EVENTS_LOST, "trace_events_lost",                                            \
@@ -115,7 +115,9 @@ struct oc_ledger_command {
 	X(SYMBOLS_REFUSED, "symbols_refused",                                                \
 	  "symbol files of another build, beyond limits, or not asked for by such a name")   \
 	X(SYMBOLS_FAILED, "symbols_failed",                                                  \
-	  "symbol files that could not be downloaded, by failures or for want of time")
+	  "symbol files that could not be downloaded, by failures or for want of time")      \
+	X(KERNEL_LEFT_OUT, "kernel_left_out",                                                \
+	  "samples in the kernel were not allowed and are missing; they need CAP_PERFMON")
 #define OC_NOTE_ENUM(NAME, name, text) OC_NOTE_##NAME,
 enum oc_note { OC_NOTES(OC_NOTE_ENUM) OC_NOTE_COUNT };
 #undef OC_NOTE_ENUM

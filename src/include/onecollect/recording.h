@@ -73,6 +73,7 @@ struct oc_recording_opts {
 	 */
 	struct oc_symbol_servers *symbol_servers;
 	bool counts_only; /* keep no times, or refuse where that is not possible; Windows always keeps them */
+	bool whole_machine; /* with `command`: record everything while it runs, not it alone; not on Windows */
 };
 
 /* A look at a running recording. */
