@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "base/macros.h"
 #include "base/os.h"
 
@@ -37,20 +38,6 @@ static int open_file(struct spill *spill)
 	return 0;
 }
 
-static int write_at(int fd, const char *data, size_t size, uint64_t offset)
-{
-	while (size) {
-		int64_t n = os_write_at(fd, data, size, offset);
-
-		if (n <= 0)
-			return n ? (int)n : -EIO;
-		data += n;
-		size -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 int spill_write(struct spill *spill, size_t index, const struct sample_chunk *chunk)
 {
 	int64_t offset;
@@ -62,25 +49,16 @@ int spill_write(struct spill *spill, size_t index, const struct sample_chunk *ch
 	if (__builtin_mul_overflow(index, sizeof(*chunk), &offset))
 		spill->error = -EFBIG;
 	else
-		spill->error =
-			write_at(spill->fd, (const char *)chunk, sizeof(*chunk), (uint64_t)offset);
+		spill->error = file_write_at(spill->fd, chunk, sizeof(*chunk), (uint64_t)offset);
 	return spill->error;
 }
 
 int spill_read(const struct spill *spill, size_t index, struct sample_chunk *ret_chunk)
 {
-	char *data = (char *)ret_chunk;
-	size_t size = sizeof(*ret_chunk);
-	uint64_t offset = (uint64_t)index * sizeof(*ret_chunk);
+	int64_t n = file_read_at(spill->fd, ret_chunk, sizeof(*ret_chunk),
+				 (uint64_t)index * sizeof(*ret_chunk));
 
-	while (size) {
-		int64_t n = os_read_at(spill->fd, data, size, offset);
-
-		if (n <= 0)
-			return n ? (int)n : -EIO;
-		data += n;
-		size -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
+	if (n < 0)
+		return (int)n;
+	return (size_t)n < sizeof(*ret_chunk) ? -EIO : 0;
 }

@@ -8,12 +8,12 @@
 
 #include <errno.h>
 
+#include "base/file_io.h"
 #include "base/macros.h"
-#include "base/os.h"
 
 int byte_source_read(const struct byte_source *s, uint64_t offset, void *buf, size_t size)
 {
-	size_t done = 0;
+	int64_t n;
 
 	if (offset > s->size || size > s->size - offset)
 		return -EBADMSG;
@@ -22,12 +22,8 @@ int byte_source_read(const struct byte_source *s, uint64_t offset, void *buf, si
 			memcpy(buf, s->memory + offset, size);
 		return 0;
 	}
-	while (done < size) {
-		int64_t n = os_read_at(s->fd, (char *)buf + done, size - done, offset + done);
-
-		if (n <= 0)
-			return n ? (int)n : -EBADMSG; /* truncated since it was opened */
-		done += (size_t)n;
-	}
-	return 0;
+	n = file_read_at(s->fd, buf, size, offset);
+	if (n < 0)
+		return (int)n;
+	return (size_t)n < size ? -EBADMSG : 0; /* truncated since it was opened */
 }

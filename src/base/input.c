@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file_io.h"
 #include "base/macros.h"
 #include "base/os.h"
 
@@ -109,8 +110,6 @@ int oc_input_open_memory(const void *data, size_t size, struct oc_input **ret_in
 
 int64_t oc_input_read_at(const struct oc_input *in, uint64_t offset, void *data, size_t size)
 {
-	size_t done = 0;
-
 	if (offset >= in->size)
 		return 0;
 	size = (size_t)MIN((uint64_t)size, in->size - offset);
@@ -118,16 +117,7 @@ int64_t oc_input_read_at(const struct oc_input *in, uint64_t offset, void *data,
 		memcpy(data, in->data + offset, size);
 		return (int64_t)size;
 	}
-	while (done < size) {
-		int64_t n = os_read_at(in->fd, (char *)data + done, size - done, offset + done);
-
-		if (n < 0)
-			return n;
-		if (!n)
-			break;
-		done += (size_t)n;
-	}
-	return (int64_t)done;
+	return file_read_at(in->fd, data, size, offset);
 }
 
 uint64_t oc_input_size(const struct oc_input *in)

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Machines made of named stacks.
- * Called by the tests of the flame graphs.
- * Must not use anything but public headers.
+ * Called by the tests of writers.
  */
 #include "flame_machine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "machine_parts.h"
+#include "reading.h"
 
 #define BASE  0x400000ULL
 #define BYTES 0x40000000ULL
 #define PID   7
-
-static uint32_t must(int64_t result)
-{
-	if (result < 0) {
-		fprintf(stderr, "flame machine: %s\n", strerror((int)-result));
-		abort();
-	}
-	return (uint32_t)result;
-}
 
 struct oc_machine *flame_machine_new(void)
 {
@@ -86,21 +78,8 @@ void flame_machine_add(struct oc_machine *m, const struct flame_name *names, uin
 
 char *flame_machine_write(struct oc_machine *m, const struct oc_format *format, size_t *ret_len)
 {
-	struct oc_output *out;
-	const void *bytes;
-	char *text;
-	size_t len;
+	char *text = reading_write(m, format->name, ret_len);
 
-	must(oc_output_open_memory(&out));
-	must(format->write(m, out, NULL));
-	bytes = oc_output_memory(out, &len);
-	text = malloc(len + 1);
-	if (!text)
-		abort();
-	memcpy(text, bytes, len);
-	text[len] = '\0';
-	*ret_len = len;
-	oc_output_abort(out);
 	oc_machine_free(m);
 	return text;
 }

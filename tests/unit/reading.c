@@ -44,13 +44,15 @@ struct oc_machine *reading_folded(const char *text)
 
 char *reading_write(const struct oc_machine *m, const char *format, size_t *ret_size)
 {
+	struct oc_error err = { 0 };
 	struct oc_output *out;
 	const void *data;
 	size_t size;
 	char *copy;
 
 	cr_assert_eq(oc_output_open_memory(&out), 0);
-	cr_assert_eq(oc_format_by_name(format)->write(m, out, NULL), 0);
+	cr_assert_eq(oc_format_by_name(format)->write(m, out, &err), 0, "%s: %s", format,
+		     err.message);
 	data = oc_output_memory(out, &size);
 	copy = malloc(size + 1);
 	cr_assert_not_null(copy);

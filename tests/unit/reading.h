@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes through a reader of an input format into a machine, and machines as folded text: what tests of readers need.
- * Used by test_folded_read.c, test_pprof_read.c and test_diff.c.
+ * What tests of formats need: bytes through a reader into a machine, and what a writer makes of a machine.
+ * Used by the tests of readers, of writers and of diff.
  */
 #ifndef TESTS_READING_H
 #define TESTS_READING_H

@@ -11,22 +11,12 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "reading.h"
 #include "sample_machine.h"
 
 static char *folded(const struct oc_machine *m)
 {
-	struct oc_output *out;
-	struct oc_error err = { 0 };
-	const void *data;
-	char *text;
-	size_t size;
-
-	cr_assert_eq(oc_output_open_memory(&out), 0);
-	cr_assert_eq(oc_format_by_name("folded")->write(m, out, &err), 0, "%s", err.message);
-	data = oc_output_memory(out, &size);
-	text = strndup(data, size);
-	oc_output_abort(out);
-	return text;
+	return reading_write(m, "folded", NULL);
 }
 
 static const char expected[] = "no:de </script>;[no stack] 2\n"

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "export/formats/nettrace_stream.h"
 #include "machine_parts.h"
+#include "reading.h"
 #include "sample_machine.h"
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
@@ -289,18 +290,11 @@ static void read_block(struct bytes *file)
 /* Writes the machine, frees it, and reads what was written into `trace`. */
 static void write_and_read(struct oc_machine *m)
 {
-	struct oc_output *out;
 	struct bytes file;
-	const void *data;
 
-	cr_assert_eq(oc_output_open_memory(&out), 0);
-	cr_assert_eq(oc_format_by_name("nettrace")->write(m, out, NULL), 0);
-	data = oc_output_memory(out, &trace.size);
-	trace.data = malloc(trace.size);
+	trace.data = (uint8_t *)reading_write(m, "nettrace", &trace.size);
 	trace.events = calloc(EVENTS_MAX, sizeof(*trace.events));
-	cr_assert(trace.data && trace.events);
-	memcpy(trace.data, data, trace.size);
-	oc_output_abort(out);
+	cr_assert_not_null(trace.events);
 	oc_machine_free(m);
 	file = (struct bytes){ trace.data, trace.data + trace.size };
 	cr_assert_arr_eq(part(&file, 20).at, "Nettrace\0\0\0\0\6\0\0\0\0\0\0\0", 20);

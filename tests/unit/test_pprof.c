@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "machine_parts.h"
 #include "profile.pb-c.h"
+#include "reading.h"
 #include "sample_machine.h"
 
 typedef Perftools__Profiles__Profile profile;
@@ -19,15 +20,10 @@ static profile *decode(const struct oc_machine *m)
 {
 	static uint8_t raw[1 << 20];
 	z_stream z = { .next_out = raw, .avail_out = sizeof(raw) };
-	struct oc_output *out;
-	struct oc_error err = { 0 };
-	const void *packed;
-	profile *p;
 	size_t size;
+	char *packed = reading_write(m, "pprof", &size);
+	profile *p;
 
-	cr_assert_eq(oc_output_open_memory(&out), 0);
-	cr_assert_eq(oc_format_by_name("pprof")->write(m, out, &err), 0, "%s", err.message);
-	packed = oc_output_memory(out, &size);
 	z.next_in = (uint8_t *)packed;
 	z.avail_in = (uInt)size;
 	cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
@@ -36,7 +32,7 @@ static profile *decode(const struct oc_machine *m)
 	p = perftools__profiles__profile__unpack(NULL, z.total_out, raw);
 	cr_assert_not_null(p);
 	inflateEnd(&z);
-	oc_output_abort(out);
+	free(packed);
 	return p;
 }
 
