@@ -340,6 +340,19 @@ Test(etw_session, each_call_of_a_stop_fails_with_each_error)
 	cr_assert_gt(call, 10);
 }
 
+/* Windows has stopped the session, but its names did not fit into the answer. */
+Test(etw_session, an_answer_that_does_not_fit)
+{
+	struct etw_session_opts opts = { .path = path, .frequency_hz = 1000, .no_methods = true };
+	struct etw_session *s = start(&opts);
+
+	/* Behind switching off the kernel's events. */
+	fake.fail_call = fake.nr_calls + 2;
+	fake.fail_code = ETW_MORE_DATA;
+	cr_assert_not(stop(s).ended_elsewhere);
+	cr_assert_eq(fake.nr_calls, fake.fail_call, "it is not stopped twice");
+}
+
 Test(etw_session, no_file_is_no_success)
 {
 	struct etw_session_opts opts = { .path = path, .frequency_hz = 1000, .no_methods = true };
