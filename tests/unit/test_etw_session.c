@@ -81,6 +81,8 @@ Test(etw_session, the_calls_of_a_recording)
 	cr_assert_eq(fake.classes[0].type, 46);
 	cr_assert_eq(fake.nr_enabled, 1);
 	cr_assert_eq(fake.enabled[0].keywords, 0x38);
+	cr_assert_eq(fake.property, 0, "methods without stacks");
+	cr_assert_eq(fake.flush_s, 1);
 	cr_assert_str_eq(fake.path.data, path);
 	stop(s);
 	cr_assert_not(fake.runs);
@@ -122,6 +124,7 @@ Test(etw_session, context_switches_and_providers)
 	cr_assert_eq(fake.enabled[0].level, 5);
 	cr_assert_eq(fake.filter_id, 77);
 	cr_assert_eq(fake.enabled[1].keywords, 0);
+	cr_assert_eq(fake.property, ETW_ENABLE_STACKS);
 	stop(s);
 	cr_assert_eq(fake.slept_ms, 0, "without methods there is nothing to wait for");
 }
