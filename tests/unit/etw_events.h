@@ -14,6 +14,7 @@
 #define REASON_USER_REQUEST 6
 #define REASON_PREEMPTED    32
 #define STATE_READY         1
+#define STATE_RUNNING       2
 #define STATE_STANDBY       3
 #define STATE_TERMINATED    4
 #define STATE_WAITING       5

@@ -169,6 +169,23 @@ Test(etw_odd, samples_do_not_wait_for_ever)
 	cr_assert_eq(wait_for(262144), 1);
 }
 
+/* Where the log header says how many events were lost, and the second buffer that some were. */
+#define LOST_AT  (0x48 + 32 + 0x30)
+#define FLAGS_AT (4096 + 0x34)
+
+Test(etw_odd, losses_that_only_buffers_tell)
+{
+	struct etl_writer w;
+
+	ev_begin(&w, 8);
+	ev_process(&w, 1001, 0x0303, 8, "a.exe");
+	etl_writer_end(&w);
+	w.data.len = 0;
+	w.file.data[LOST_AT] = 0;
+	w.file.data[FLAGS_AT] |= 2;
+	ev_expect(&w, 0, "start 8 comm=a.exe\nnote trace_events_lost 1\n");
+}
+
 /* ---- processes and what is in them --------------------------------------------------------------------------- */
 
 Test(etw_odd, a_thread_that_is_named_while_it_runs)

@@ -131,7 +131,7 @@ Test(etw_trace, preempted_threads_are_ready_all_the_time)
 /* A thread may be on its way to another processor already when its own says that it has left. */
 Test(etw_trace, preempted_threads_that_have_a_processor_again)
 {
-	static const uint8_t states[] = { STATE_STANDBY, STATE_DEFERRED };
+	static const uint8_t states[] = { STATE_RUNNING, STATE_STANDBY, STATE_DEFERRED };
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		struct etl_writer w;
@@ -656,17 +656,21 @@ Test(etw_trace, events_that_lie_behind_later_ones)
 	ev_sample(&w, 1030, 9, 0x1000, 0);
 	ev_sample(&w, 1010, 9, 0x2000, 0);
 	ev_sample(&w, 1020, 9, 0x3000, 0);
+	ev_sample(&w, 1005, 9, 0x4000, 0);
+	ev_stack(&w, 1039, 1005, 8, 9, 0x4000);
 	ev_stack(&w, 1040, 1010, 8, 9, 0x2000);
 	ev_stack(&w, 1041, 1020, 8, 9, 0x3000);
 	ev_stack(&w, 1042, 1030, 8, 9, 0x1000);
 	counts = ev_expect(&w, 0,
 			   "unknown 8\n"
-			   "stack 1 user 2000 2010\n"
+			   "stack 1 user 4000 4010\n"
 			   "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=1\n"
-			   "stack 2 user 3000 3010\n"
+			   "stack 2 user 2000 2010\n"
 			   "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=2\n"
-			   "stack 3 user 1000 1010\n"
-			   "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=3\n" END);
+			   "stack 3 user 3000 3010\n"
+			   "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=3\n"
+			   "stack 4 user 1000 1010\n"
+			   "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=4\n" END);
 	cr_assert_eq(counts.stacks_of_others, 0);
 }
 
