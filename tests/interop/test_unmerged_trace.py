@@ -147,10 +147,10 @@ class Unmerged(unittest.TestCase):
         with open(paths[0], "rb") as file:
             trace = nettrace.read(file.read(), allow_unmapped=True)
         self.assertEqual(list(trace.metadata.values()),
-                         [{"type": "PE", "name": "X86_64.pdb", "signature": guid.lower(), "age": 1}])
+                         [{"type": "PE", "name": "x86_64.pdb", "signature": guid.lower(), "age": 1}])
         with open(paths[1], encoding="utf-8") as file:
             (library,) = json.load(file)["libs"]
-        self.assertEqual((library["debugName"], library["breakpadId"]), ("X86_64.pdb", guid.upper() + "1"))
+        self.assertEqual((library["debugName"], library["breakpadId"]), ("x86_64.pdb", guid.upper() + "1"))
 
     def test_drivers_in_perf_data(self):
         """perf wants modules of the kernel in brackets."""
