@@ -137,7 +137,7 @@ class Unmerged(unittest.TestCase):
         self.expect_names(later, self.put("stamped", ".dll", ".pdb"))
 
     def test_symbol_file_in_other_formats(self):
-        """Who looks for symbols by himself is told of the PDB file."""
+        """Who looks for symbols by himself is told of the PDB file, under the name that the program tells."""
         symbols = self.put("stamped", ".dll", ".pdb")
         paths = [os.path.join(self.dir, name) for name in ("out.nettrace", "out.firefox.json")]
         subprocess.run([RECORD_TRACE, "convert", "-q", self.write("stamped"), "--symbol-path", symbols, "-o", paths[0], "-o",
