@@ -58,8 +58,6 @@ const struct etw_pdb *etw_pdbs_find(struct etw_pdbs *pdbs, uint32_t pid, uint64_
 
 	if (!place)
 		return NULL;
-	if (!time)
-		return &pdbs->list[place->first];
 	while ((next = pdbs->list[place->now].next) && pdbs->list[next].time <= time)
 		place->now = next;
 	return &pdbs->list[place->now];
@@ -120,9 +118,8 @@ int etw_pdbs_add(struct etw_pdbs *pdbs, uint64_t time, const struct etw_image_pd
 	if (array_reserve(&pdbs->places, &pdbs->places_cap, id, sizeof(*pdbs->places)) ||
 	    id_table_add(&pdbs->index, hash, id))
 		return -ENOMEM;
-	pdbs->places[id - 1] = (struct etw_pdb_place){
-		.base = pdb->base, .pid = pdb->pid, .first = at, .now = at, .last = at
-	};
+	pdbs->places[id - 1] =
+		(struct etw_pdb_place){ .base = pdb->base, .pid = pdb->pid, .now = at, .last = at };
 	return 0;
 }
 

@@ -31,8 +31,7 @@ struct etw_pdb {
 struct etw_pdb_place {
 	uint64_t base;
 	uint32_t pid;
-	uint32_t first; /* indices of PDBs */
-	uint32_t now;   /* the one that was asked for last */
+	uint32_t now; /* index of the PDB that was asked for last; at first the first one */
 	uint32_t last;
 };
 

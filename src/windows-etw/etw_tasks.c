@@ -100,8 +100,6 @@ int etw_tasks_thread_event(struct etw_tasks *tasks, const struct etw_thread *thr
 		rc = add_thread(tasks, thread->tid, thread->pid);
 	} else if (tasks->threads[index].pid == ETL_NO_ID) {
 		tasks->threads[index].pid = thread->pid;
-	} else if (tasks->threads[index].pid != thread->pid) {
-		rc = add_thread(tasks, thread->tid, thread->pid);
 	}
 	if (rc < 0)
 		return (int)rc;

@@ -49,7 +49,7 @@ void etw_tasks_done(struct etw_tasks *tasks);
 struct etw_task_process *etw_tasks_process(struct etw_tasks *tasks, uint32_t pid);
 
 /*
- * A thread event: a new life begins at a start or when pid is another than before.
+ * A thread event: a new life begins at a start, or when the id was not known; other events only add the process.
  * Returns 0 or -ENOMEM.
  */
 int etw_tasks_thread_event(struct etw_tasks *tasks, const struct etw_thread *thread);

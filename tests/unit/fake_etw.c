@@ -95,6 +95,7 @@ static uint32_t start(struct etw_api *api, uint64_t *ret_session, const uint16_t
 	for (size_t i = 0; i < ETW_NAME_CHARS && (!i || f->name[i - 1]); i++)
 		f->name[i] = name[i];
 	f->kernel_flags = p->enable_flags;
+	f->flush_s = p->flush_s;
 	f->runs = f->started = true;
 	return 0;
 }
@@ -183,6 +184,7 @@ static uint32_t enable(struct etw_api *api, uint64_t session, const struct etw_e
 			return ETW_INVALID_PARAMETER;
 		f->filter_id = ids->ids[0];
 	}
+	f->property = parameters->property;
 	f->enabled[f->nr_enabled] = *what;
 	f->enabled[f->nr_enabled++].parameters = NULL;
 	f->rundown_asked |= what->provider.a == RUNDOWN_FIRST;

@@ -47,6 +47,8 @@ struct fake_etw {
 	struct etw_enable enabled[FAKE_ETW_PROVIDERS]; /* [nr_enabled] that are on, in order */
 	unsigned int nr_enabled;
 	uint16_t filter_id; /* of the last that was enabled with one */
+	uint32_t property;  /* of the last that was enabled */
+	uint32_t flush_s;
 	bool rundown_asked;
 };
 

@@ -122,6 +122,19 @@ Test(etl_reader, log_header_of_both_pointer_sizes)
 	}
 }
 
+/* Opens the writer's trace and takes its first event behind the log header. */
+static struct etl_reader *open_first(struct etl_writer *w, struct oc_input **in,
+				     const struct etl_event **ret_event)
+{
+	struct etl_reader *r;
+
+	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, in), 0);
+	cr_assert_eq(etl_reader_open(*in, &r, NULL), 0);
+	cr_assert_eq(etl_reader_next(r, ret_event), 1);
+	cr_assert_eq(etl_reader_next(r, ret_event), 1);
+	return r;
+}
+
 /* Where the log header of a 64-bit trace has its fields, and a buffer's header its own. */
 #define LOG_AT(offset) (0x48 + 32 + (offset))
 #define LOG_MODE       LOG_AT(0x20)
@@ -214,6 +227,66 @@ Test(etl_reader, marks_of_losses)
 	}
 }
 
+/* A header of any kind with a payload of four bytes, and an event behind it. */
+static void expect_header(uint8_t kind, size_t size, size_t size_at, enum etl_header header,
+			  uint8_t pointer_size)
+{
+	uint8_t raw[96] = { [2] = kind, [3] = 0xc0 };
+	const struct etl_event *e;
+	struct etl_reader *r;
+	struct oc_input *in;
+	struct etl_writer w;
+
+	raw[size_at] = (uint8_t)(size + 4);
+	raw[16] = 0xd0; /* 2000 */
+	raw[17] = 0x07;
+	etl_writer_init(&w, 8, ETL_PLAIN);
+	etl_writer_begin(&w, 0);
+	etl_writer_raw(&w, raw, size + 4);
+	tick(&w, 2001, 0x1234);
+	etl_writer_end(&w);
+	r = open_first(&w, &in, &e);
+	cr_assert(e->header == header && e->pointer_size == pointer_size && e->time == 2000,
+		  "kind %u", kind);
+	cr_assert_eq(e->size, 4, "kind %u", kind);
+	cr_assert_eq(etl_reader_next(r, &e), 1);
+	cr_assert_eq(e->id, 0x1234);
+	etl_reader_free(r);
+	oc_input_close(in);
+	etl_writer_done(&w);
+}
+
+Test(etl_reader, headers_of_both_pointer_sizes)
+{
+	expect_header(1, 32, 4, ETL_SYSTEM, 4);
+	expect_header(2, 32, 4, ETL_SYSTEM, 8);
+	expect_header(3, 24, 4, ETL_COMPACT, 4);
+	expect_header(4, 24, 4, ETL_COMPACT, 8);
+	expect_header(10, 48, 0, ETL_FULL, 4);
+	expect_header(20, 48, 0, ETL_FULL, 8);
+	expect_header(11, 72, 0, ETL_INSTANCE, 4);
+	expect_header(21, 72, 0, ETL_INSTANCE, 8);
+	expect_header(18, 80, 0, ETL_EVENT, 4);
+	expect_header(19, 80, 0, ETL_EVENT, 8);
+}
+
+Test(etl_reader, messages_are_passed_over)
+{
+	static const uint8_t marks[] = { 0x90, 0xa0, 0xb0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const uint8_t raw[16] = { 13, 0, 7, marks[i], 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+		struct etl_writer w;
+
+		etl_writer_init(&w, 8, ETL_PLAIN);
+		etl_writer_begin(&w, 0);
+		etl_writer_raw(&w, raw, sizeof(raw));
+		tick(&w, 2000, 1);
+		etl_writer_end(&w);
+		expect(&w, "0:2000:1 0");
+	}
+}
+
 /* What is written over and over, appended to, begun anew, or begun before it is written, has another number of buffers. */
 Test(etl_reader, number_of_buffers)
 {
@@ -262,19 +335,6 @@ Test(etl_reader, buffers_of_old_windows)
 }
 
 /* ---- headers ------------------------------------------------------------------------------------------------- */
-
-/* Opens the writer's trace and takes its first event behind the log header. */
-static struct etl_reader *open_first(struct etl_writer *w, struct oc_input **in,
-				     const struct etl_event **ret_event)
-{
-	struct etl_reader *r;
-
-	cr_assert_eq(oc_input_open_memory(w->file.data, w->file.len, in), 0);
-	cr_assert_eq(etl_reader_open(*in, &r, NULL), 0);
-	cr_assert_eq(etl_reader_next(r, ret_event), 1);
-	cr_assert_eq(etl_reader_next(r, ret_event), 1);
-	return r;
-}
 
 Test(etl_reader, headers_with_ids)
 {

@@ -81,6 +81,8 @@ Test(etw_session, the_calls_of_a_recording)
 	cr_assert_eq(fake.classes[0].type, 46);
 	cr_assert_eq(fake.nr_enabled, 1);
 	cr_assert_eq(fake.enabled[0].keywords, 0x38);
+	cr_assert_eq(fake.property, 0, "methods without stacks");
+	cr_assert_eq(fake.flush_s, 1);
 	cr_assert_str_eq(fake.path.data, path);
 	stop(s);
 	cr_assert_not(fake.runs);
@@ -122,6 +124,7 @@ Test(etw_session, context_switches_and_providers)
 	cr_assert_eq(fake.enabled[0].level, 5);
 	cr_assert_eq(fake.filter_id, 77);
 	cr_assert_eq(fake.enabled[1].keywords, 0);
+	cr_assert_eq(fake.property, ETW_ENABLE_STACKS);
 	stop(s);
 	cr_assert_eq(fake.slept_ms, 0, "without methods there is nothing to wait for");
 }
@@ -338,6 +341,19 @@ Test(etw_session, each_call_of_a_stop_fails_with_each_error)
 			stop_with_failure(call, i);
 	}
 	cr_assert_gt(call, 10);
+}
+
+/* Windows has stopped the session, but its names did not fit into the answer. */
+Test(etw_session, an_answer_that_does_not_fit)
+{
+	struct etw_session_opts opts = { .path = path, .frequency_hz = 1000, .no_methods = true };
+	struct etw_session *s = start(&opts);
+
+	/* Behind switching off the kernel's events. */
+	fake.fail_call = fake.nr_calls + 2;
+	fake.fail_code = ETW_MORE_DATA;
+	cr_assert_not(stop(s).ended_elsewhere);
+	cr_assert_eq(fake.nr_calls, fake.fail_call, "it is not stopped twice");
 }
 
 Test(etw_session, no_file_is_no_success)
