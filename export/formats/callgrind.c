@@ -16,6 +16,7 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/output.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/numbering.h"
@@ -23,8 +24,7 @@
 #include "export/stack_tree.h"
 #include "export/text_table.h"
 
-#define FLUSH_BYTES (64 * 1024)
-#define UNKNOWN     "???" /* what callgrind itself writes */
+#define UNKNOWN "???" /* what callgrind itself writes */
 /* A profile without any event is refused by its readers. */
 #define NOTHING                                                                                  \
 	"# callgrind format\nversion: 1\npositions: line\nevents: samples\nsummary: 0\ntotals: " \
@@ -317,17 +317,6 @@ static void put_head(struct callgrind *c)
 	put_costs(c, c->totals);
 }
 
-static int flush_text(struct callgrind *c, size_t at_least)
-{
-	int rc = c->text.error;
-
-	if (rc || c->text.len < at_least)
-		return rc;
-	rc = oc_output_write(c->out, c->text.data, c->text.len);
-	buffer_clear(&c->text);
-	return rc;
-}
-
 static int write_profile(struct callgrind *c)
 {
 	int rc = 0;
@@ -347,11 +336,11 @@ static int write_profile(struct callgrind *c)
 			put_function(c, "", c->entries[i].code);
 		}
 		put_entry(c, &c->entries[i]);
-		rc = flush_text(c, FLUSH_BYTES);
+		rc = output_pass_on(c->out, &c->text, OUTPUT_PIECE_BYTES);
 	}
 	buffer_puts(&c->text, "\ntotals:");
 	put_costs(c, c->totals);
-	return rc ? rc : flush_text(c, 0);
+	return rc ? rc : output_pass_on(c->out, &c->text, 0);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "base/human.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "embed/svg/script.js.h"
 #include "embed/svg/style.css.h"
@@ -35,7 +36,6 @@
 #define CHAR_PX        7.1  /* mean width of a character at 12 px; on the safe side */
 #define WIDE_PX        3    /* narrower frames have no border, which would hide them */
 #define NAME_BYTES_MAX 4096 /* of one name in the file; each frame repeats its name */
-#define FLUSH_BYTES    (64 * 1024)
 
 struct svg {
 	const struct flame_view *view;
@@ -75,16 +75,6 @@ static void put_fitting(struct buffer *b, const char *name, size_t len, double p
 }
 
 /* Hands over what has been collected so far, so that the file never lies in memory as a whole. */
-static int flush(struct svg *s)
-{
-	int rc = s->b.error;
-
-	if (!rc)
-		rc = oc_output_write(s->out, s->b.data, s->b.len);
-	buffer_clear(&s->b);
-	return rc;
-}
-
 /* ---- the tree ---------------------------------------------------------------------------------------------- */
 
 static uint64_t total_of(const struct svg *s)
@@ -229,8 +219,7 @@ static int write_frames(struct svg *s)
 
 		if (drawn)
 			put_frame(s, i);
-		if (s->b.len >= FLUSH_BYTES)
-			rc = flush(s);
+		rc = output_pass_on(s->out, &s->b, OUTPUT_PIECE_BYTES);
 		i = next_node(s->nodes, i, drawn);
 	} while (i && !rc);
 	buffer_puts(&s->b, "</svg>\n");
@@ -253,7 +242,7 @@ static int write_file(struct svg *s)
 	buffer_puts(&s->b, "<script type=\"text/ecmascript\"><![CDATA[\n");
 	buffer_append(&s->b, script_js, sizeof(script_js) - 1);
 	buffer_puts(&s->b, "]]></script>\n</svg>\n");
-	return flush(s);
+	return output_pass_on(s->out, &s->b, 0);
 }
 
 int flame_svg_write(const struct flame_view *view, struct oc_output *out)

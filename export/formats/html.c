@@ -18,13 +18,12 @@
 #include "base/buffer.h"
 #include "base/id_table.h"
 #include "base/json.h"
+#include "base/output.h"
 #include "embed/html/page.html.h"
 #include "embed/html/viewer.css.h"
 #include "embed/html/viewer.js.h"
 #include "export/formats/flame.h"
 #include "export/formats/formats_private.h"
-
-#define FLUSH_BYTES (64 * 1024)
 
 /* Only our own script and style run, by their hashes; nothing is loaded from anywhere. */
 #define CSP                                                        \
@@ -185,20 +184,10 @@ static int collect(struct page *p)
 
 /* ---- JSON -------------------------------------------------------------------------------------------------- */
 
-static int flush(struct page *p)
-{
-	int rc = p->b.error;
-
-	if (!rc)
-		rc = oc_output_write(p->out, p->b.data, p->b.len);
-	buffer_clear(&p->b);
-	return rc;
-}
-
 /* Keeps the buffer small inside long arrays. */
 static int flush_if_full(struct page *p)
 {
-	return p->b.len < FLUSH_BYTES ? p->b.error : flush(p);
+	return output_pass_on(p->out, &p->b, OUTPUT_PIECE_BYTES);
 }
 
 /* A string of the machine or of the graph, with its key in objects. */
@@ -339,7 +328,7 @@ static int put_threads(struct page *p)
 		put_string(p, NULL, p->nodes[p->threads[i].node].name);
 	}
 	json_array_end(&p->j);
-	return flush(p);
+	return output_pass_on(p->out, &p->b, 0);
 }
 
 /* In the place of a path: functions of one name in several modules. */
@@ -406,7 +395,7 @@ static int put_functions(struct page *p, struct module_list *modules)
 		else
 			put_string(p, NULL, modules->paths[i]);
 	json_array_end(&p->j);
-	return flush(p);
+	return output_pass_on(p->out, &p->b, 0);
 }
 
 /* "frames": [how many ids back the caller is, function, ...]: ids count from 1, a root's caller is 0. */
@@ -421,7 +410,7 @@ static int put_frames(struct page *p)
 			break;
 	}
 	json_array_end(&p->j);
-	return flush(p);
+	return output_pass_on(p->out, &p->b, 0);
 }
 
 /* "samples": [thread, frame id, count, ...]. */
@@ -437,7 +426,7 @@ static int put_samples(struct page *p)
 			break;
 	}
 	json_array_end(&p->j);
-	return flush(p);
+	return output_pass_on(p->out, &p->b, 0);
 }
 
 static int put_data(struct page *p)
@@ -497,7 +486,7 @@ static int put_page(struct page *p)
 		at = end + 2;
 	}
 	buffer_puts(&p->b, at);
-	return rc ? rc : flush(p);
+	return rc ? rc : output_pass_on(p->out, &p->b, 0);
 }
 
 static int html_write(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)

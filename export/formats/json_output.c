@@ -8,9 +8,8 @@
 
 #include <errno.h>
 
+#include "base/output.h"
 #include "export/formats/gzip.h"
-
-#define FLUSH_BYTES (64 * 1024)
 
 void json_output_begin(struct json_output *o, struct oc_output *out, int gzip_level)
 {
@@ -27,22 +26,20 @@ void json_output_begin(struct json_output *o, struct oc_output *out, int gzip_le
 
 static void pass_on(struct json_output *o)
 {
-	if (!o->error)
-		o->error = o->text.error;
 	if (o->error)
 		return;
-	if (o->z) {
-		gzip_write(o->z, o->text.data, o->text.len);
-		o->error = o->z->error;
-	} else {
-		o->error = oc_output_write(o->out, o->text.data, o->text.len);
+	if (!o->z || o->text.error) {
+		o->error = output_pass_on(o->out, &o->text, 0);
+		return;
 	}
+	gzip_write(o->z, o->text.data, o->text.len);
+	o->error = o->z->error;
 	buffer_clear(&o->text);
 }
 
 int json_output_flush(struct json_output *o)
 {
-	if (o->text.len >= FLUSH_BYTES || o->text.error)
+	if (o->text.len >= OUTPUT_PIECE_BYTES || o->text.error)
 		pass_on(o);
 	return o->error;
 }

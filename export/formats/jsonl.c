@@ -12,11 +12,10 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/macros.h"
+#include "base/output.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/sample_order.h"
-
-#define FLUSH_BYTES (64 * 1024)
 
 /* JSON strings of a location, joined by commas, in jsonl.texts: its functions, innermost first, and its module as often. */
 struct fragment {
@@ -163,16 +162,6 @@ static void add_owner(struct jsonl *l, const struct oc_sample *sample)
 	}
 }
 
-static int flush(struct jsonl *l)
-{
-	int rc = l->line.error ? l->line.error : l->texts.error;
-
-	if (!rc)
-		rc = oc_output_write(l->out, l->line.data, l->line.len);
-	buffer_clear(&l->line);
-	return rc;
-}
-
 static int write_sample(void *arg, const struct oc_sample *sample)
 {
 	struct jsonl *l = arg;
@@ -195,7 +184,8 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	add_stack(l, sample->stack);
 	json_object_end(&l->json);
 	buffer_putc(&l->line, '\n');
-	return l->line.len < FLUSH_BYTES ? 0 : flush(l);
+	return l->texts.error ? l->texts.error
+			      : output_pass_on(l->out, &l->line, OUTPUT_PIECE_BYTES);
 }
 
 static int write_jsonl(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)
@@ -209,7 +199,7 @@ static int write_jsonl(const struct oc_machine *m, struct oc_output *out, struct
 	if (l.fragments)
 		rc = samples_by_time(m, &order);
 	if (!rc)
-		rc = flush(&l);
+		rc = output_pass_on(out, &l.line, 0);
 	buffer_done(&l.line);
 	buffer_done(&l.texts);
 	free(l.fragments);

@@ -13,14 +13,14 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/output.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/sample_groups.h"
 #include "export/sample_order.h"
 
-#define FLUSH_BYTES (64 * 1024)
-#define NS_PER_S    1000000000
-#define NS_PER_US   1000
+#define NS_PER_S  1000000000
+#define NS_PER_US 1000
 
 /* The lines of a location in perf_script.texts. */
 struct fragment {
@@ -106,16 +106,6 @@ static void put_head(struct perf_script *p, const struct oc_sample *sample)
 	buffer_puts(&p->text, ": \n");
 }
 
-static int flush(struct perf_script *p)
-{
-	int rc = p->text.error ? p->text.error : p->texts.error;
-
-	if (!rc)
-		rc = oc_output_write(p->out, p->text.data, p->text.len);
-	buffer_clear(&p->text);
-	return rc;
-}
-
 static int write_sample(void *arg, const struct oc_sample *sample)
 {
 	struct perf_script *p = arg;
@@ -132,7 +122,8 @@ static int write_sample(void *arg, const struct oc_sample *sample)
 	if (!nr)
 		buffer_printf(&p->text, "\t%16x " NO_STACK_NAME " ([unknown])\n", 0);
 	buffer_putc(&p->text, '\n');
-	return p->text.len < FLUSH_BYTES ? 0 : flush(p);
+	return p->texts.error ? p->texts.error
+			      : output_pass_on(p->out, &p->text, OUTPUT_PIECE_BYTES);
 }
 
 static int write_perf_script(const struct oc_machine *m, struct oc_output *out,
@@ -147,7 +138,7 @@ static int write_perf_script(const struct oc_machine *m, struct oc_output *out,
 	if (p.fragments)
 		rc = samples_by_time(m, &order);
 	if (!rc)
-		rc = flush(&p);
+		rc = output_pass_on(out, &p.text, 0);
 	buffer_done(&p.text);
 	buffer_done(&p.texts);
 	free(p.fragments);

@@ -14,13 +14,13 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "base/output.h"
 #include "base/protobuf.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/frames.h"
 
-#define FLUSH_BYTES (64 * 1024)
-#define NS_PER_S    1000000000ULL
+#define NS_PER_S 1000000000ULL
 
 /* Field numbers, from protos/perfetto/trace of the Perfetto project. */
 enum { TRACE_PACKET = 1 };
@@ -105,17 +105,6 @@ struct perfetto {
 	uint8_t *module_sent; /* by module id */
 	uint8_t *track_sent;  /* by thread id */
 };
-
-static int flush_packets(struct perfetto *p, size_t at_least)
-{
-	int rc = p->packets.error;
-
-	if (rc || p->packets.len < at_least)
-		return rc;
-	rc = oc_output_write(p->out, p->packets.data, p->packets.len);
-	buffer_clear(&p->packets);
-	return rc;
-}
 
 static size_t begin_packet(struct perfetto *p, uint32_t sequence, uint32_t flags)
 {
@@ -208,7 +197,7 @@ static int write_process(struct perfetto *p, oc_process_id id)
 	proto_end(&p->packets, entry);
 	proto_end(&p->packets, tree);
 	proto_end(&p->packets, packet);
-	return flush_packets(p, FLUSH_BYTES);
+	return output_pass_on(p->out, &p->packets, OUTPUT_PIECE_BYTES);
 }
 
 static int write_thread(struct perfetto *p, oc_thread_id id)
@@ -229,7 +218,7 @@ static int write_thread(struct perfetto *p, oc_thread_id id)
 	proto_end(&p->packets, entry);
 	proto_end(&p->packets, track);
 	proto_end(&p->packets, packet);
-	return flush_packets(p, FLUSH_BYTES);
+	return output_pass_on(p->out, &p->packets, OUTPUT_PIECE_BYTES);
 }
 
 static int write_names(struct perfetto *p)
@@ -423,7 +412,7 @@ static int write_perf_sample(struct perfetto *p, const struct oc_sample *sample,
 	proto_u64(&p->packets, SAMPLE_CALLSTACK, (uint64_t)sample->stack + 1);
 	proto_end(&p->packets, entry);
 	proto_end(&p->packets, packet);
-	return flush_packets(p, FLUSH_BYTES);
+	return output_pass_on(p->out, &p->packets, OUTPUT_PIECE_BYTES);
 }
 
 static int write_perf_samples(struct perfetto *p, const struct oc_sample *sample)
@@ -504,7 +493,7 @@ static int write_stretch(struct perfetto *p, const struct oc_sample *sample)
 	write_track(p, sample);
 	write_edge(p, sample, EVENT_BEGIN, end - value);
 	write_edge(p, sample, EVENT_END, end);
-	return flush_packets(p, FLUSH_BYTES);
+	return output_pass_on(p->out, &p->packets, OUTPUT_PIECE_BYTES);
 }
 
 static int write_sample(void *arg, const struct oc_sample *sample)
@@ -569,7 +558,7 @@ static int write_trace(struct perfetto *p)
 		write_kind(p);
 		rc = oc_machine_each_sample(p->m, write_sample, p);
 	}
-	return rc ? rc : flush_packets(p, 0);
+	return rc ? rc : output_pass_on(p->out, &p->packets, 0);
 }
 
 static int write_perfetto(const struct oc_machine *m, struct oc_output *out, struct oc_error *err)

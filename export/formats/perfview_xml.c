@@ -17,9 +17,9 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/macros.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "base/u64_map.h"
-#include "export/amount.h"
 #include "export/amount.h"
 #include "export/formats/formats_private.h"
 #include "export/formats/zip.h"
@@ -27,9 +27,8 @@
 #include "export/sample_order.h"
 #include "export/text_table.h"
 
-#define FLUSH_BYTES (64 * 1024)
-#define ZIP_LEVEL   1
-#define NS_PER_MS   1000000
+#define ZIP_LEVEL 1
+#define NS_PER_MS 1000000
 
 /* The caller of a process's frame. */
 #define NO_CALLER UINT32_MAX
@@ -68,21 +67,16 @@ struct perfview {
 
 static int flush(struct perfview *p)
 {
-	int rc = p->b.error;
-
-	if (!rc && p->zip) {
-		zip_write(p->zip, p->b.data, p->b.len);
-		rc = p->zip->error ? p->zip->error : p->zip->deflate.error;
-	} else if (!rc) {
-		rc = oc_output_write(p->out, p->b.data, p->b.len);
-	}
+	if (!p->zip || p->b.error)
+		return output_pass_on(p->out, &p->b, 0);
+	zip_write(p->zip, p->b.data, p->b.len);
 	buffer_clear(&p->b);
-	return rc;
+	return p->zip->error ? p->zip->error : p->zip->deflate.error;
 }
 
 static int flush_when_full(struct perfview *p)
 {
-	return p->b.len < FLUSH_BYTES ? p->b.error : flush(p);
+	return p->b.len < OUTPUT_PIECE_BYTES ? p->b.error : flush(p);
 }
 
 /* Nanoseconds as milliseconds with all their digits. */

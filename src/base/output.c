@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/os.h"
+#include "base/output.h"
 
 #define FLUSH_BYTES (256 * 1024)
 #define WRITE_MAX   ((size_t)1 << 30) /* of one call; Windows counts in 32 bits */
@@ -245,6 +245,17 @@ void oc_output_abort(struct oc_output *out)
 {
 	if (out)
 		output_free(out);
+}
+
+int output_pass_on(struct oc_output *out, struct buffer *b, size_t at_least)
+{
+	int rc = b->error;
+
+	if (rc || b->len < at_least)
+		return rc;
+	rc = oc_output_write(out, b->data, b->len);
+	buffer_clear(b);
+	return rc;
 }
 
 void oc_output_cancel_all(void)

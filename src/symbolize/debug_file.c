@@ -43,15 +43,16 @@ static int try_file(const struct hunt *hunt, uint32_t pid, const char *path)
 		return 0;
 	rc = elf_file_open(&elf, file.fd, (uint64_t)file.st.st_size);
 	if (!rc) {
+		bool is_same;
+
 		rc = elf_file_build_id(&elf, id);
-		if (rc == hunt->id_size && !memcmp(id, hunt->id, (size_t)rc) &&
-		    !elf_file_load_sections(&elf) && hunt->is_wanted(&elf)) {
+		is_same = rc == hunt->id_size && !memcmp(id, hunt->id, (size_t)rc);
+		if (is_same && !elf_file_load_sections(&elf) && hunt->is_wanted(&elf)) {
 			*hunt->elf = elf;
 			*hunt->fd = file.fd;
 			return 1;
 		}
-		if (hunt->other && !hunt->other->len &&
-		    (rc != hunt->id_size || memcmp(id, hunt->id, (size_t)rc)))
+		if (!is_same && hunt->other && !hunt->other->len)
 			buffer_puts(hunt->other, path);
 		elf_file_close(&elf);
 	}

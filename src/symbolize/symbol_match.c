@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "base/search.h"
 
 /* Times an address may be covered on average: real tables have two or three aliases and nested symbols. */
 #define STEPS_PER_ADDRESS 256u
@@ -65,19 +66,9 @@ static bool is_first_at(const struct symbol_match *m, size_t i, uint64_t start)
 /* Index of the first address >= start. */
 static size_t first_at(const struct symbol_match *m, uint64_t start)
 {
-	size_t low = 0, high = m->nr;
-
 	if (is_first_at(m, m->last, start))
 		return m->last;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (m->addresses[middle] < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return PARTITION_POINT(i, m->nr, m->addresses[i] < start);
 }
 
 /* True when a is to be preferred to b, both starting at the same address. */

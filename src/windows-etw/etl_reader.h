@@ -3,7 +3,7 @@
  * Reads a Windows .etl trace: all events of all buffers, in order of time.
  * Used by etw_facts.c and etw_trace.c. Knows buffers and headers, not what events mean. Portable C only.
  *
- * Opening reads each buffer's header and the time of its first event (40 bytes of memory per buffer). Reading then
+ * Opening reads each buffer's header and the time of its first event (32 bytes of memory per buffer). Reading then
  * keeps only those buffers in memory whose spans of time overlap: about one per processor.
  */
 #ifndef ETL_READER_H

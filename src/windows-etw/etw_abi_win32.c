@@ -73,12 +73,14 @@ SAME_FIELD(struct etw_filter, type, EVENT_FILTER_DESCRIPTOR, Type);
 
 /* ENABLE_TRACE_PARAMETERS */
 SAME_SIZE(struct etw_enable_parameters, ENABLE_TRACE_PARAMETERS);
+SAME_SIZE(struct etw_enable_parameters, ENABLE_TRACE_PARAMETERS);
 SAME_FIELD(struct etw_enable_parameters, version, ENABLE_TRACE_PARAMETERS, Version);
 SAME_FIELD(struct etw_enable_parameters, property, ENABLE_TRACE_PARAMETERS, EnableProperty);
 SAME_FIELD(struct etw_enable_parameters, control_flags, ENABLE_TRACE_PARAMETERS, ControlFlags);
 SAME_FIELD(struct etw_enable_parameters, source, ENABLE_TRACE_PARAMETERS, SourceId);
 SAME_FIELD(struct etw_enable_parameters, filters, ENABLE_TRACE_PARAMETERS, EnableFilterDesc);
 SAME_FIELD(struct etw_enable_parameters, nr_filters, ENABLE_TRACE_PARAMETERS, FilterDescCount);
+
 /* values */
 SAME_VALUE(ETW_PROPERTIES_BYTES, sizeof(EVENT_TRACE_PROPERTIES));
 SAME_VALUE(ETW_TRACED_GUID, WNODE_FLAG_TRACED_GUID);

@@ -84,13 +84,12 @@ _Static_assert(offsetof(struct etw_properties, name) == ETW_PROPERTIES_BYTES,
 #define ETW_MODE_INDEPENDENT   0x08000000u
 
 /* etw_properties.enable_flags: EVENT_TRACE_FLAG_* */
-#define ETW_FLAG_PROCESS      0x00000001u
-#define ETW_FLAG_THREAD       0x00000002u
-#define ETW_FLAG_IMAGE        0x00000004u
-#define ETW_FLAG_SWITCH       0x00000010u
-#define ETW_FLAG_DISPATCHER   0x00000800u
-#define ETW_FLAG_PROFILE      0x01000000u
-#define ETW_FLAG_NO_SYSCONFIG 0x10000000u
+#define ETW_FLAG_PROCESS    0x00000001u
+#define ETW_FLAG_THREAD     0x00000002u
+#define ETW_FLAG_IMAGE      0x00000004u
+#define ETW_FLAG_SWITCH     0x00000010u
+#define ETW_FLAG_DISPATCHER 0x00000800u
+#define ETW_FLAG_PROFILE    0x01000000u
 
 enum etw_control { ETW_QUERY = 0, ETW_STOP = 1, ETW_UPDATE = 2, ETW_FLUSH = 3 };
 

@@ -23,7 +23,7 @@ struct input {
 	bool bad;
 };
 
-static const uint8_t *take(struct input *in, uint64_t size)
+static inline const uint8_t *take(struct input *in, uint64_t size)
 {
 	static const uint8_t nothing[16];
 	const uint8_t *data = in->data;
@@ -37,22 +37,22 @@ static const uint8_t *take(struct input *in, uint64_t size)
 	return data;
 }
 
-static void skip(struct input *in, uint64_t size)
+static inline void skip(struct input *in, uint64_t size)
 {
 	take(in, size);
 }
 
-static uint32_t take_u32(struct input *in)
+static inline uint32_t take_u32(struct input *in)
 {
 	return le32(take(in, 4));
 }
 
-static uint64_t take_u64(struct input *in)
+static inline uint64_t take_u64(struct input *in)
 {
 	return le64(take(in, 8));
 }
 
-static uint64_t take_pointer(struct input *in)
+static inline uint64_t take_pointer(struct input *in)
 {
 	return in->pointer_size == 8 ? take_u64(in) : take_u32(in);
 }
@@ -407,7 +407,8 @@ static int decode_kernel(struct input *in, const struct etl_event *event, uint32
 		out->type = ETW_STACK;
 		decode_stack(in, &out->stack);
 		return 1;
-	case 0x1822 ... 0x1824:
+	/* Where a key is given up, and where those in use are listed; 0x1822, where it is taken, comes too early for us. */
+	case 0x1823 ... 0x1824:
 		out->type = ETW_STACK_KEY;
 		out->key.key = take_pointer(in);
 		out->key.frames = take_addresses(in);

@@ -3,19 +3,12 @@
  * Any bytes as an .octrace file, with right checksums, which no mutation would hit. What can be read must be sound: it
  * is written again, and that must be readable and give the same file once more.
  */
-#include "fuzz.h"
-
-#include <stdlib.h>
+#include "fuzz_reader.h"
 
 #include <onecollect/filter.h>
-#include <onecollect/format.h>
 #include <onecollect/merge.h>
-#include <onecollect/reader.h>
 
-#include "base/macros.h"
 #include "export/formats/octrace_private.h"
-
-#define MEMORY_BUDGET (16ULL << 20)
 
 static void put_checksums(uint8_t *file, size_t size)
 {
@@ -37,47 +30,12 @@ static void put_checksums(uint8_t *file, size_t size)
 	}
 }
 
-/* Reads a file into a finished machine; NULL = it cannot be read. */
-static struct oc_machine *read_machine(const void *data, size_t size)
-{
-	struct oc_machine_opts opts = { .size = sizeof(opts),
-					.memory_budget_bytes = MEMORY_BUDGET };
-	struct oc_machine *m = oc_machine_new(&opts);
-	struct oc_error err = { 0 };
-	struct oc_input *in;
-	int rc;
-
-	if (!m || oc_input_open_memory(data, size, &in))
-		abort();
-	rc = oc_reader_by_name("octrace")->read(in, m, &err);
-	oc_input_close(in);
-	/* An error always says why. */
-	if (rc && (err.code != rc || !*err.message))
-		abort();
-	if (!rc && !oc_machine_finish(m))
-		return m;
-	oc_machine_free(m);
-	return NULL;
-}
-
-static struct oc_output *write_machine(const struct oc_machine *m, const char *format)
-{
-	struct oc_output *out;
-
-	if (oc_output_open_memory(&out))
-		abort();
-	if (oc_format_by_name(format)->write(m, out, NULL)) {
-		oc_output_abort(out);
-		return NULL;
-	}
-	return out;
-}
-
 /* A file of ours, written again from what it was read to, must not change. */
 static void check_stable(const void *data, size_t size)
 {
-	struct oc_machine *m = read_machine(data, size);
-	struct oc_output *out = m ? write_machine(m, "octrace") : NULL;
+	int rc;
+	struct oc_machine *m = fuzz_read("octrace", data, size, &rc);
+	struct oc_output *out = m ? fuzz_write(m, "octrace") : NULL;
 	size_t again_size = 0;
 	const void *again = out ? oc_output_memory(out, &again_size) : NULL;
 
@@ -119,7 +77,7 @@ static void check_selection(struct oc_machine *m)
 		abort();
 	if (nr != oc_machine_nr_samples(m))
 		abort();
-	oc_output_abort(write_machine(m, "folded"));
+	oc_output_abort(fuzz_write(m, "folded"));
 	if (oc_machine_split(m, OC_SPLIT_THREAD, &group_of, &names) < 0 ||
 	    oc_machine_select_group(m, OC_SPLIT_THREAD, group_of, 0) < 0)
 		abort();
@@ -144,7 +102,7 @@ static void check_merge(const struct oc_machine *m)
 	    !oc_machine_merge_with(twice, m, NULL, NULL) &&
 	    !oc_machine_merge_with(more, m, NULL, NULL) &&
 	    !oc_machine_merge_with(more, twice, &opts, NULL) && !oc_machine_finish(more))
-		out = write_machine(more, "octrace");
+		out = fuzz_write(more, "octrace");
 	if (out) {
 		written = oc_output_memory(out, &size);
 		check_stable(written, size);
@@ -161,16 +119,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct oc_machine *m;
 	const void *written;
 	size_t written_size;
+	int rc;
 
 	if (!file)
 		return 0;
 	memcpy(file, data, size);
 	put_checksums(file, size);
-	m = read_machine(file, size);
+	m = fuzz_read("octrace", file, size, &rc);
 	if (m) {
-		oc_output_abort(write_machine(m, "pprof"));
-		oc_output_abort(write_machine(m, "folded"));
-		first = write_machine(m, "octrace");
+		oc_output_abort(fuzz_write(m, "pprof"));
+		oc_output_abort(fuzz_write(m, "folded"));
+		first = fuzz_write(m, "octrace");
 		if (!first)
 			abort();
 		written = oc_output_memory(first, &written_size);

@@ -5,7 +5,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int rc;
-	struct oc_machine *m = fuzz_read("pprof", data, size, &rc);
+	struct oc_machine *m = fuzz_read_balanced("pprof", data, size, &rc);
 
 	if (!m)
 		return 0;

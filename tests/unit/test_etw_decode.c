@@ -104,14 +104,16 @@ static void put_process(struct payload *p, uint8_t version, enum sid sid)
 	}
 	if (version >= 5)
 		payload_u64(p, 1);
+	if (version > 5)
+		payload_u32(p, 1); /* what is to come */
 }
 
 Test(etw_decode, processes_of_all_versions)
 {
-	for (unsigned int i = 0; i < 2 * 3 * 6; i++) {
+	for (unsigned int i = 0; i < 2 * 3 * 7; i++) {
 		struct payload p = { .pointer_size = i & 1 ? 4 : 8 };
-		uint8_t version = (uint8_t)(i / 2 % 6);
-		enum sid sid = (enum sid)(i / 12);
+		uint8_t version = (uint8_t)(i / 2 % 7);
+		enum sid sid = (enum sid)(i / 14);
 		struct etw_record r;
 
 		put_process(&p, version, sid);
@@ -122,7 +124,7 @@ Test(etw_decode, processes_of_all_versions)
 		cr_assert(is_text(r.process.image, "notepad.exe"), "v%u sid %d", version, sid);
 		cr_assert(is_wide(r.process.command, version >= 2 ? "notepad.exe a.txt" : ""));
 		if (sid == SID_USER)
-			refuse_cut(0x0301, version, &p, SIZE_MAX);
+			refuse_cut(0x0301, version, &p, version > 5 ? p.bytes.len - 12 : SIZE_MAX);
 		payload_done(&p);
 	}
 }
@@ -259,6 +261,9 @@ Test(etw_decode, samples)
 		refuse_cut(0x0f2e, 2, &p, SIZE_MAX);
 		cr_assert_eq(decode(0x0f2e, 1, &p, &r), 1);
 		cr_assert_eq(r.sample.flags, 0, "older ones have none");
+		p.bytes.data[pointer_size + 4] = 3;
+		cr_assert_eq(decode(0x0f2e, 2, &p, &r), 1);
+		cr_assert_eq(r.sample.count, 3);
 		payload_done(&p);
 	}
 }
@@ -285,6 +290,9 @@ Test(etw_decode, stacks_keys_and_references)
 		payload_u8(&p, 1);
 		cr_assert_eq(decode(0x1820, 2, &p, &r), -EBADMSG, "half an address");
 		p.bytes.len--;
+		cr_assert_eq(decode(0x1822, 2, &p, &r), 0, "before any reference");
+		cr_assert_eq(decode(0x1824, 2, &p, &r), 1);
+		cr_assert_eq(r.type, ETW_STACK_KEY);
 		cr_assert_eq(decode(0x1823, 2, &p, &r), 1);
 		cr_assert_eq(r.type, ETW_STACK_KEY);
 		cr_assert_eq(r.key.frames.nr, (16 + 2 * pointer_size) / pointer_size - 1);
@@ -326,6 +334,8 @@ Test(etw_decode, scheduling)
 
 static const uint8_t perf_info[16] =
 	"\xb4\xbf\x1d\xce\x7e\x13\xa6\x4d\x87\xb0\x3f\x59\xaa\x10\x2c\xbc";
+static const uint8_t image_class[16] =
+	"\x1d\x5d\xb1\x2c\xc1\x5f\xd2\x11\xab\xe1\x00\xa0\xc9\x11\xf5\x18";
 static const uint8_t image_id[16] =
 	"\xd7\x75\xe6\xb3\x54\x25\x18\x4f\x83\x0b\x27\x62\x73\x25\x60\xde";
 static const uint8_t sys_config[16] =
@@ -372,6 +382,7 @@ Test(etw_decode, kernel_events_under_their_class)
 	payload_u32(&p, 1);
 	cr_assert_eq(decode_of(perf_info, ETL_FULL, 46, &p, &r), 1);
 	cr_assert(r.type == ETW_SAMPLE && r.sample.tid == 20);
+	cr_assert_eq(decode_of(image_class, ETL_FULL, 10, &p, &r), -EBADMSG, "an image, if longer");
 	cr_assert_eq(decode_relogged(perf_info, 46, &p, &r), 1);
 	cr_assert(r.type == ETW_SAMPLE && r.sample.tid == 20);
 	cr_assert_eq(decode_of(perf_info, ETL_EVENT, 46, &p, &r), 0);

@@ -798,6 +798,26 @@ Test(etw_trace, methods_compiled_beforehand_outside_of_images)
 	       "code 8 3f0000-3f0040 A.B.Before\n" END);
 }
 
+Test(etw_trace, what_is_listed_at_both_ends_is_told_once)
+{
+	struct etl_writer w;
+
+	begin(&w, 8);
+	process(&w, 1010, 0x0303, 8, "a.exe");
+	thread(&w, 1011, 0x0503, 8, 9, "x");
+	image(&w, 1012, 0x1403, 8, 0x400000, "x.dll");
+	sample(&w, 1020, 9, 0x1000, 0);
+	process(&w, 1090, 0x0304, 8, "a.exe");
+	thread(&w, 1091, 0x0504, 8, 9, "x");
+	image(&w, 1092, 0x1404, 8, 0x400000, "x.dll");
+	process(&w, 1093, 0x0304, UINT32_MAX, "none.exe"); /* no process has this number */
+	expect(&w, 0,
+	       "start 8 comm=a.exe\n"
+	       "map 8 400000-410000 +0 file x.dll\n"
+	       "thread 8/9 name=x\n"
+	       "sample 8/9 kind=0 cpu=3 count=1 value=1 kernel=0 user=0 ip=1000\n" END);
+}
+
 /* A process that begins within the trace gets what only the end lists when it begins, not before. */
 Test(etw_trace, rundown_of_a_new_process)
 {

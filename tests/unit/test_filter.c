@@ -12,6 +12,7 @@
 #include <onecollect/graph.h>
 #include <onecollect/stack_counts.h>
 
+#include "machine_parts.h"
 #include "sample_machine.h"
 
 #define START_NS 5000000000ULL
@@ -241,11 +242,6 @@ Test(filter, cpus)
 }
 
 /* ---- attributes ---- */
-
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	return (oc_string_id)oc_machine_intern(m, text, strlen(text));
-}
 
 static void add_with_attrs(struct oc_machine *m, oc_attrs_id attrs, uint64_t count)
 {

@@ -10,33 +10,7 @@
 
 #include <onecollect/machine.h>
 
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	int64_t id = oc_machine_intern(m, text, strlen(text));
-
-	cr_assert_geq(id, 0);
-	return (oc_string_id)id;
-}
-
-static oc_kind_id add_kind(struct oc_machine *m, const char *name, enum oc_unit unit)
-{
-	struct oc_kind kind = { .unit = unit, .period_ns = 1000 };
-	int64_t id;
-
-	snprintf(kind.name, sizeof(kind.name), "%s", name);
-	id = oc_machine_add_kind(m, &kind);
-	cr_assert_gt(id, 0);
-	return (oc_kind_id)id;
-}
-
-static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
-			   uint64_t time_ns)
-{
-	int64_t id = oc_machine_process_start(m, pid, parent, time_ns);
-
-	cr_assert_gt(id, 0);
-	return (oc_process_id)id;
-}
+#include "machine_parts.h"
 
 /* ---- life, strings, kinds ---- */
 
@@ -123,8 +97,8 @@ Test(machine, hostile_strings_are_cleaned)
 Test(machine, kinds)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	struct oc_kind bad = { .name = "" };
-	oc_kind_id cpu = add_kind(m, "cpu", OC_UNIT_COUNT);
+	struct oc_kind bad = { .name = "" }, first = { .name = "cpu", .period_ns = 1000 };
+	oc_kind_id cpu = must(oc_machine_add_kind(m, &first));
 	char name[32];
 
 	cr_assert_eq(oc_machine_add_kind(m, &bad), -EINVAL);
@@ -169,14 +143,14 @@ Test(machine, info_is_kept)
 Test(machine, pid_reuse_makes_a_new_process)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id a = start(m, 7, 0, 100), b, c;
+	oc_process_id a = start_process(m, 7, 0, 100), b, c;
 
 	oc_machine_process_exit(m, 7, 200);
 	cr_assert_eq(oc_machine_process_now(m, 7), 0);
-	b = start(m, 7, 0, 300);
+	b = start_process(m, 7, 0, 300);
 	cr_assert_neq(a, b);
 	cr_assert_eq(oc_machine_process_now(m, 7), b);
-	c = start(m, 7, 0, 400);
+	c = start_process(m, 7, 0, 400);
 	cr_assert_eq(oc_machine_process(m, b)->end_ns, 400, "a pid has one process at a time");
 	cr_assert_eq(oc_machine_process(m, c)->end_ns, UINT64_MAX);
 	cr_assert_eq(oc_machine_process_at(m, 7, 99), 0);
@@ -198,7 +172,7 @@ Test(machine, many_images_of_one_pid)
 	struct oc_machine *m = oc_machine_new(NULL);
 
 	for (uint32_t i = 0; i < 5000; i++)
-		cr_assert_eq(start(m, 1234, 0, 10 * (uint64_t)i), i + 1);
+		cr_assert_eq(start_process(m, 1234, 0, 10 * (uint64_t)i), i + 1);
 	for (uint32_t i = 0; i < 5000; i++) {
 		cr_assert_eq(oc_machine_process_at(m, 1234, 10 * (uint64_t)i), i + 1);
 		cr_assert_eq(oc_machine_process_at(m, 1234, 10 * (uint64_t)i + 9), i + 1);
@@ -211,7 +185,7 @@ Test(machine, exec_makes_a_new_image)
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_string_id shell = intern(m, "sh"), compiler = intern(m, "cc1");
 	struct oc_process facts = { .comm = shell, .exe = intern(m, "/bin/sh"), .ns_pid = 3 };
-	oc_process_id first = start(m, 50, 0, 10), second;
+	oc_process_id first = start_process(m, 50, 0, 10), second;
 	const struct oc_process *image;
 
 	facts.container = intern(m, "c0ffee");
@@ -262,20 +236,20 @@ Test(machine, process_errors_and_late_clocks)
 	oc_process_id a, b;
 
 	cr_assert_eq(oc_machine_process_start(m, 1, 1, 0), -EINVAL);
-	a = start(m, 1, 0, 100);
+	a = start_process(m, 1, 0, 100);
 	cr_assert_eq(oc_machine_process_set(m, a, &facts), -EINVAL);
 	cr_assert_eq(oc_machine_process_set(m, 2, &(struct oc_process){ 0 }), -EINVAL);
 	cr_assert_null(oc_machine_process(m, 0));
 	cr_assert_null(oc_machine_process(m, 2));
 	/* A clock that runs backwards must not put the newer image before the older one. */
-	b = start(m, 1, 0, 50);
+	b = start_process(m, 1, 0, 50);
 	cr_assert_eq(oc_machine_process_now(m, 1), b);
 	cr_assert_eq(oc_machine_process_at(m, 1, 100), b);
 	oc_machine_process_exit(m, 1, 0);
 	cr_assert_eq(oc_machine_process(m, b)->end_ns, 100);
-	cr_assert_eq(start(m, 0, 0, 0), 3, "pid 0 is a pid");
+	cr_assert_eq(start_process(m, 0, 0, 0), 3, "pid 0 is a pid");
 	cr_assert_eq(oc_machine_process_now(m, 0), 3);
-	cr_assert_eq(start(m, UINT32_MAX, 0, 0), 4);
+	cr_assert_eq(start_process(m, UINT32_MAX, 0, 0), 4);
 	cr_assert_eq(oc_machine_process_now(m, UINT32_MAX), 4);
 	oc_machine_free(m);
 }
@@ -283,13 +257,13 @@ Test(machine, process_errors_and_late_clocks)
 Test(machine, fork_inherits_facts)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id parent = start(m, 1, 0, 0), child;
+	oc_process_id parent = start_process(m, 1, 0, 0), child;
 	struct oc_process facts = { .comm = intern(m, "make"),
 				    .exe = intern(m, "/usr/bin/make"),
 				    .ns_pid = 8 };
 
 	oc_machine_process_set(m, parent, &facts);
-	child = start(m, 2, parent, 5);
+	child = start_process(m, 2, parent, 5);
 	cr_assert_eq(oc_machine_process(m, child)->comm, facts.comm);
 	cr_assert_eq(oc_machine_process(m, child)->exe, facts.exe);
 	cr_assert_eq(oc_machine_process(m, child)->ns_pid, 0, "a pid is not inherited");
@@ -301,7 +275,7 @@ Test(machine, fork_inherits_facts)
 Test(machine, threads)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 10, 0, 0), image;
+	oc_process_id p = start_process(m, 10, 0, 0), image;
 	oc_thread_id leader = (oc_thread_id)oc_machine_add_thread(m, p, 10);
 	oc_thread_id worker = (oc_thread_id)oc_machine_add_thread(m, p, 11);
 	oc_string_id name = intern(m, "main"), other = intern(m, "worker");
@@ -381,7 +355,7 @@ Test(machine, modules_learn_identity)
 Test(machine, modules_of_types_and_processes)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), q = start(m, 2, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0), q = start_process(m, 2, 0, 0);
 	struct oc_module module = { .type = OC_MODULE_ANON,
 				    .path = intern(m, "[anon]"),
 				    .process = p };

@@ -10,16 +10,13 @@
 
 #include <onecollect/machine.h>
 
+#include "machine_parts.h"
+
 static oc_module_id add_module(struct oc_machine *m, enum oc_module_type type, const char *path)
 {
-	struct oc_module module = { .type = type };
-	int64_t id = oc_machine_intern(m, path, strlen(path));
+	struct oc_module module = { .type = type, .path = intern(m, path) };
 
-	cr_assert_geq(id, 0);
-	module.path = (oc_string_id)id;
-	id = oc_machine_add_module(m, &module);
-	cr_assert_gt(id, 0);
-	return (oc_module_id)id;
+	return must(oc_machine_add_module(m, &module));
 }
 
 static oc_mapping_id map(struct oc_machine *m, oc_process_id p, oc_module_id module, uint64_t start,
@@ -39,15 +36,6 @@ static oc_mapping_id map(struct oc_machine *m, oc_process_id p, oc_module_id mod
 	return (oc_mapping_id)id;
 }
 
-static oc_process_id start(struct oc_machine *m, uint32_t pid, oc_process_id parent,
-			   uint64_t time_ns)
-{
-	int64_t id = oc_machine_process_start(m, pid, parent, time_ns);
-
-	cr_assert_gt(id, 0);
-	return (oc_process_id)id;
-}
-
 static oc_module_id module_at(const struct oc_machine *m, oc_process_id p, uint64_t address,
 			      uint64_t time_ns)
 {
@@ -62,7 +50,7 @@ static oc_module_id module_at(const struct oc_machine *m, oc_process_id p, uint6
 Test(mappings, errors)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 	struct oc_mapping mapping = { .process = p, .module = a, .start = 5, .end = 5 };
 
@@ -89,7 +77,7 @@ Test(mappings, errors)
 Test(mappings, identical_is_the_same)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 	oc_mapping_id id = map(m, p, a, 0x1000, 0x2000, 5);
 
@@ -103,7 +91,7 @@ Test(mappings, identical_is_the_same)
 Test(mappings, the_newest_splits_older_ones)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id whole = map(m, p, a, 0x10000, 0x20000, 10);
@@ -134,7 +122,7 @@ Test(mappings, the_newest_splits_older_ones)
 Test(mappings, the_ends_of_the_address_space)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 
@@ -156,7 +144,7 @@ Test(mappings, the_ends_of_the_address_space)
 Test(mappings, late_times_count_as_the_last_change)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 100);
+	oc_process_id p = start_process(m, 1, 0, 100);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id first = map(m, p, a, 0x1000, 0x2000, 50), second;
@@ -174,7 +162,7 @@ Test(mappings, late_times_count_as_the_last_change)
 Test(mappings, the_kernel_is_in_every_process)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id kernel = add_module(m, OC_MODULE_KERNEL, "[kernel]");
 	oc_mapping_id id = map(m, 0, kernel, 0xffffffff81000000, 0xffffffffc0000000, 0);
 
@@ -187,7 +175,7 @@ Test(mappings, the_kernel_is_in_every_process)
 Test(mappings, exec_begins_empty)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), image;
+	oc_process_id p = start_process(m, 1, 0, 0), image;
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 	map(m, p, a, 0x1000, 0x2000, 1);
@@ -200,15 +188,15 @@ Test(mappings, exec_begins_empty)
 Test(mappings, fork_inherits_the_moment)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id parent = start(m, 1, 0, 0), child, late;
+	oc_process_id parent = start_process(m, 1, 0, 0), child, late;
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_mapping_id inherited;
 
 	inherited = map(m, parent, a, 0x1000, 0x2000, 0);
-	child = start(m, 2, parent, 10);
+	child = start_process(m, 2, parent, 10);
 	map(m, parent, b, 0x1000, 0x2000, 10);
-	late = start(m, 3, parent, 5);
+	late = start_process(m, 3, parent, 5);
 	cr_assert_eq(module_at(m, child, 0x1000, 10), a, "what the parent does later is its own");
 	cr_assert_eq(module_at(m, child, 0x1000, 1000), a);
 	cr_assert_eq(module_at(m, parent, 0x1000, 10), b);
@@ -229,14 +217,14 @@ Test(mappings, a_chain_of_100000_forks)
 	struct oc_machine *m = oc_machine_new(NULL);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	size_t before;
 
 	for (uint64_t i = 0; i < 100; i++)
 		map(m, p, a, i << 16, (i << 16) + 0x8000, 1);
 	before = oc_machine_memory(m);
 	for (uint32_t i = 0; i < 100000; i++)
-		p = start(m, 2 + i, p, 2 + (uint64_t)i);
+		p = start_process(m, 2 + i, p, 2 + (uint64_t)i);
 	cr_assert_lt(oc_machine_memory(m) - before, 100000 * 256ul,
 		     "a fork costs its own record only");
 	cr_assert_eq(module_at(m, p, 50 << 16, UINT64_MAX - 1), a);
@@ -349,14 +337,14 @@ static void run_model(uint64_t seed, struct model *model)
 	add_module(m, OC_MODULE_FILE, "/a");
 	add_module(m, OC_MODULE_FILE, "/b");
 	add_module(m, OC_MODULE_FILE, "/c");
-	start(m, 1, 0, 0);
+	start_process(m, 1, 0, 0);
 	for (uint64_t t = 0; t < MODEL_TIMES; t++) {
 		for (uint32_t i = next_random(&random) % 4; i; i--)
 			change_randomly(m, model, &random, next_random(&random) % nr, t);
 		if (nr < MODEL_PROCESSES && next_random(&random) % 40 == 0) {
 			uint32_t parent = next_random(&random) % nr;
 
-			start(m, nr + 1, parent + 1, t);
+			start_process(m, nr + 1, parent + 1, t);
 			model_fork(model, parent, nr++, t);
 			change_randomly(m, model, &random, parent, t);
 		}
@@ -389,7 +377,7 @@ Test(mappings, many_in_rising_falling_and_mixed_order)
 
 	for (uint32_t order = 0; order < 6; order++) {
 		struct oc_machine *m = oc_machine_new(NULL);
-		oc_process_id p = start(m, 1, 0, 0);
+		oc_process_id p = start_process(m, 1, 0, 0);
 		oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 		for (uint64_t i = 0; i < NR; i++) {
@@ -418,7 +406,7 @@ Test(mappings, removed_one_by_one)
 
 	for (uint32_t order = 0; order < 6; order++) {
 		struct oc_machine *m = oc_machine_new(NULL);
-		oc_process_id p = start(m, 1, 0, 0);
+		oc_process_id p = start_process(m, 1, 0, 0);
 		oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 		for (uint64_t i = 0; i < NR; i++)
@@ -502,7 +490,7 @@ Test(resolve, callstacks_are_interned)
 Test(resolve, return_addresses_are_lowered)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 	oc_module_id kernel = add_module(m, OC_MODULE_KERNEL, "[kernel]");
@@ -532,7 +520,7 @@ Test(resolve, return_addresses_are_lowered)
 Test(resolve, locations_are_shared_by_processes)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), q = start(m, 2, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0), q = start_process(m, 2, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 	struct oc_mapping at = {
 		.process = p, .module = a, .start = 0x1000, .end = 0x2000, .file_offset = 0x500
@@ -555,7 +543,7 @@ Test(resolve, locations_are_shared_by_processes)
 Test(resolve, unknown_addresses_belong_to_their_process)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), q = start(m, 2, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0), q = start_process(m, 2, 0, 0);
 	const uint64_t addresses[] = { 0xffff0010, 0x1234 };
 	oc_callstack_id id = intern_stack(m, addresses, 2, 1);
 	const struct oc_location *user, *kernel;
@@ -578,7 +566,7 @@ Test(resolve, unknown_addresses_belong_to_their_process)
 Test(resolve, changes_of_the_layout_are_seen)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), q;
+	oc_process_id p = start_process(m, 1, 0, 0), q;
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a"),
 		     b = add_module(m, OC_MODULE_FILE, "/b");
 	const uint64_t address = 0x1100;
@@ -588,7 +576,7 @@ Test(resolve, changes_of_the_layout_are_seen)
 	map(m, p, a, 0x1000, 0x2000, 1);
 	in_a = resolve(m, p, id);
 	cr_assert_neq(in_a, unknown, "what was unknown is mapped now");
-	q = start(m, 2, p, 2);
+	q = start_process(m, 2, p, 2);
 	map(m, p, b, 0x1000, 0x1200, 3);
 	in_b = resolve(m, p, id);
 	cr_assert_eq(frame(m, in_b, 0)->module, b);
@@ -603,7 +591,7 @@ Test(resolve, changes_of_the_layout_are_seen)
 Test(resolve, changes_of_the_kernel_are_seen)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id kernel = add_module(m, OC_MODULE_KERNEL, "[kernel]");
 	const uint64_t address = 0xffff0010;
 	oc_callstack_id id = intern_stack(m, &address, 1, 1);
@@ -617,7 +605,7 @@ Test(resolve, changes_of_the_kernel_are_seen)
 Test(resolve, user_frames_never_become_kernel_frames)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id kernel = add_module(m, OC_MODULE_KERNEL, "[kernel]");
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 	const uint64_t addresses[] = { 0x1000, 0xffff0010 };
@@ -633,7 +621,7 @@ Test(resolve, user_frames_never_become_kernel_frames)
 Test(mappings, going_through_all)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0), q;
+	oc_process_id p = start_process(m, 1, 0, 0), q;
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 	uint64_t random = 3, at = 0, nr = 0, want = 0;
 	oc_mapping_id id;
@@ -647,7 +635,7 @@ Test(mappings, going_through_all)
 		else
 			cr_assert_eq(oc_machine_remove_mapping(m, p, start, start + 0x3000, t), 0);
 	}
-	q = start(m, 2, p, 600);
+	q = start_process(m, 2, p, 600);
 	for (uint64_t page = 0; page < 516; page++) {
 		id = oc_machine_find_mapping(m, q, page << 12, UINT64_MAX - 1);
 		want += id && oc_machine_mapping(m, id)->start == page << 12;
@@ -668,7 +656,7 @@ Test(mappings, going_through_all)
 Test(resolve, many_unknown_pages)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	oc_module_id a = add_module(m, OC_MODULE_FILE, "/a");
 
 	for (uint64_t i = 5000; i > 0; i--) {
@@ -689,7 +677,7 @@ Test(resolve, many_unknown_pages)
 Test(resolve, random_layouts_against_find_mapping)
 {
 	struct oc_machine *m = oc_machine_new(NULL);
-	oc_process_id p = start(m, 1, 0, 0);
+	oc_process_id p = start_process(m, 1, 0, 0);
 	uint64_t random = 7;
 
 	add_module(m, OC_MODULE_FILE, "/a");

@@ -12,27 +12,9 @@
 #include <onecollect/merge.h>
 
 #include "base/buffer.h"
+#include "machine_parts.h"
 
 #define SECOND 1000000000ULL
-
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	int64_t id = oc_machine_intern(m, text, strlen(text));
-
-	cr_assert_geq(id, 0);
-	return (oc_string_id)id;
-}
-
-static oc_kind_id add_kind(struct oc_machine *m, const char *name, enum oc_unit unit)
-{
-	struct oc_kind kind = { .unit = unit };
-	int64_t id;
-
-	snprintf(kind.name, sizeof(kind.name), "%s", name);
-	id = oc_machine_add_kind(m, &kind);
-	cr_assert_gt(id, 0);
-	return (oc_kind_id)id;
-}
 
 static oc_module_id add_module(struct oc_machine *m, enum oc_module_type type, const char *path,
 			       oc_process_id process)

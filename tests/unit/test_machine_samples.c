@@ -14,24 +14,7 @@
 
 #include <onecollect/machine.h>
 
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	int64_t id = oc_machine_intern(m, text, strlen(text));
-
-	cr_assert_geq(id, 0);
-	return (oc_string_id)id;
-}
-
-static oc_kind_id add_kind(struct oc_machine *m, const char *name, enum oc_unit unit)
-{
-	struct oc_kind kind = { .unit = unit };
-	int64_t id;
-
-	snprintf(kind.name, sizeof(kind.name), "%s", name);
-	id = oc_machine_add_kind(m, &kind);
-	cr_assert_gt(id, 0);
-	return (oc_kind_id)id;
-}
+#include "machine_parts.h"
 
 static oc_process_id start(struct oc_machine *m, uint32_t pid, const char *comm)
 {

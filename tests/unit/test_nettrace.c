@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "export/formats/nettrace_stream.h"
+#include "machine_parts.h"
 #include "sample_machine.h"
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
@@ -423,17 +424,6 @@ static const struct event *nth(const char *name, size_t n)
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------- */
-
-static uint32_t must(int64_t id)
-{
-	cr_assert_geq(id, 0);
-	return (uint32_t)id;
-}
-
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	return must(oc_machine_intern(m, text, strlen(text)));
-}
 
 static struct oc_machine *machine(void)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/output.h"
 
 static char dir[64];
 static char path[96];
@@ -138,6 +139,31 @@ Test(output, memory_keeps_what_was_written)
 	cr_assert_eq(oc_output_write(out, "c", 1), 0);
 	cr_assert_arr_eq(oc_output_memory(out, &size), "abc", 3);
 	cr_assert_eq(size, 3);
+	oc_output_abort(out);
+}
+
+Test(output, passes_on_what_a_buffer_holds)
+{
+	struct buffer b = BUFFER_INIT;
+	struct oc_output *out;
+	size_t size;
+
+	cr_assert_eq(oc_output_open_memory(&out), 0);
+	buffer_puts(&b, "ab");
+	cr_assert_eq(output_pass_on(out, &b, 3), 0);
+	oc_output_memory(out, &size);
+	cr_assert_eq(size, 0, "it is not enough yet");
+	buffer_puts(&b, "c");
+	cr_assert_eq(output_pass_on(out, &b, 3), 0);
+	cr_assert_arr_eq(oc_output_memory(out, &size), "abc", 3);
+	cr_assert_eq(size, 3);
+	cr_assert_eq(b.len, 0);
+	buffer_puts(&b, "d");
+	b.error = -ENOMEM;
+	cr_assert_eq(output_pass_on(out, &b, 0), -ENOMEM);
+	oc_output_memory(out, &size);
+	cr_assert_eq(size, 3, "what is not whole is not written");
+	buffer_done(&b);
 	oc_output_abort(out);
 }
 

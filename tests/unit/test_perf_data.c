@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "export/amount.h"
+#include "machine_parts.h"
 #include "sample_machine.h"
 
 /* Lines that are sorted before they are compared. */
@@ -209,17 +210,6 @@ Test(perf_data, nothing_at_all)
 	cr_assert_eq(oc_machine_ledger(back)->notes[OC_NOTE_PARTIAL_INPUT], 0);
 	oc_machine_free(m);
 	oc_machine_free(back);
-}
-
-static uint32_t must(int64_t id)
-{
-	cr_assert_gt(id, 0);
-	return (uint32_t)id;
-}
-
-static oc_string_id intern(struct oc_machine *m, const char *s)
-{
-	return must(oc_machine_intern(m, s, strlen(s)));
 }
 
 static void map(struct oc_machine *m, oc_process_id process, uint64_t start, const char *path,

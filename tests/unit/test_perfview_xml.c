@@ -9,13 +9,8 @@
 
 #include "base/macros.h"
 #include "flame_machine.h"
+#include "machine_parts.h"
 #include "sample_machine.h"
-
-static uint32_t must(int64_t id)
-{
-	cr_assert_geq(id, 0);
-	return (uint32_t)id;
-}
 
 static char *write_xml(struct oc_machine *m)
 {

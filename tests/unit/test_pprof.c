@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "base/macros.h"
+#include "machine_parts.h"
 #include "profile.pb-c.h"
 #include "sample_machine.h"
 
@@ -387,11 +388,6 @@ Test(pprof, nothing_recorded_is_a_valid_profile)
 	profile_free(p);
 	oc_machine_free(empty);
 	oc_machine_free(bare);
-}
-
-static oc_string_id intern(struct oc_machine *m, const char *s)
-{
-	return (oc_string_id)oc_machine_intern(m, s, strlen(s));
 }
 
 Test(pprof, attributes_and_spans)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "machine_parts.h"
 #include "symbolize/running_kernel.h"
 
 #define TEXT 0xffffffff81000000ULL
@@ -21,11 +22,6 @@ static const char kallsyms[] = "ffffffff80000000 A fixed_percpu_data\n"
 /* An ELF note: "GNU", NT_GNU_BUILD_ID, four bytes. */
 static const uint8_t notes[] = { 4, 0, 0,   0,   4,   0, 0,    0,    3,    0,
 				 0, 0, 'G', 'N', 'U', 0, 0xa1, 0xb2, 0xc3, 0xd4 };
-
-static oc_string_id intern(struct oc_machine *m, const char *text)
-{
-	return (oc_string_id)oc_machine_intern(m, text, strlen(text));
-}
 
 static struct oc_machine *machine_of(uint64_t kernel_text, const char *host,
 				     const uint8_t *build_id)

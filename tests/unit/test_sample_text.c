@@ -5,13 +5,8 @@
 #include <criterion/criterion.h>
 
 #include "flame_machine.h"
+#include "machine_parts.h"
 #include "sample_machine.h"
-
-static uint32_t must(int64_t id)
-{
-	cr_assert_geq(id, 0);
-	return (uint32_t)id;
-}
 
 static char *write_text(struct oc_machine *m, const char *format)
 {

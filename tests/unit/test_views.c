@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "cli/breakdown_report.h"
 #include "cli/tree_report.h"
+#include "machine_parts.h"
 #include "sample_machine.h"
 
 static const struct options tree = { .view = VIEW_TREE, .min_percent = 0 };
@@ -47,12 +48,6 @@ Test(views, rows_fit_terminals)
 		buffer_done(&text);
 	}
 	oc_machine_free(m);
-}
-
-static uint32_t must(int64_t result)
-{
-	cr_assert_geq(result, 0);
-	return (uint32_t)result;
 }
 
 #define DEPTH 40
