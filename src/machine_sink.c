@@ -23,6 +23,7 @@ struct machine_sink {
 	struct sink sink;
 	struct oc_machine *machine;
 	struct oc_symbolizer *symbolizer;
+	bool outlives_losses;
 	uint32_t nr_kinds;
 	oc_kind_id kinds[OC_KINDS_MAX];
 
@@ -530,7 +531,9 @@ static void on_sample(struct sink *sink, const struct collector_sample *in)
 		return;
 	}
 	rc = oc_machine_add_sample(ms->machine, &sample);
-	keep(ms, rc);
+	/* What the temporary file has no room for, the machine has counted as lost. */
+	if (!ms->outlives_losses || rc >= 0 || rc == -ENOMEM || rc == -EINVAL)
+		keep(ms, rc);
 	if (rc > 0)
 		keep(ms, completeness_note(&ms->completeness, ms->machine, &sample, in, is_cut));
 }
@@ -586,6 +589,11 @@ struct sink *machine_sink_new(struct oc_machine *machine, struct oc_symbolizer *
 		return NULL;
 	}
 	return &ms->sink;
+}
+
+void machine_sink_outlive_losses(struct sink *sink)
+{
+	self(sink)->outlives_losses = true;
 }
 
 int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds, uint32_t nr)

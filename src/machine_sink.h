@@ -17,6 +17,12 @@
  */
 struct sink *machine_sink_new(struct oc_machine *machine, struct oc_symbolizer *symbolizer);
 
+/*
+ * A recording cannot be made once more: samples that neither memory nor the temporary file has room for are lost, and
+ * counted as that, but do not end it. Without this call they are an error.
+ */
+void machine_sink_outlive_losses(struct sink *sink);
+
 /* Registers the collector's kinds with the machine; before the first sample. Returns 0 or a negative errno value. */
 int machine_sink_set_kinds(struct sink *sink, const struct collector_kind *kinds, uint32_t nr);
 

@@ -69,6 +69,28 @@ static int choose_collector(struct oc_recording *rec, const struct collector_ops
 	return oc_error_set(err, rc, "%s", bpf_err.message);
 }
 
+/*
+ * Opens the collector. In a container or a user namespace only the attempt shows that the kernel does not take BPF
+ * programs from us; then perf events are tried, as where a capability is missing.
+ */
+static int open_collector(struct oc_recording *rec, struct oc_error *err)
+{
+	const struct collector_ops *ops;
+	struct oc_error perf_err = { 0 };
+	int rc = choose_collector(rec, &ops, err);
+
+	if (rc)
+		return rc;
+	rc = ops->open(&rec->opts.collect, rec->sink, &rec->collector, err);
+	if ((rc != -EPERM && rc != -EACCES) || ops != &linux_bpf_collector ||
+	    rec->opts.collector == OC_COLLECTOR_BPF ||
+	    linux_perf_collector.probe(&rec->opts.collect, &perf_err))
+		return rc;
+	memcpy(rec->why, err->message, sizeof(rec->why));
+	*err = (struct oc_error){ 0 };
+	return linux_perf_collector.open(&rec->opts.collect, rec->sink, &rec->collector, err);
+}
+
 static int open_parts(struct oc_recording *rec, struct oc_error *err)
 {
 	const struct oc_symbolizer_opts symbolizer_opts = {
@@ -79,7 +101,6 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 		.tell_arg = rec->opts.tell_arg,
 		.servers = rec->opts.symbol_servers,
 	};
-	const struct collector_ops *ops;
 	int rc = recording_core_open(&rec->core, rec->opts.memory_budget_bytes, &symbolizer_opts,
 				     err);
 
@@ -88,10 +109,8 @@ static int open_parts(struct oc_recording *rec, struct oc_error *err)
 	rec->sink = machine_sink_new(rec->core.machine, rec->core.symbolizer);
 	if (!rec->sink)
 		return oc_error_set(err, -ENOMEM, "out of memory");
-	rc = choose_collector(rec, &ops, err);
-	if (rc)
-		return rc;
-	rc = ops->open(&rec->opts.collect, rec->sink, &rec->collector, err);
+	machine_sink_outlive_losses(rec->sink);
+	rc = open_collector(rec, err);
 	if (rc)
 		return rc;
 	rc = machine_sink_set_kinds(rec->sink, rec->collector->kinds, rec->collector->nr_kinds);

@@ -28,8 +28,21 @@ static bool filters_by_tgid(const struct bpf_collector *c)
 /* Where cgroup hierarchies are mounted: unified, and the unified one beside version 1. */
 static const char *const cgroup_mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 
-static int open_cgroup(const char *path, char *ret_path, size_t size)
+/* Tells by the file system whether it is a cgroup's directory, and of which version. */
+static bool is_cgroup(int fd, bool *ret_is_unified)
 {
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return false;
+	*ret_is_unified = fs.f_type == CGROUP2_SUPER_MAGIC;
+	return *ret_is_unified || fs.f_type == CGROUP_SUPER_MAGIC;
+}
+
+static int open_cgroup(const char *path, char *ret_path, size_t size, bool *ret_is_unified)
+{
+	int rc = -ENOENT;
+
 	for (size_t i = 0; i <= ARRAY_SIZE(cgroup_mounts); i++) {
 		const char *base = i ? cgroup_mounts[i - 1] : "";
 		int n, fd;
@@ -39,31 +52,33 @@ static int open_cgroup(const char *path, char *ret_path, size_t size)
 		if (n < 0 || (size_t)n >= size)
 			return -ENAMETOOLONG;
 		fd = open(ret_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-		if (errno != ENOENT && errno != ENOTDIR)
+		if (fd >= 0) {
+			if (is_cgroup(fd, ret_is_unified))
+				return fd;
+			/* A directory that has the name of a cgroup by chance. */
+			close(fd);
+			rc = -EINVAL;
+		} else if (errno != ENOENT && errno != ENOTDIR) {
 			return -errno;
+		}
 	}
-	return -ENOENT;
+	return rc;
 }
 
 static int find_cgroup(struct bpf_collector *c, struct oc_error *err)
 {
-	struct statfs fs;
+	bool is_unified;
 	char path[4096];
-	int fd = open_cgroup(c->opts.cgroup, path, sizeof(path));
+	int fd = open_cgroup(c->opts.cgroup, path, sizeof(path), &is_unified);
 
+	if (fd == -EINVAL)
+		return oc_error_set(err, fd, "'%s' is not a cgroup directory", c->opts.cgroup);
 	if (fd < 0)
 		return oc_error_set(
 			err, fd,
 			"cannot open cgroup '%s': %s; name a directory below /sys/fs/cgroup",
 			c->opts.cgroup, strerror(-fd));
-	if (fstatfs(fd, &fs) ||
-	    (fs.f_type != CGROUP2_SUPER_MAGIC && fs.f_type != CGROUP_SUPER_MAGIC)) {
-		close(fd);
-		return oc_error_set(err, -EINVAL, "'%s' is not a cgroup directory", path);
-	}
-	if (fs.f_type == CGROUP2_SUPER_MAGIC) {
+	if (is_unified) {
 		c->cgroup_fd = fd;
 		return 0;
 	}

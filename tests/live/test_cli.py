@@ -295,6 +295,19 @@ class Losses(CliTest):
         self.assert_balanced(summary)
         self.assertGreater((self.dir / "a.folded").stat().st_size, 0)
 
+    def test_a_temporary_file_without_room_costs_samples_not_the_recording(self):
+        result = self.run_cli("--timeline", "-F", "20000", "-d", "2s", "--memory-budget", "1M", "--json",
+                              "-o", "a.folded", "-o", "a.octrace", env={"TMPDIR": "/nonexistent"})
+        self.assertEqual(result.returncode, LOSSY, result.stderr)
+        self.assertRegex(result.stderr, r"record-trace: warning: \d+\.\d % of the samples were lost; .*TMPDIR")
+        summary = json.loads(result.stdout)
+        self.assert_balanced(summary)
+        kept = summary["kinds"]["cpu"]["kept"]
+        self.assertGreater(kept, 0)
+        self.assertGreater(summary["kinds"]["cpu"]["lost"]["memory"], 0)
+        folded = (self.dir / "a.folded").read_text().splitlines()
+        self.assertEqual(sum(int(line.rsplit(" ", 1)[1]) for line in folded), kept)
+
 
 class Signals(CliTest):
     def start_recording_cli(self, *args):

@@ -44,6 +44,14 @@ class Fallback(LiveTest):
         self.assertEqual(result.summary["notes"].get("kernel_left_out", 0), refused)
         self.assertEqual("kernel_left_out: " in result.err, refused)
 
+    def test_capabilities_that_are_not_those_of_the_machine(self):
+        """In a user namespace all capabilities are there, and only loading a program shows that they are no use."""
+        os.chown(self.dir, os.getuid(), os.getgid())  # nobody is not there
+        result = self.record("-F", RATE, wrap=["unshare", "-Ur"], command=[fixture("brief"), 500])
+        self.assertGreater(weight(result.folded, containing="brief_leaf"), 0.3 * RATE)
+        self.assertIn("using perf-event", result.err)
+        self.assertEqual(len([line for line in result.err.splitlines() if "warning" in line]), 1, result.err)
+
     def test_own_process(self):
         process = self.start(*self.wrap, self.programs["brief"], 1500)
         recorder = self.start_recording("-F", RATE, "-p", process.pid, wrap=self.wrap)

@@ -3,6 +3,7 @@
  * src/machine_sink.h: what a collector says, seen in the machine. No kernel is involved.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 
 #include "machine_sink.h"
 
@@ -15,16 +16,21 @@ struct fixture {
 	const struct sink_ops *ops;
 };
 
-static struct fixture fixture_new(void)
+static struct fixture fixture_of(const struct oc_machine_opts *opts)
 {
 	static const struct collector_kind kind = { .name = "cpu", .period_ns = 1001001 };
-	struct fixture f = { .machine = oc_machine_new(NULL) };
+	struct fixture f = { .machine = oc_machine_new(opts) };
 
 	f.sink = machine_sink_new(f.machine, NULL);
 	cr_assert_not_null(f.sink);
 	cr_assert_eq(machine_sink_set_kinds(f.sink, &kind, 1), 0);
 	f.ops = f.sink->ops;
 	return f;
+}
+
+static struct fixture fixture_new(void)
+{
+	return fixture_of(NULL);
 }
 
 static void fixture_done(struct fixture *f)
@@ -490,4 +496,30 @@ Test(machine_sink, code_that_its_runtime_names)
 	cr_assert_str_eq(name_of(&f, stack[5]), "bound", "in a file too");
 	cr_assert_str_eq(name_of(&f, stack[6]), "ntdll.dll+0x2f");
 	fixture_done(&f);
+}
+
+/* A temporary file that cannot be made: what is in memory stays, and of the rest there is an account. */
+Test(machine_sink, samples_without_room_do_not_end_a_recording)
+{
+	const struct oc_machine_opts opts = { .size = sizeof(opts),
+					      .memory_budget_bytes = 1,
+					      .spill_dir = "/nonexistent" };
+	const uint64_t nr = 100000;
+
+	for (int outlives = 0; outlives < 2; outlives++) {
+		struct fixture f = fixture_of(&opts);
+		sink_process process = start(&f, 1, 10, 0, "app");
+		struct collector_sample sample = sample_of(&f, process, 11);
+
+		if (outlives)
+			machine_sink_outlive_losses(f.sink);
+		for (sample.time_ns = 1; sample.time_ns <= nr; sample.time_ns++)
+			f.ops->sample(f.sink, &sample);
+		cr_assert_eq(f.sink->error, outlives ? 0 : -ENOENT);
+		cr_assert_gt(row(&f)->kept, 0);
+		cr_assert_gt(row(&f)->lost[OC_LOSS_MEMORY], 0);
+		cr_assert_eq(row(&f)->kept + row(&f)->lost[OC_LOSS_MEMORY], nr);
+		f.sink->error = 0;
+		fixture_done(&f);
+	}
 }

@@ -26,7 +26,7 @@
 	X(UNKNOWN_STACK, "unknown_stack", "a counter arrived whose stack never did; a bug")    \
 	X(UNKNOWN_TASK, "unknown_task", "a sample arrived whose thread never did; a bug")      \
 	X(MEMORY, "memory",                                                                    \
-	  "out of memory in the recorder; lower the rate or raise --memory-budget")            \
+	  "neither memory nor the temporary file had room; see --memory-budget, TMPDIR")       \
 	X(HOOK, "hook", "dropped on request by a sample filter")
 
 /*
