@@ -506,6 +506,13 @@ static int take_throttle(struct teller *t, const struct perf_data_record *record
 
 /* ---- samples ------------------------------------------------------------------------------------------------- */
 
+/* Its frames are written before they are read: clearing 8 KiB a sample would cost more than most stacks. */
+static void part_begin(struct part *part)
+{
+	part->nr = 0;
+	part->is_cut = false;
+}
+
 static void add_frame(struct part *part, uint64_t address)
 {
 	if (part->nr < ARRAY_SIZE(part->frames))
@@ -620,7 +627,7 @@ static int walk_copy(struct teller *t, const struct perf_data_sample *sample,
 
 static int take_sample(struct teller *t, const struct perf_data_record *record)
 {
-	struct part kernel = { .nr = 0 }, user = { .nr = 0 };
+	struct part kernel, user;
 	struct part *at = part_of_mode(record->misc, &kernel, &user);
 	struct collector_sample told = { .incomplete = OC_STACK_COUNT };
 	struct perf_data_sample sample;
@@ -634,6 +641,8 @@ static int take_sample(struct teller *t, const struct perf_data_record *record)
 		rc = kind_of(t, sample.event, &kind);
 	if (rc)
 		return rc;
+	part_begin(&kernel);
+	part_begin(&user);
 	take_callchain(&sample, at, &kernel, &user);
 	if (!kernel.nr && !user.nr && at && sample.ip)
 		add_frame(at, sample.ip);
