@@ -296,8 +296,9 @@ class Losses(CliTest):
         self.assertGreater((self.dir / "a.folded").stat().st_size, 0)
 
     def test_a_temporary_file_without_room_costs_samples_not_the_recording(self):
-        result = self.run_cli("--timeline", "-F", "20000", "-d", "2s", "--memory-budget", "1M", "--json",
-                              "-o", "a.folded", "-o", "a.octrace", env={"TMPDIR": "/nonexistent"})
+        """Memory within the budget holds 16,384 samples; there are some 60,000."""
+        result = self.run_cli("--timeline", "-F", "20000", "--memory-budget", "1M", "--json", "-o", "a.folded",
+                              "-o", "a.octrace", "--", fixture("brief"), 3000, env={"TMPDIR": "/nonexistent"})
         self.assertEqual(result.returncode, LOSSY, result.stderr)
         self.assertRegex(result.stderr, r"record-trace: warning: \d+\.\d % of the samples were lost; .*TMPDIR")
         summary = json.loads(result.stdout)
