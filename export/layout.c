@@ -5,9 +5,9 @@
  * Must not know what a module is; it sees ranges of addresses and ids of mappings.
  *
  * The trees are AVL trees. Any range is replaced by split and join; most changes are simpler, and have operations of
- * their own: insert for where nothing is mapped yet, and remove for exactly one mapping. All consume the roots they are
- * given: a node that the present edit made goes back to the free list or is changed, a node that any other root may reach
- * is left as it is.
+ * their own: insert for where nothing is mapped yet, and remove for exactly one mapping. The roots that they are given are
+ * of no use afterwards: nodes that the present edit made (own ones) are changed in their place, of nodes that any other root
+ * may reach a copy is.
  */
 #include "export/layout.h"
 
@@ -33,7 +33,11 @@
 
 static struct layout_node *node_at(const struct oc_machine *m, uint32_t id)
 {
-	return STABLE_ARRAY_AT(&m->nodes, struct layout_node, id - 1);
+	uint32_t i = id - 1;
+
+	/* As STABLE_ARRAY_AT() does, but with a constant: nothing is looked up more often. */
+	return (struct layout_node *)(void *)m->nodes.chunks[i >> LAYOUT_NODE_SHIFT] +
+	       (i & ((1u << LAYOUT_NODE_SHIFT) - 1));
 }
 
 static struct oc_mapping *mapping_at(const struct oc_machine *m, oc_mapping_id id)
@@ -54,102 +58,164 @@ static uint32_t height(const struct edit *e, uint32_t root)
 	return root ? node_at(e->m, root)->height : 0;
 }
 
-/* Takes a node apart: returns its content, and frees it if it is of this edit. */
-static struct layout_node consume(const struct edit *e, uint32_t id)
-{
-	struct layout_node *node = node_at(e->m, id);
-	struct layout_node content = *node;
-
-	if (node->edit == e->id) {
-		node->edit = 0;
-		node->left = e->m->free_nodes;
-		e->m->free_nodes = id;
-	}
-	return content;
-}
-
-/* Cannot fail: layout_replace() reserved the nodes. */
-static uint32_t make(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+/* Memory for a node. Cannot fail: layout_replace() reserved the nodes. */
+static uint32_t take_node(const struct edit *e)
 {
 	uint32_t id = e->m->free_nodes;
-	struct layout_node *node;
 
-	if (id) {
-		node = node_at(e->m, id);
-		e->m->free_nodes = node->left;
-	} else {
-		node = stable_array_add(&e->m->nodes);
-		id = e->m->nodes.count;
+	if (!id) {
+		stable_array_add(&e->m->nodes);
+		return e->m->nodes.count;
 	}
-	*node = (struct layout_node){
+	e->m->free_nodes = node_at(e->m, id)->left;
+	return id;
+}
+
+static uint32_t copy_node(const struct edit *e, const struct layout_node *node)
+{
+	uint32_t id = take_node(e);
+	struct layout_node *copy = node_at(e->m, id);
+
+	*copy = *node;
+	copy->edit = e->id;
+	return id;
+}
+
+/* The node itself if the present edit made it, else a copy that does not concern anybody else. */
+static inline uint32_t own(const struct edit *e, uint32_t id)
+{
+	const struct layout_node *node = node_at(e->m, id);
+
+	return node->edit == e->id ? id : copy_node(e, node);
+}
+
+/* A node is needed no more in the tree of this edit. */
+static void release(const struct edit *e, uint32_t id)
+{
+	struct layout_node *node = node_at(e->m, id);
+
+	if (node->edit != e->id)
+		return;
+	node->edit = 0;
+	node->left = e->m->free_nodes;
+	e->m->free_nodes = id;
+}
+
+/* A tree of one mapping. */
+static uint32_t make_leaf(const struct edit *e, oc_mapping_id mapping)
+{
+	uint32_t id = take_node(e);
+
+	*node_at(e->m, id) = (struct layout_node){
 		.start = mapping_at(e->m, mapping)->start,
 		.mapping = mapping,
-		.left = left,
-		.right = right,
 		.edit = e->id,
-		.height = MAX(height(e, left), height(e, right)) + 1,
+		.height = 1,
 	};
 	return id;
 }
 
-/* Like make(), for subtrees whose heights differ by up to two. */
-static uint32_t balance(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+/* Puts subtrees below an own node. Of their heights, by which its own is known, one is at most one more than the other. */
+static void put_below(const struct edit *e, uint32_t id, uint32_t left, uint32_t right)
 {
-	struct layout_node outer, inner;
+	struct layout_node *node = node_at(e->m, id);
 
-	if (height(e, left) > height(e, right) + 1) {
-		outer = consume(e, left);
-		if (height(e, outer.left) >= height(e, outer.right))
-			return make(e, outer.left, outer.mapping,
-				    make(e, outer.right, mapping, right));
-		inner = consume(e, outer.right);
-		return make(e, make(e, outer.left, outer.mapping, inner.left), inner.mapping,
-			    make(e, inner.right, mapping, right));
-	}
-	if (height(e, right) > height(e, left) + 1) {
-		outer = consume(e, right);
-		if (height(e, outer.right) >= height(e, outer.left))
-			return make(e, make(e, left, mapping, outer.left), outer.mapping,
-				    outer.right);
-		inner = consume(e, outer.left);
-		return make(e, make(e, left, mapping, inner.left), inner.mapping,
-			    make(e, inner.right, outer.mapping, outer.right));
-	}
-	return make(e, left, mapping, right);
+	node->left = left;
+	node->right = right;
+	node->height = MAX(height(e, left), height(e, right)) + 1;
 }
 
-/* One tree of two and a mapping that lies between them. Depth of recursion: the difference of their heights. */
-static uint32_t join(const struct edit *e, uint32_t left, oc_mapping_id mapping, uint32_t right)
+/* Puts subtrees below an own node, the left one being two higher than the right one. Returns what is on top then. */
+static uint32_t lift_left(const struct edit *e, uint32_t id, uint32_t left, uint32_t right)
 {
-	struct layout_node top;
+	uint32_t top_id = own(e, left), inner_id;
+	struct layout_node *top = node_at(e->m, top_id), *inner;
 
-	if (height(e, left) > height(e, right) + 1) {
-		top = consume(e, left);
-		return balance(e, top.left, top.mapping, join(e, top.right, mapping, right));
+	if (height(e, top->left) >= height(e, top->right)) {
+		put_below(e, id, top->right, right);
+		put_below(e, top_id, top->left, id);
+		return top_id;
 	}
-	if (height(e, right) > height(e, left) + 1) {
-		top = consume(e, right);
-		return balance(e, join(e, left, mapping, top.left), top.mapping, top.right);
-	}
-	return make(e, left, mapping, right);
+	inner_id = own(e, top->right);
+	inner = node_at(e->m, inner_id);
+	put_below(e, id, inner->right, right);
+	put_below(e, top_id, top->left, inner->left);
+	put_below(e, inner_id, top_id, id);
+	return inner_id;
 }
 
-/* Removes the last mapping of a tree that is not empty. Returns the rest. */
-static uint32_t take_last(const struct edit *e, uint32_t root, oc_mapping_id *ret_last)
+/* The same the other way round. */
+static uint32_t lift_right(const struct edit *e, uint32_t id, uint32_t left, uint32_t right)
 {
-	struct layout_node top = consume(e, root);
+	uint32_t top_id = own(e, right), inner_id;
+	struct layout_node *top = node_at(e->m, top_id), *inner;
 
-	if (!top.right) {
-		*ret_last = top.mapping;
-		return top.left;
+	if (height(e, top->right) >= height(e, top->left)) {
+		put_below(e, id, left, top->left);
+		put_below(e, top_id, id, top->right);
+		return top_id;
 	}
-	return balance(e, top.left, top.mapping, take_last(e, top.right, ret_last));
+	inner_id = own(e, top->left);
+	inner = node_at(e->m, inner_id);
+	put_below(e, id, left, inner->left);
+	put_below(e, top_id, inner->right, top->right);
+	put_below(e, inner_id, id, top_id);
+	return inner_id;
+}
+
+/* Puts subtrees below an own node whose heights differ by up to two. Returns the node that is on top then. */
+static uint32_t balance(const struct edit *e, uint32_t id, uint32_t left, uint32_t right)
+{
+	uint32_t left_height = height(e, left), right_height = height(e, right);
+	struct layout_node *node = node_at(e->m, id);
+
+	if (left_height > right_height + 1)
+		return lift_left(e, id, left, right);
+	if (right_height > left_height + 1)
+		return lift_right(e, id, left, right);
+	node->left = left;
+	node->right = right;
+	node->height = MAX(left_height, right_height) + 1;
+	return id;
+}
+
+/* One tree of two and an own node that lies between them. Depth of recursion: the difference of their heights. */
+static uint32_t join(const struct edit *e, uint32_t left, uint32_t middle, uint32_t right)
+{
+	const struct layout_node *top;
+
+	if (height(e, left) > height(e, right) + 1) {
+		left = own(e, left);
+		top = node_at(e->m, left);
+		return balance(e, left, top->left, join(e, top->right, middle, right));
+	}
+	if (height(e, right) > height(e, left) + 1) {
+		right = own(e, right);
+		top = node_at(e->m, right);
+		return balance(e, right, join(e, left, middle, top->left), top->right);
+	}
+	put_below(e, middle, left, right);
+	return middle;
+}
+
+/* Takes the last node, which is own then, off a tree that is not empty. Returns the rest. Recursion: its height. */
+static uint32_t take_last(const struct edit *e, uint32_t root, uint32_t *ret_last)
+{
+	const struct layout_node *top;
+
+	root = own(e, root);
+	top = node_at(e->m, root);
+	if (!top->right) {
+		*ret_last = root;
+		return top->left;
+	}
+	return balance(e, root, top->left, take_last(e, top->right, ret_last));
 }
 
 /* One tree of two, all of `left` lying before `right`. */
 static uint32_t concatenate(const struct edit *e, uint32_t left, uint32_t right)
 {
-	oc_mapping_id last;
+	uint32_t last;
 
 	if (!left)
 		return right;
@@ -161,36 +227,24 @@ static uint32_t concatenate(const struct edit *e, uint32_t left, uint32_t right)
 static void split(const struct edit *e, uint32_t root, uint64_t address, uint32_t *ret_below,
 		  uint32_t *ret_others)
 {
-	struct layout_node top;
-	uint32_t part;
+	const struct layout_node *top;
+	uint32_t part, rest;
 
 	if (!root) {
 		*ret_below = *ret_others = 0;
 		return;
 	}
-	top = consume(e, root);
-	if (top.start < address) {
-		split(e, top.right, address, &part, ret_others);
-		*ret_below = join(e, top.left, top.mapping, part);
+	root = own(e, root);
+	top = node_at(e->m, root);
+	if (top->start < address) {
+		rest = top->left;
+		split(e, top->right, address, &part, ret_others);
+		*ret_below = join(e, rest, root, part);
 	} else {
-		split(e, top.left, address, ret_below, &part);
-		*ret_others = join(e, part, top.mapping, top.right);
+		rest = top->right;
+		split(e, top->left, address, ret_below, &part);
+		*ret_others = join(e, part, root, rest);
 	}
-}
-
-/* A node with other subtrees, whose heights differ by up to two. */
-static uint32_t adopt(const struct edit *e, uint32_t root, uint32_t left, uint32_t right)
-{
-	uint32_t left_height = height(e, left), right_height = height(e, right);
-	uint32_t low = MIN(left_height, right_height), high = MAX(left_height, right_height);
-	struct layout_node *node = node_at(e->m, root);
-
-	if (node->edit != e->id || high - low > 1)
-		return balance(e, left, consume(e, root).mapping, right);
-	node->left = left;
-	node->right = right;
-	node->height = high + 1;
-	return root;
 }
 
 /* The nodes from a root down to a place. */
@@ -218,15 +272,15 @@ static uint32_t descend(const struct edit *e, uint32_t root, uint64_t start, str
 static uint32_t climb(const struct edit *e, struct path *path, uint64_t start, uint32_t changed)
 {
 	while (path->nr) {
-		uint32_t id = path->nodes[--path->nr];
+		uint32_t before = path->nodes[--path->nr], id = own(e, before);
 		const struct layout_node *node = node_at(e->m, id);
-		uint32_t before = node->height;
+		uint32_t height_before = node->height;
 
-		changed = start < node->start ? adopt(e, id, changed, node->right)
-					      : adopt(e, id, node->left, changed);
+		changed = start < node->start ? balance(e, id, changed, node->right)
+					      : balance(e, id, node->left, changed);
 		/* Changed in its place, and as high as it was: nothing changes from here on up. */
-		if (changed == id && height(e, id) == before)
-			return path->nr ? path->nodes[0] : id;
+		if (changed == before && height(e, before) == height_before)
+			return path->nr ? path->nodes[0] : before;
 	}
 	return changed;
 }
@@ -237,20 +291,21 @@ static uint32_t insert(const struct edit *e, uint32_t root, oc_mapping_id mappin
 	struct path path;
 
 	descend(e, root, start, &path);
-	return climb(e, &path, start, make(e, 0, mapping, 0));
+	return climb(e, &path, start, make_leaf(e, mapping));
 }
 
 /* Removes the mapping that starts at `start`; there must be one. */
 static uint32_t remove_one(const struct edit *e, uint32_t root, uint64_t start)
 {
 	struct path path;
-	struct layout_node top = consume(e, descend(e, root, start, &path));
-	oc_mapping_id last;
+	uint32_t id = descend(e, root, start, &path), last;
+	uint32_t left = node_at(e->m, id)->left, right = node_at(e->m, id)->right;
 
-	if (!top.left)
-		return climb(e, &path, start, top.right);
-	top.left = take_last(e, top.left, &last);
-	return climb(e, &path, start, balance(e, top.left, last, top.right));
+	release(e, id);
+	if (!left)
+		return climb(e, &path, start, right);
+	left = take_last(e, left, &last);
+	return climb(e, &path, start, balance(e, last, left, right));
 }
 
 /* The last mapping that starts at or below address, or 0. */
@@ -480,14 +535,15 @@ static void end_mapping(struct replacement *r, oc_mapping_id id)
 		mapping->until_ns = r->time_ns;
 }
 
-/* Ends all mappings of a tree and consumes it. Recursion: its height. */
+/* Ends all mappings of a tree. Recursion: its height. */
 static void end_all(struct replacement *r, uint32_t root)
 {
 	struct layout_node top;
 
 	if (!root)
 		return;
-	top = consume(&r->edit, root);
+	top = *node_at(r->edit.m, root);
+	release(&r->edit, root);
 	end_all(r, top.left);
 	end_mapping(r, top.mapping);
 	end_all(r, top.right);
@@ -498,20 +554,22 @@ static uint32_t replace_in_tree(struct replacement *r, uint32_t root, oc_mapping
 	const struct edit *e = &r->edit;
 	uint32_t below, inside, above, rest;
 	oc_mapping_id last;
+	uint32_t node;
 
 	split(e, root, r->start, &below, &rest);
 	split(e, rest, r->end, &inside, &above);
 	end_all(r, inside);
 	last = find_at_or_below(e->m, below, r->start);
 	if (last && mapping_at(e->m, last)->end > r->start) {
-		below = take_last(e, below, &last);
+		below = take_last(e, below, &node);
+		release(e, node);
 		end_mapping(r, last);
 	}
 	if (r->before)
-		below = join(e, below, r->before, 0);
+		below = join(e, below, make_leaf(e, r->before), 0);
 	if (r->after)
-		above = join(e, 0, r->after, above);
-	return id ? join(e, below, id, above) : concatenate(e, below, above);
+		above = join(e, 0, make_leaf(e, r->after), above);
+	return id ? join(e, below, make_leaf(e, id), above) : concatenate(e, below, above);
 }
 
 /* The last mapping in [start, end), or 0: the last one that starts below end may reach over start. */

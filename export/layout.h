@@ -26,6 +26,9 @@ struct layout_node {
 	uint32_t height;
 };
 
+/* Nodes lie in chunks of 1 << LAYOUT_NODE_SHIFT. */
+#define LAYOUT_NODE_SHIFT 11
+
 struct layout_version {
 	uint64_t time_ns; /* root is valid from here to the next version */
 	uint32_t root;

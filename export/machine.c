@@ -18,7 +18,7 @@ static void init_arrays(struct oc_machine *m)
 	stable_array_init(&m->strings, sizeof(struct string_entry), 10);
 	stable_array_init(&m->modules, sizeof(struct oc_module), 7);
 	stable_array_init(&m->mappings, sizeof(struct oc_mapping), 10);
-	stable_array_init(&m->nodes, sizeof(struct layout_node), 11);
+	stable_array_init(&m->nodes, sizeof(struct layout_node), LAYOUT_NODE_SHIFT);
 	stable_array_init(&m->processes, sizeof(struct process_entry), 8);
 	stable_array_init(&m->pids, sizeof(struct pid_images), 10);
 	stable_array_init(&m->threads, sizeof(struct oc_thread), 10);
