@@ -199,6 +199,49 @@ Test(octrace, what_was_mapped_when_is_read_back)
 	buffer_done(&file);
 }
 
+/* Reading refuses a layout whose tree is out of order or out of balance, so what any changes leave is neither. */
+Test(octrace, layouts_of_random_changes_are_read_back)
+{
+	enum { CHANGES = 3000, PAGES = 512 };
+
+	for (uint64_t random = 1; random <= 4; random++) {
+		struct oc_machine *m = oc_machine_new(NULL), *copy;
+		struct oc_module module = { .path = TEXT(m, "/a") };
+		uint64_t state = random, time = 0;
+		struct buffer file;
+
+		cr_assert_eq(oc_machine_process_start(m, 1, 0, 0), 1);
+		cr_assert_eq(oc_machine_add_module(m, &module), 1);
+		for (uint32_t i = 0; i < CHANGES; i++) {
+			struct oc_mapping mapping = { .process = 1, .module = 1 };
+
+			state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+			time += state >> 62 == 0;
+			mapping.since_ns = time;
+			mapping.start = (state >> 20) % PAGES;
+			mapping.end = mapping.start + 1 + (state >> 40) % (state >> 60 ? 2 : 60);
+			mapping.file_offset = state >> 50 & 1;
+			if (state >> 33 & 1)
+				cr_assert_gt(oc_machine_add_mapping(m, &mapping), 0);
+			else
+				cr_assert_eq(oc_machine_remove_mapping(m, 1, mapping.start,
+								       mapping.end, time),
+					     0);
+		}
+		cr_assert_eq(oc_machine_finish(m), 0);
+		file = octrace(m);
+		copy = read_finished(&file);
+		for (uint64_t page = 0; page < PAGES; page++) {
+			for (uint64_t at = 0; at <= time; at += 7)
+				cr_assert_eq(oc_machine_find_mapping(copy, 1, page, at),
+					     oc_machine_find_mapping(m, 1, page, at));
+		}
+		oc_machine_free(copy);
+		oc_machine_free(m);
+		buffer_done(&file);
+	}
+}
+
 Test(octrace, names_of_symbol_files_are_read_back_and_merged)
 {
 	struct oc_machine *m = oc_machine_new(NULL), *copy, *all = oc_machine_new(NULL);
