@@ -180,23 +180,16 @@ static void write_thread_name(struct firefox *f, const struct thread_group *grou
 			process ? oc_machine_string(f->m, process->comm, NULL) : "[unknown]");
 }
 
-/* Times of the process's image, as far as they lie in the recording. */
-static void write_life(struct firefox *f, const struct oc_process *process)
+/* Beginning and end of the process's image, as far as they lie in the recording, under two names. */
+static void write_life(struct firefox *f, const struct oc_process *process, const char *start,
+		       const char *end)
 {
 	struct json *j = &f->out.json;
-	bool ended = process && process->end_ns != UINT64_MAX;
 
-	json_key(j, "processStartupTime");
+	json_key(j, start);
 	json_decimal(j, process ? since_start(f, process->start_ns) : 0, FIREFOX_MS_DECIMALS);
-	json_key(j, "processShutdownTime");
-	if (ended)
-		json_decimal(j, since_start(f, process->end_ns), FIREFOX_MS_DECIMALS);
-	else
-		json_null(j);
-	json_key(j, "registerTime");
-	json_decimal(j, process ? since_start(f, process->start_ns) : 0, FIREFOX_MS_DECIMALS);
-	json_key(j, "unregisterTime");
-	if (ended)
+	json_key(j, end);
+	if (process && process->end_ns != UINT64_MAX)
 		json_decimal(j, since_start(f, process->end_ns), FIREFOX_MS_DECIMALS);
 	else
 		json_null(j);
@@ -220,7 +213,8 @@ static void open_thread(struct firefox *f, const struct thread_group *group)
 	json_key_u64(j, "tid", thread ? thread->tid : 0);
 	json_key(j, "isMainThread");
 	json_bool(j, process && thread && process->pid == thread->tid);
-	write_life(f, process);
+	write_life(f, process, "processStartupTime", "processShutdownTime");
+	write_life(f, process, "registerTime", "unregisterTime");
 	json_key_empty_array(j, "pausedRanges");
 	json_key(j, "showMarkersInTimeline");
 	json_bool(j, false);
