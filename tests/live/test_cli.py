@@ -365,13 +365,18 @@ class Signals(CliTest):
                 (self.dir / name).unlink()
         self.assertIn(FAILED, seen)
 
-    def test_second_signal_ends_a_write_that_blocks(self):
+    def start_writing(self, *args):
+        """Starts what writes a page to a pipe that nobody empties. Returns it when it waits for room there."""
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-        process = self.start_cli("--format", "html", "-o", "-", "-d", "200ms", stdout=writer)
+        process = self.start_cli(*args, "--format", "html", "-o", "-", stdout=writer)
         os.close(writer)
         poll_until(lambda: blocked_in_write(process.pid), 20, "the pipe is full")
+        return process
+
+    def test_second_signal_ends_a_write_that_blocks(self):
+        process = self.start_writing("-d", "200ms")
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=10)
@@ -380,12 +385,7 @@ class Signals(CliTest):
 
     def test_a_signal_ends_a_conversion_cleanly(self):
         self.assertEqual(self.run_cli("-d", "300ms", "-o", "a.octrace").returncode, 0)
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-        process = self.start_cli("convert", "a.octrace", "--format", "html", "-o", "-", stdout=writer)
-        os.close(writer)
-        poll_until(lambda: blocked_in_write(process.pid), 20, "the pipe is full")
+        process = self.start_writing("convert", "a.octrace")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=10)
         self.assertEqual(process.returncode, FAILED)
